@@ -1,0 +1,135 @@
+# make                     build build/ngx_http_webhook_module.so for the
+#                          installed nginx (package nginx-dev)
+# make NGX_SRC=DIR         build nginx and the module from a source tree
+# make install             put the module and its files where nginx looks
+# make deps                install the packages that are missing (Debian)
+# make test                run the tests; T=t/foo.t chooses, SANITIZE=1 runs
+#                          them under AddressSanitizer and UBSan, VALGRIND=1
+#                          under valgrind, NGX_SRC=DIR with that nginx
+# make demo                see one execution's deliveries
+# make clean
+
+NAME = ngx_http_webhook_module
+NGX_DEV = /usr/share/nginx/src
+NGINX = /usr/sbin/nginx
+MODULES_DIR = /usr/lib/nginx/modules
+CONF_DIR = /etc/nginx/webhook
+
+# nginx's own options when built from a source tree; a module built so loads
+# into any nginx of that version configured --with-compat
+NGX_CONF = --with-compat --with-debug --with-threads \
+           --with-http_ssl_module --with-http_v2_module \
+           --with-http_realip_module --with-http_auth_request_module \
+           --with-http_gunzip_module --with-http_slice_module \
+           --with-http_sub_module --with-http_stub_status_module \
+           --error-log-path=stderr
+
+SHELL = /bin/bash
+here = $(CURDIR)
+jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+ifdef NGX_SRC
+
+tree = $(abspath $(NGX_SRC))
+version = $(shell sed -n 's/^.define NGINX_VERSION *"\(.*\)"/\1/p' \
+            $(tree)/src/core/nginx.h)
+out = $(here)/build/nginx-$(version)
+nginx = $(out)/nginx
+configure = $(firstword $(wildcard $(tree)/configure) $(tree)/auto/configure)
+
+else
+
+tree = $(NGX_DEV)
+out = $(here)/build
+nginx = $(NGINX)
+
+endif
+
+so = $(out)/$(NAME).so
+
+# a new source file, another option or another nginx means: configure again
+inputs = $(sort $(wildcard src/*.c src/*.h)) $(tree) $(NGX_CONF) \
+         $(shell cksum < config) $(shell cksum < Makefile) \
+         $(shell cat $(tree)/conf_flags 2>/dev/null | cksum) \
+         $(shell cksum < $(tree)/src/core/nginx.h 2>/dev/null)
+
+T ?= t
+PROVE_JOBS ?= $(shell nproc)
+DESTDIR =
+
+
+all: $(out)/Makefile
+	@$(MAKE) --no-print-directory $(jobs) -f $(out)/Makefile -C $(tree) \
+	    $(if $(NGX_SRC),binary) modules
+
+$(out)/inputs: FORCE
+	@mkdir -p $(out)
+	@echo '$(inputs)' | cmp -s - $@ || echo '$(inputs)' > $@
+
+ifdef NGX_SRC
+
+$(out)/Makefile: $(out)/inputs
+	cd $(tree) && $(configure) $(NGX_CONF) --with-cc-opt="-g -O2 -fPIC" \
+	    --add-dynamic-module=$(here) --builddir=$(out) \
+	    > $(out)/configure.log || { tail -5 $(out)/configure.log; exit 1; }
+
+else
+
+$(out)/Makefile: $(out)/inputs
+	@test -f $(tree)/conf_flags || { \
+	    echo "$(tree) is missing: make deps, or apt-get install nginx-dev"; \
+	    exit 1; }
+	cd $(tree) && . ./conf_flags \
+	&& ./configure "$${NGX_CONF_FLAGS[@]}" \
+	    --with-cc-opt="-g -O2 -fPIC `dpkg-buildflags --get CPPFLAGS`" \
+	    --with-ld-opt="`dpkg-buildflags --get LDFLAGS` -fPIC" \
+	    --add-dynamic-module=$(here) --builddir=$(out) \
+	    > $(out)/configure.log || { tail -5 $(out)/configure.log; exit 1; }
+
+endif
+
+install: all
+	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(CONF_DIR)
+	install -m 644 $(so) $(DESTDIR)$(MODULES_DIR)/
+	install -m 644 conf/webhook/*.conf $(DESTDIR)$(CONF_DIR)/
+
+clean:
+	rm -rf build t/node/node_modules
+
+deps:
+	@t/bin/deps $(if $(VALGRIND),valgrind)
+
+demo: all
+	@t/bin/demo
+
+
+test_env = WEBHOOK_NGINX=$(nginx) WEBHOOK_MODULE=$(so)
+test_needs = all
+
+ifdef VALGRIND
+test_env += WEBHOOK_VALGRIND=1
+endif
+
+ifdef SANITIZE
+test_env = WEBHOOK_NGINX=$(here)/build/sanitize/nginx WEBHOOK_MODULE= \
+           WEBHOOK_SANITIZE=1
+test_needs = sanitize
+endif
+
+test: deps
+	@$(MAKE) --no-print-directory $(test_needs) t/node/node_modules/.done
+	$(test_env) prove -j$(PROVE_JOBS) -It/lib $(T)
+
+sanitize:
+	@t/bin/sanitize build/sanitize
+
+t/node/node_modules/.done: t/node/package.json
+	cd t/node && npm install --no-package-lock --no-audit --no-fund \
+	    --ignore-scripts --loglevel=error
+	@touch $@
+
+.DELETE_ON_ERROR:
+
+FORCE:
+
+.PHONY: all install clean deps demo test sanitize FORCE
