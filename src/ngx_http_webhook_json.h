@@ -1,0 +1,114 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * json: bytes -> jansson values; JSON Pointer (RFC 6901); values -> text,
+ * with redaction applied while writing.  Pure.  Next room: api, payload.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_JSON_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_JSON_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+
+
+/* a growing text; release with ngx_http_webhook_text_free() */
+
+typedef struct {
+    u_char     *data;          /* malloc()ed */
+    size_t      len;
+    size_t      size;
+    unsigned    failed:1;      /* out of memory, or over max; stays set */
+    size_t      max;           /* bytes; 0: no limit */
+} ngx_http_webhook_text_t;
+
+
+/* a compiled JSON Pointer, RFC 6901; a segment "*" only where allowed */
+
+typedef struct {
+    ngx_str_t   text;          /* as written */
+    ngx_str_t  *segments;      /* unescaped, NUL-terminated */
+    ngx_uint_t  nsegments;     /* 0: the whole document */
+    ngx_uint_t  wildcards;     /* how many segments are "*" */
+} ngx_http_webhook_pointer_t;
+
+
+/*
+ * Compiles a pointer into memory of "pool".  Returns NULL on success, else a
+ * constant string that says what is wrong ("must begin with \"/\"", ...).
+ * max_wildcards: how many "*" segments are allowed.
+ */
+
+char *ngx_http_webhook_pointer_compile(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_uint_t max_wildcards, ngx_http_webhook_pointer_t *pointer);
+
+/* Resolves a pointer without wildcards: a borrowed reference, or NULL. */
+
+json_t *ngx_http_webhook_pointer_get(json_t *doc,
+    const ngx_http_webhook_pointer_t *pointer);
+
+/*
+ * Calls "handler" with each value (borrowed) that a pointer names, in document
+ * order.  The key of the last "*" segment is given (NULL, or for a list its
+ * index as text).  The handler's NGX_OK goes on, anything else stops and is
+ * returned.  NGX_DECLINED: nothing there (not even an empty container).
+ */
+
+typedef ngx_int_t (*ngx_http_webhook_pointer_pt)(void *data, json_t *value,
+    const char *key);
+
+ngx_int_t ngx_http_webhook_pointer_each(json_t *doc,
+    const ngx_http_webhook_pointer_t *pointer,
+    ngx_http_webhook_pointer_pt handler, void *data);
+
+/* Deletes what a pointer (wildcards allowed) names from its containers. */
+
+void ngx_http_webhook_pointer_delete(json_t *doc,
+    const ngx_http_webhook_pointer_t *pointer);
+
+/*
+ * Parses a document, bounded in depth and in number of values.  A new
+ * reference, or NULL with *reason set to a constant text: "not JSON",
+ * "inexact" (an integer beyond 64 bits, NUL in a string), "too deep",
+ * "too many values", "no memory".
+ */
+
+json_t *ngx_http_webhook_json_parse(const u_char *data, size_t len,
+    const char **reason);
+
+/*
+ * A scalar as text, for ids and comparisons: strings as they are, numbers in
+ * their shortest form, booleans "true"/"false".  NGX_DECLINED for null,
+ * containers.  "buf" has at least 32 bytes and is used for numbers; a string's
+ * text is borrowed.
+ */
+
+ngx_int_t ngx_http_webhook_json_scalar(json_t *value, ngx_str_t *text,
+    u_char *buf);
+
+/*
+ * Appends a value as compact JSON: integers as they are, doubles in the
+ * shortest form that reads back; member order kept; strings as UTF-8 with
+ * only the escapes RFC 8259 requires.  "redact" (ngx_str_t array, or NULL):
+ * members whose name contains one of these words (without case, "_" and "-")
+ * are written as "***", and so is the "value" of an object whose "key" or
+ * "name" is a string that contains one.
+ */
+
+void ngx_http_webhook_json_write(ngx_http_webhook_text_t *text, json_t *value,
+    ngx_array_t *redact);
+
+void ngx_http_webhook_text_append(ngx_http_webhook_text_t *text,
+    const void *data, size_t len);
+void ngx_http_webhook_text_string(ngx_http_webhook_text_t *text,
+    const void *data, size_t len);      /* as a quoted JSON string; bytes that
+                                           are not UTF-8 become U+FFFD */
+void ngx_http_webhook_text_free(ngx_http_webhook_text_t *text);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_JSON_H_INCLUDED_ */

@@ -1,0 +1,272 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * queue: states, deliveries and the log, as other rooms see them.  The memory
+ * beneath is zone.c's.  Every function takes the zone's lock itself, once, and
+ * holds it for a bounded time.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_QUEUE_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_QUEUE_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+#include "ngx_http_webhook_event.h"
+#include "ngx_http_webhook_retry.h"
+
+
+#define NGX_HTTP_WEBHOOK_NO_SLOT       ((uint32_t) -1)
+
+
+/*
+ * Webhooks in the zone.  Finds or makes the slot of every webhook of the
+ * configuration and sets hook->slot; *fresh gets (ngx_http_webhook_hook_t *)
+ * those the zone had not seen: they are to be pinged, by this caller alone.
+ * Slots of removed webhooks are kept for 24 h, with what waits in them.
+ * A slot whose url changed has its health reset.  NGX_ERROR: no room.
+ */
+
+ngx_int_t ngx_http_webhook_queue_slots(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_main_conf_t *mcf, ngx_array_t *fresh);
+
+
+/* Copies an execution's state out; version 0 when it is not known. */
+
+void ngx_http_webhook_queue_state(ngx_http_webhook_zone_t *zone,
+    u_char key[16], ngx_http_webhook_state_t *state);
+
+
+typedef struct {
+    ngx_http_webhook_hook_t      *hook;
+    u_char                        uuid[16];
+    ngx_str_t                     headers;   /* evaluated from variables, "Name:
+                                                value" CRLF ...; or empty */
+} ngx_http_webhook_new_delivery_t;
+
+
+/* one payload; webhooks with different members get one each */
+
+typedef struct {
+    ngx_uint_t                    event;
+    uint32_t                      sequence;
+    uint64_t                      time;        /* ms, wall clock */
+    ngx_str_t                     execution;   /* id; empty for PING */
+    ngx_str_t                     payload;     /* JSON text */
+    ngx_array_t                   deliveries;  /* ..._new_delivery_t */
+} ngx_http_webhook_new_event_t;
+
+
+/*
+ * Applies a state and queues all deliveries of its events (in order) in one
+ * hold of the lock.  key NULL: no state (PING).  NGX_OK; NGX_AGAIN: the state's
+ * version is no longer new->version - 1, compute again; NGX_DECLINED: no room,
+ * nothing was applied.  A delivery beyond its webhook's "queue" is dropped and
+ * counted, the rest goes on.  Counters of events and drops are kept here.
+ */
+
+ngx_int_t ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone,
+    u_char key[16], ngx_http_webhook_state_t *new,
+    ngx_http_webhook_new_event_t *events, ngx_uint_t n);
+
+
+/*
+ * Ownership (inside, section 3): a slot belongs to one worker.  "worker" is
+ * ngx_worker, generation tells old and new workers apart.
+ */
+
+typedef struct {
+    ngx_pid_t                     pid;
+    uint32_t                      worker;
+    uint32_t                      generation;
+} ngx_http_webhook_owner_t;
+
+
+/*
+ * Takes, renews or finds the owner of a slot.  NGX_OK: it is ours now (*fresh 1
+ * when it was not before); NGX_DECLINED: another worker has it (*owner says
+ * which).  "prefer": whether we may take one that nobody has at once, or only
+ * after 2 s.  A dead owner's, or one not renewed for 10 s, may be taken; what
+ * a dead process was sending waits again, due at once, as the same attempt.
+ */
+
+ngx_int_t ngx_http_webhook_queue_own(ngx_http_webhook_zone_t *zone,
+    uint32_t slot, ngx_http_webhook_owner_t *self, ngx_uint_t prefer,
+    ngx_http_webhook_owner_t *owner, ngx_uint_t *fresh);
+
+/* An exiting worker gives it up; what is in flight goes on. */
+
+void ngx_http_webhook_queue_release(ngx_http_webhook_zone_t *zone,
+    uint32_t slot, ngx_http_webhook_owner_t *self);
+
+/* The owner, without taking: NGX_DECLINED when there is none. */
+
+ngx_int_t ngx_http_webhook_queue_owner(ngx_http_webhook_zone_t *zone,
+    uint32_t slot, ngx_http_webhook_owner_t *owner);
+
+
+/* a delivery that is to be attempted now; plain data, to be kept by value */
+
+typedef struct {
+    uint32_t                      index;       /* in the zone */
+    uint32_t                      slot;
+    uint64_t                      token;       /* of this attempt */
+    u_char                        uuid[16];
+    uint32_t                      event;
+    uint32_t                      sequence;
+    uint32_t                      attempt;     /* 1: the first */
+    uint64_t                      time;        /* of the event, ms, wall */
+    uint64_t                      created;     /* ms, wall */
+    size_t                        payload;     /* bytes */
+    size_t                        headers;     /* bytes */
+} ngx_http_webhook_job_t;
+
+
+/*
+ * Takes at most n due deliveries of a slot that we own, in order; they become
+ * SENDING.  Asks ngx_http_webhook_retry_allowed() how many may start.  Returns
+ * how many; *next = ms until something may be due (NGX_CONF_UNSET_MSEC: never,
+ * until something is queued or ends).  Order (design 7): an execution's next
+ * event is due when the first attempt of the one before has ended.
+ */
+
+ngx_uint_t ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_hook_t *hook, ngx_http_webhook_owner_t *self,
+    ngx_http_webhook_job_t *jobs, ngx_uint_t n, ngx_msec_t *next);
+
+/*
+ * Copies payload and headers of a taken job to memory of that size.  Without
+ * the lock: what is SENDING does not move.
+ */
+
+void ngx_http_webhook_queue_copy(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_job_t *job, u_char *payload, u_char *headers);
+
+/*
+ * Ends an attempt: judges it (ngx_http_webhook_retry_judge() with the slot's
+ * health, under the lock), logs the attempt, moves the delivery on.  "url":
+ * nothing secret.  sent: the request headers as sent, secrets replaced by
+ * "***".  NGX_DECLINED: the token is no longer valid, nothing was done.
+ */
+
+ngx_int_t ngx_http_webhook_queue_finish(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_hook_t *hook, ngx_http_webhook_job_t *job,
+    ngx_http_webhook_result_t *result, ngx_str_t *sent, uint64_t started,
+    ngx_http_webhook_verdict_t *verdict);
+
+/*
+ * Gives a taken job back untried (shutdown, no connection free): it waits
+ * again, due in "wait" ms, and the attempt is not counted.
+ */
+
+void ngx_http_webhook_queue_return(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_job_t *job, ngx_msec_t wait);
+
+
+/* --- what the status endpoint reads --- */
+
+typedef struct {
+    uint64_t                      seq;         /* cursor */
+    u_char                        uuid[16];
+    uint32_t                      slot;
+    uint32_t                      event;
+    uint32_t                      status;      /* NGX_HTTP_WEBHOOK_WAITING .. */
+    uint32_t                      attempts;
+    uint32_t                      code;        /* of the latest answer, or 0 */
+    uint32_t                      sequence;
+    uint64_t                      time;        /* of the event, ms, wall */
+    uint64_t                      duration;    /* of the latest attempt, ms */
+    uint64_t                      next;        /* next attempt, ms, wall; 0 */
+    u_char                        execution[128];
+    uint32_t                      execution_len;
+    u_char                        hook[64];
+    uint32_t                      hook_len;
+} ngx_http_webhook_summary_t;
+
+
+typedef struct {
+    uint32_t                      slot;        /* NO_SLOT: any */
+    uint32_t                      events;      /* bits; 0: any */
+    uint32_t                      statuses;    /* bits, 1 << status; 0: any */
+    ngx_str_t                     execution;   /* empty: any */
+    uint64_t                      since;       /* ms, wall; 0: any */
+    uint64_t                      until;       /* ms, wall; 0: any */
+    uint64_t                      after;       /* cursor: older than this seq;
+                                                  0: from the newest */
+} ngx_http_webhook_filter_t;
+
+
+/*
+ * Copies at most n matching summaries, newest first; looks at no more than
+ * 1000 deliveries in one hold.  *next = cursor to go on from, 0 at the end
+ * (fewer than n with a cursor is possible).  Returns how many.
+ */
+
+ngx_uint_t ngx_http_webhook_queue_list(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_filter_t *filter, ngx_http_webhook_summary_t *list,
+    ngx_uint_t n, uint64_t *next);
+
+
+typedef struct {
+    uint64_t                      started;     /* ms, wall */
+    uint32_t                      status;
+    uint32_t                      error;
+    ngx_msec_t                    dns, connect, tls, first_byte, total;
+    unsigned                      reused:1;
+    unsigned                      truncated:1;
+    uint64_t                      body_size;
+    ngx_str_t                     peer;
+    ngx_str_t                     message;
+    ngx_str_t                     headers;
+    ngx_str_t                     body;
+} ngx_http_webhook_attempt_t;
+
+
+typedef struct {
+    ngx_http_webhook_summary_t    summary;
+    ngx_str_t                     payload;
+    ngx_str_t                     sent;        /* request headers of the latest
+                                                  attempt */
+    ngx_array_t                   attempts;    /* ..._attempt_t, oldest first */
+} ngx_http_webhook_delivery_t;
+
+
+/* One whole delivery, copied to "pool".  NGX_DECLINED: not known. */
+
+ngx_int_t ngx_http_webhook_queue_get(ngx_http_webhook_zone_t *zone,
+    u_char uuid[16], ngx_pool_t *pool, ngx_http_webhook_delivery_t *delivery);
+
+
+typedef struct {
+    ngx_http_webhook_health_t     health;
+    ngx_http_webhook_owner_t      owner;
+    uint32_t                      waiting;
+    uint32_t                      in_flight;
+    uint64_t                      oldest;      /* created, ms, wall; 0: none */
+    uint64_t                      next;        /* next attempt, ms, wall; 0 */
+    uint64_t                      delivered, failed, expired, superseded,
+                                  dropped;     /* since the slot was made */
+    uint64_t                      attempts;
+    uint32_t                      recent;      /* of the last 32 finished, bit
+                                                  0 the latest: delivered */
+    uint32_t                      nrecent;
+} ngx_http_webhook_hook_stat_t;
+
+void ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t slot,
+    ngx_http_webhook_hook_stat_t *stat);
+
+
+/*
+ * Checks that all lists, trees and counters agree with the blocks; for tests
+ * and the status endpoint.  NGX_OK, or NGX_ERROR with "message" written.
+ */
+
+ngx_int_t ngx_http_webhook_queue_check(ngx_http_webhook_zone_t *zone,
+    u_char *message, size_t len);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_QUEUE_H_INCLUDED_ */

@@ -1,0 +1,83 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * zone: shared memory in fixed blocks, chained by index; quotas; the lock.
+ * Known only to queue.c and its neighbours, module.c and digest users.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_ZONE_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_ZONE_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+
+
+#define NGX_HTTP_WEBHOOK_ZONE_MIN      (1024 * 1024)   /* bytes */
+
+
+/*
+ * The zone's init callback; shm_zone->data is the
+ * ngx_http_webhook_main_conf_t, mcf->zone is set.  Runs under nginx -t too.
+ */
+
+ngx_int_t ngx_http_webhook_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+
+/* What a size holds: states, and deliveries of 5 KB; for nginx -t. */
+
+void ngx_http_webhook_zone_capacity(size_t size, ngx_uint_t *states,
+    ngx_uint_t *deliveries);
+
+/*
+ * Digests of responses seen (design, section 4), a direct-mapped table of
+ * 64-bit words, read and written without the lock.  _epoch: a number that
+ * changes with each state change of a description.
+ */
+
+ngx_uint_t ngx_http_webhook_zone_digest_known(ngx_http_webhook_zone_t *zone,
+    uint64_t key, uint64_t digest);
+void ngx_http_webhook_zone_digest_store(ngx_http_webhook_zone_t *zone,
+    uint64_t key, uint64_t digest);
+uint64_t ngx_http_webhook_zone_epoch(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_api_t *api);
+void ngx_http_webhook_zone_epoch_next(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_api_t *api);
+
+/* 16 random bytes, the same in all workers: the key of digests and hashes. */
+
+u_char *ngx_http_webhook_zone_secret(ngx_http_webhook_zone_t *zone);
+
+/* Counters, atomics without the lock. */
+
+#define NGX_HTTP_WEBHOOK_CNT_READ        0   /* responses examined */
+#define NGX_HTTP_WEBHOOK_CNT_UNCHANGED   1   /* skipped by digest */
+#define NGX_HTTP_WEBHOOK_CNT_NOT_JSON    2
+#define NGX_HTTP_WEBHOOK_CNT_INEXACT     3
+#define NGX_HTTP_WEBHOOK_CNT_NO_ID       4
+#define NGX_HTTP_WEBHOOK_CNT_REQUIRE     5
+#define NGX_HTTP_WEBHOOK_CNT_NO_STATUS   6
+#define NGX_HTTP_WEBHOOK_CNT_TOO_LARGE   7
+#define NGX_HTTP_WEBHOOK_CNT_TOTAL       8   /* over webhook_buffer_size total */
+#define NGX_HTTP_WEBHOOK_CNT_ENCODING    9
+#define NGX_HTTP_WEBHOOK_CNT_TRUNCATED   10  /* the response did not end */
+#define NGX_HTTP_WEBHOOK_CNT_ABORTED     11  /* the client left: 499 */
+#define NGX_HTTP_WEBHOOK_CNT_STATUS      12  /* a status the route refuses */
+#define NGX_HTTP_WEBHOOK_CNT_UNREAD      13  /* elements beyond 1000 */
+#define NGX_HTTP_WEBHOOK_CNT_REFUSED     14  /* the zone had no room */
+#define NGX_HTTP_WEBHOOK_CNT_HEADER      15  /* a header value dropped */
+#define NGX_HTTP_WEBHOOK_CNT_REUSED      16  /* attempts on a kept connection */
+#define NGX_HTTP_WEBHOOK_CNT_CONNECTED   17  /* attempts on a new one */
+#define NGX_HTTP_WEBHOOK_CNT_EVENTS      18  /* + event: events by kind */
+#define NGX_HTTP_WEBHOOK_CNT_MAX         24
+
+void ngx_http_webhook_zone_count(ngx_http_webhook_zone_t *zone,
+    ngx_uint_t counter, ngx_uint_t n);
+uint64_t ngx_http_webhook_zone_counter(ngx_http_webhook_zone_t *zone,
+    ngx_uint_t counter);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_ZONE_H_INCLUDED_ */
