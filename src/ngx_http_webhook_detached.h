@@ -7,7 +7,14 @@
 /*
  * detached: a body, headers and a starter -> a request without a client, one
  * subrequest, one result.  Nobody waits for it: no connection of a client, no
- * socket of its own.  Six functions; all in a worker, from its event loop.
+ * socket of its own.  All in a worker, from its event loop.  Next rooms: via.c
+ * or curl.c (the starter), then back to dispatch.
+ *
+ *   create -> header ... -> run --posted--> start(sr) ... complete(sr)
+ *                                                |             |
+ *                              deadline, cancel, terminate     |
+ *                                                v             v
+ *                                     done(d) from a posted event, then freed
  */
 
 
@@ -36,6 +43,14 @@ typedef void (*ngx_http_webhook_detached_abort_pt)(
     ngx_http_webhook_detached_t *d);
 
 /*
+ * Fills d->result from a subrequest that ended, or is cut short, by itself and
+ * not by ngx_http_webhook_detached_complete(); may be NULL.
+ */
+
+typedef void (*ngx_http_webhook_detached_collect_pt)(
+    ngx_http_webhook_detached_t *d);
+
+/*
  * Called once, from a posted event, whatever happened.  d->result is final;
  * when the handler returns, the pool and everything in it is freed.
  */
@@ -53,14 +68,13 @@ struct ngx_http_webhook_detached_s {
 
     ngx_http_webhook_detached_start_pt   start;
     ngx_http_webhook_detached_abort_pt   abort;
+    ngx_http_webhook_detached_collect_pt collect;
     ngx_http_webhook_detached_done_pt    done;
     void                                *data;      /* the caller's */
     void                                *transport; /* the starter's */
 
-    ngx_http_core_loc_conf_t            *loc;  /* the only location it may be
-                                                  in; NULL: none at all */
     size_t                               body_max;  /* kept of the answer */
-    void                                *priv;
+    ngx_int_t                            rc;    /* sr was finalized with */
 };
 
 
@@ -93,6 +107,13 @@ ngx_int_t ngx_http_webhook_detached_run(ngx_http_webhook_detached_t *d,
 void ngx_http_webhook_detached_complete(ngx_http_webhook_detached_t *d);
 
 /*
+ * The transport has seen enough of the answer: ends it now, in any phase, with
+ * what collect() makes of it.
+ */
+
+void ngx_http_webhook_detached_enough(ngx_http_webhook_detached_t *d);
+
+/*
  * Ends it now, in any phase; the result is "error" with "message" unless the
  * transport had finished.  "done" is called from a posted event.
  */
@@ -108,10 +129,9 @@ void ngx_http_webhook_detached_cancel(ngx_http_webhook_detached_t *d,
 ngx_http_webhook_detached_t *ngx_http_webhook_detached_get(
     ngx_http_request_t *r);
 
+/* The worker exits: no attempt goes on longer than "limit" ms from now. */
 
-/* Its filters and phase handlers; postconfiguration. */
-
-ngx_int_t ngx_http_webhook_detached_init(ngx_conf_t *cf);
+void ngx_http_webhook_detached_shutdown(ngx_msec_t limit);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_DETACHED_H_INCLUDED_ */
