@@ -1,0 +1,1019 @@
+package WebhookTest;
+
+# The harness: a private nginx with the module, beside receivers and APIs of
+# ours, in a temporary directory, on free ports.  Tests run side by side.
+#
+#	use WebhookTest;			# exports wait_for, read_file,
+#						# write_file, json, repo
+#	my $t = WebhookTest->new();		# workers => 2, daemon => 0,
+#						# master => 1, modules => [.so]
+#	my $r = $t->receiver('ci');		# a WebhookTest::Peer
+#	my $api = $t->example_api('api');
+#
+#	$t->http_config(<<'CONF');		# what stands in http {}
+#	    server {
+#	        listen 127.0.0.1:%%PORT_0%%;
+#	        location /api/ { proxy_pass %%URL_api%%; }
+#	    }
+#	CONF
+#
+#	$t->run();
+#	is($t->get('/api/projects/2001')->status, 200, 'proxied');
+#	$t->done();				# stops, checks, done_testing
+#
+# In configurations: %%PORT_x%% (a free port, the same all over the test;
+# requests go to PORT_0 unless told otherwise), %%URL_name%%, %%HOST_name%% (of
+# a receiver or API), %%TESTDIR%%, %%CONF%% (the module's conf/), and in whole
+# files, written with config(), %%GLOBALS%%, %%EVENTS%%, %%GLOBALS_HTTP%%.
+#
+# nginx: config, http_config (main => '...' adds outside http), run, stop,
+#	quit (graceful; true if it ended in time), reload (true if new workers
+#	came, else the reason is in reload_error), reopen, upgrade (USR2),
+#	signal, master_pid, worker_pids, kill_worker ([pid,] signal),
+#	wait_workers, test_config (text of http {}) or test_file: (ok, what it
+#	said)
+# log:	error_log, grep_log (qr), wait_log (qr), mark_log, access_log;
+#	allow (qr): this alert may stand in the error log
+# client: request (METHOD, URI, headers => [], body => , port => ), get, post,
+#	head, connect (a keepalive client), curl (arguments): Responses, see
+#	WebhookTest/Client.pm
+# files: dir, port (x), file (NAME, TEXT), cert (NAME, dns => [], ip => []): {
+#	cert, key, ca}
+# peers: receiver (NAME, tls => cert, http2 => 1, rules => {PATH => ...},
+#	fallback => {...}): answers 204, or what the query or the rules say;
+#	upstream (NAME, ...): the same, answers 404, leaves the query alone;
+#	example_api (NAME, ...).  Behaviours: t/bin/peer.  A peer has url,
+#	port, host, set, requests, wait_requests (N), wait_request (sub),
+#	events, stats, release, deafen, listen, close_all, stop, start, forget;
+#	blackhole (): a port where connecting hangs
+# judge (LIBRARY, ...): what a receiver's own library says of a request
+#
+# Nothing sleeps but wait_for { condition } [seconds]: true as soon as the
+# condition is, false when the time (10 s, longer under sanitizers) is over.
+#
+# Environment: WEBHOOK_NGINX, WEBHOOK_MODULE (empty: linked in),
+# WEBHOOK_SANITIZE, WEBHOOK_VALGRIND, WEBHOOK_DEBUG (debug log), WEBHOOK_KEEP
+# (the directory stays).
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Cwd qw/ abs_path /;
+use Fcntl qw/ :flock /;
+use File::Basename qw/ dirname /;
+use File::Path qw/ remove_tree /;
+use File::Temp qw/ tempdir /;
+use IO::Socket::INET;
+use JSON::PP;
+use POSIX qw/ :sys_wait_h /;
+use Test::More ();
+use Time::HiRes qw/ time /;
+
+use WebhookTest::Client;
+use WebhookTest::Peer;
+
+use base qw/ Exporter /;
+our @EXPORT = qw/ wait_for read_file write_file json repo /;
+
+my $root = abs_path(dirname(__FILE__) . '/../..');
+
+my $sanitize = $ENV{WEBHOOK_SANITIZE};
+my $valgrind = $ENV{WEBHOOK_VALGRIND};
+my $factor = $valgrind ? 10 : $sanitize ? 3 : 1;
+
+my @live;
+
+$SIG{$_} = sub { exit 130 } for qw/ INT TERM HUP /;
+
+###############################################################################
+
+sub new {
+	my ($class, %o) = @_;
+
+	my $dir = tempdir('webhook-test-XXXXXXXX', TMPDIR => 1);
+	chmod 0755, $dir;
+	mkdir "$dir/$_" for qw/ body proxy fastcgi uwsgi scgi html /;
+
+	my $binary = $ENV{WEBHOOK_NGINX} || '/usr/sbin/nginx';
+	my $module = defined $ENV{WEBHOOK_MODULE} ? $ENV{WEBHOOK_MODULE}
+		: "$root/build/ngx_http_webhook_module.so";
+
+	my $self = bless {
+		dir => $dir,
+		owner => $$,
+		binary => $binary,
+		modules => [ @{ $o{modules} || [] }, $module || () ],
+		workers => exists $o{workers} ? $o{workers} : 2,
+		daemon => $o{daemon} || 0,
+		master => exists $o{master} ? $o{master} : 1,
+		connections => $o{connections} || 1024,
+		env => $o{env} || {},
+		ports => {},
+		locks => [],
+		peers => {},
+		allowed => [],
+		expected => {},
+		log => '',
+		log_offset => 0,
+		mark => 0,
+		started => time,
+	}, $class;
+
+	push @live, $self;
+
+	return $self;
+}
+
+sub dir { $_[0]{dir} }
+sub repo { return $root . (@_ ? "/$_[0]" : '') }
+
+###############################################################################
+
+# a condition, polled: the only place where anything sleeps
+
+sub wait_for (&;$) {
+	my ($condition, $timeout) = @_;
+
+	my $until = time + ($timeout || 10) * $factor;
+	my $pause = 0.002;
+
+	for (;;) {
+		my $value = $condition->();
+
+		return $value if $value;
+		return '' if time >= $until;
+
+		select undef, undef, undef, $pause;
+		$pause *= 1.5 if $pause < 0.05;
+	}
+}
+
+sub read_file {
+	my ($name) = @_;
+
+	open my $f, '<:raw', $name or return '';
+	local $/;
+	my $text = <$f>;
+
+	return defined $text ? $text : '';
+}
+
+sub write_file {
+	my ($name, $text) = @_;
+
+	open my $f, '>:raw', $name or die "$name: $!";
+	print $f $text;
+	close $f or die "$name: $!";
+
+	return $name;
+}
+
+sub json {
+	return JSON::PP->new->utf8->allow_nonref->decode($_[0]);
+}
+
+###############################################################################
+
+# A port is ours while its lock file is locked; they lie below those that the
+# kernel gives to clients.
+
+sub port {
+	my ($self, $name) = @_;
+
+	return $self->{ports}{$name} ||= $self->reserve();
+}
+
+sub reserve {
+	my ($self) = @_;
+
+	my $dir = "/tmp/webhook-test-ports-$<";
+	mkdir $dir, 0700;
+
+	for (1 .. 1000) {
+		my $port = 10000 + int rand 20000;
+
+		open my $lock, '>>', "$dir/$port" or next;
+		flock $lock, LOCK_EX | LOCK_NB or next;
+
+		IO::Socket::INET->new(
+			Proto => 'tcp', LocalAddr => '127.0.0.1',
+			LocalPort => $port, Listen => 1, ReuseAddr => 1
+		)
+			or next;
+
+		push @{ $self->{locks} }, $lock;
+
+		return $port;
+	}
+
+	die "no free port\n";
+}
+
+sub expand {
+	my ($self, $text) = @_;
+
+	my %w = (
+		TESTDIR => sub { $self->{dir} },
+		CONF => sub { "$root/conf" },
+		GLOBALS => sub { $self->globals() },
+		EVENTS => sub {
+			"events { worker_connections $self->{connections}; }"
+		},
+		GLOBALS_HTTP => sub { $self->globals_http() },
+	);
+
+	my $peer = sub {
+		$self->{peers}{$_[0]} or die "no receiver or API $_[0]\n";
+	};
+
+	$text =~ s{%%(\w+)%%}{
+		my $n = $1;
+
+		$w{$n} ? $w{$n}->()
+		: $n =~ /^PORT_(\w+)$/ ? $self->port($1)
+		: $n =~ /^URL_(\w+)$/ ? $peer->($1)->url()
+		: $n =~ /^HOST_(\w+)$/ ? $peer->($1)->host()
+		: die "unknown %%$n%%\n";
+	}ge;
+
+	return $text;
+}
+
+sub globals {
+	my ($self) = @_;
+
+	my $level = $ENV{WEBHOOK_DEBUG} ? 'debug' : 'info';
+	my $text = '';
+
+	$text .= "load_module $_;\n" for @{ $self->{modules} };
+	$text .= 'daemon ' . ($self->{daemon} ? 'on' : 'off') . ";\n";
+	$text .= "master_process off;\n" unless $self->{master};
+	$text .= "user root;\n" if $> == 0;
+	$text .= "worker_processes $self->{workers};\n";
+	$text .= "pid $self->{dir}/nginx.pid;\n";
+	$text .= "error_log $self->{dir}/error.log $level;\n";
+
+	return $text;
+}
+
+sub globals_http {
+	my ($self) = @_;
+
+	my $dir = $self->{dir};
+
+	return <<EOF;
+root $dir/html;
+access_log $dir/access.log;
+client_body_temp_path $dir/body;
+proxy_temp_path $dir/proxy;
+fastcgi_temp_path $dir/fastcgi;
+uwsgi_temp_path $dir/uwsgi;
+scgi_temp_path $dir/scgi;
+EOF
+}
+
+sub config {
+	my ($self, $text) = @_;
+
+	write_file("$self->{dir}/nginx.conf", $self->expand($text));
+
+	return $self;
+}
+
+sub http_config {
+	my ($self, $text, %o) = @_;
+
+	return $self->config($self->whole($text, %o));
+}
+
+sub whole {
+	my ($self, $text, %o) = @_;
+
+	return "%%GLOBALS%%\n" . ($o{main} || '') . "\n%%EVENTS%%\n\n"
+		. "http {\n%%GLOBALS_HTTP%%\n$text\n}\n";
+}
+
+# nginx -t with this inside http {}: (true if it passes, all that it said)
+
+sub test_config {
+	my ($self, $text, %o) = @_;
+
+	return $self->test_file($self->whole($text, %o));
+}
+
+sub test_file {
+	my ($self, $text) = @_;
+
+	my $name = "$self->{dir}/test.conf";
+	write_file($name, $self->expand($text));
+
+	my ($status, $said) = $self->output($self->command('-t', '-c', $name,
+		'-e', 'stderr'));
+
+	return ($status == 0, $said);
+}
+
+# a program's exit status and all it wrote
+
+sub output {
+	my ($self, @command) = @_;
+
+	local $?;
+
+	my $pid = open my $f, '-|';
+	die "fork: $!" unless defined $pid;
+
+	if ($pid == 0) {
+		open STDIN, '<', '/dev/null';
+		open STDERR, '>&', \*STDOUT;
+		%ENV = (%ENV, $self->environment());
+		exec @command or POSIX::_exit(127);
+	}
+
+	local $/;
+	my $text = <$f>;
+	close $f;
+
+	return ($?, defined $text ? $text : '');
+}
+
+###############################################################################
+
+sub command {
+	my ($self, @arguments) = @_;
+
+	my @command = ($self->{binary}, '-p', $self->{dir}, @arguments);
+
+	unshift @command, 'valgrind', '-q', '--trace-children=yes',
+		'--log-file=' . "$self->{dir}/valgrind.%p",
+		"--suppressions=$root/t/valgrind.suppress",
+		'--error-exitcode=99', '--num-callers=30'
+		if $valgrind;
+
+	return @command;
+}
+
+sub environment {
+	my ($self) = @_;
+
+	my $log = "log_path=$self->{dir}/sanitizer";
+
+	return (%{ $self->{env} }, !$sanitize ? () : (
+		ASAN_OPTIONS => 'detect_odr_violation=0:detect_leaks=0:'
+			. "abort_on_error=1:disable_coredump=0:$log",
+		UBSAN_OPTIONS => "print_stacktrace=1:halt_on_error=0:$log",
+	));
+}
+
+sub run {
+	my ($self) = @_;
+
+	die "$self->{binary} is missing\n" unless -x $self->{binary};
+
+	for my $module (@{ $self->{modules} }) {
+		die "$module is missing: make\n" unless -e $module;
+	}
+
+	unlink "$self->{dir}/nginx.pid";
+	$self->mark_log();
+
+	my $pid = fork();
+	die "fork: $!" unless defined $pid;
+
+	if ($pid == 0) {
+		open STDIN, '<', '/dev/null';
+		open STDOUT, '>>', "$self->{dir}/stderr";
+		open STDERR, '>&', \*STDOUT;
+		%ENV = (%ENV, $self->environment());
+		exec $self->command('-c', "$self->{dir}/nginx.conf", '-e',
+			"$self->{dir}/error.log") or POSIX::_exit(127);
+	}
+
+	my $gone;
+
+	if ($self->{daemon}) {
+		local $?;
+		waitpid $pid, 0;
+		$gone = $? != 0;
+
+	} else {
+		$self->{child} = $pid;
+	}
+
+	wait_for {
+		local $?;
+		$gone ||= $self->{child}
+			&& waitpid($self->{child}, WNOHANG) != 0;
+
+		return $gone || $self->up();
+	} 20;
+
+	if ($gone) {
+		delete $self->{child};
+		die 'nginx did not start: '
+			. read_file("$self->{dir}/stderr") . $self->error_log()
+			. "\n";
+	}
+
+	die "nginx did not come up in time\n" unless $self->up();
+
+	$self->{running} = 1;
+
+	return $self;
+}
+
+sub up {
+	my ($self) = @_;
+
+	my $master = $self->master_pid() or return 0;
+
+	return $self->is_up($master) unless $self->{master};
+
+	return $self->worker_pids() == $self->{workers};
+}
+
+sub master_pid {
+	my ($self) = @_;
+
+	my $pid = read_file("$self->{dir}/nginx.pid");
+
+	return $pid =~ /^(\d+)\n/ ? $1 : undef;
+}
+
+# of the processes that the master says it started as workers: those that have
+# come up and were not told to go
+
+sub worker_pids {
+	my ($self) = @_;
+
+	my $master = $self->master_pid() or return ();
+
+	return $master unless $self->{master};
+
+	my $log = $self->error_log();
+	my (%started, %leaving);
+
+	while ($log =~ /\ \[notice\]\ (\d+)\#\d+:\ (?:
+		start\ worker\ process\ (\d+)
+		|(gracefully\ shutting\ down|exiting))/gx)
+	{
+		if ($3) {
+			$leaving{$1} = 1;
+
+		} elsif ($1 == $master) {
+			$started{$2} = 1;
+			delete $leaving{$2};
+		}
+	}
+
+	my @pids = sort { $a <=> $b }
+		grep { !$leaving{$_} && $self->is_up($_) } keys %started;
+
+	return @pids;
+}
+
+sub is_up {
+	my ($self, $pid) = @_;
+
+	return 0 unless $self->alive($pid);
+
+	# nginx sets the title last; valgrind hides it, but not the epoll
+	# descriptor, which only workers have
+
+	return 1 if read_file("/proc/$pid/cmdline")
+		=~ /^nginx: worker process(?! is shutting down)/;
+
+	return 0 unless $valgrind || !$self->{master};
+
+	return grep { (readlink($_) || '') =~ /eventpoll/ }
+		glob "/proc/$pid/fd/*";
+}
+
+sub alive {
+	my ($self, $pid) = @_;
+
+	return read_file("/proc/$pid/stat") =~ /^\d+ \(.*\) [^ZX] /;
+}
+
+sub wait_workers {
+	my ($self, $timeout) = @_;
+
+	return wait_for { $self->up() } $timeout;
+}
+
+sub signal {
+	my ($self, $signal) = @_;
+
+	my $pid = $self->master_pid() or die "nginx does not run\n";
+
+	return kill $signal, $pid;
+}
+
+# HUP: true once the new workers, and only they, accept connections
+
+sub reload {
+	my ($self, $timeout) = @_;
+
+	my %old = map { $_ => 1 } $self->worker_pids();
+
+	delete $self->{reload_error};
+	$self->error_log();
+	my $from = length $self->{log};
+
+	$self->signal('HUP');
+
+	my $done = wait_for {
+		my $new = substr($self->error_log(), $from);
+
+		if ($new =~ /(\[emerg\].*)/) {
+			$self->{reload_error} = $1;
+			return 1;
+		}
+
+		my @now = $self->worker_pids();
+
+		return @now == $self->{workers} && !grep { $old{$_} } @now;
+	} $timeout;
+
+	$self->{reload_error} = 'no new workers in time' unless $done;
+
+	return !$self->{reload_error};
+}
+
+sub reload_error { $_[0]{reload_error} }
+
+sub reopen { $_[0]->signal('USR1') }
+
+# USR2 (with daemon => 1): true once the new master's workers are up; then
+# worker_pids are theirs, and old_master_pid is the other one
+
+sub upgrade {
+	my ($self, $timeout) = @_;
+
+	my $old = $self->master_pid();
+
+	$self->signal('USR2');
+
+	return wait_for {
+		my $pid = $self->master_pid();
+		return $pid && $pid != $old && $self->up();
+	} $timeout;
+}
+
+sub old_master_pid {
+	my ($self) = @_;
+
+	return read_file("$self->{dir}/nginx.pid.oldbin") =~ /^(\d+)/
+		? $1 : undef;
+}
+
+# a worker killed on purpose; the pid
+
+sub kill_worker {
+	my ($self, @which) = @_;
+
+	my $signal = pop @which || 'KILL';
+	my $pid = @which ? $which[0] : ($self->worker_pids())[0];
+
+	$self->{expected}{$pid} = 1;
+	kill $signal, $pid;
+
+	wait_for { !$self->alive($pid) };
+
+	return $pid;
+}
+
+sub gone {
+	my ($self) = @_;
+
+	local $?;
+
+	if (my $pid = $self->{child}) {
+		if (waitpid($pid, WNOHANG) == $pid) {
+			$self->{status} = $?;
+			delete $self->{child};
+		}
+
+		return !$self->{child};
+	}
+
+	return !$self->{last_pid} || !$self->alive($self->{last_pid});
+}
+
+# graceful: true if all ended in time
+
+sub quit {
+	my ($self, $timeout) = @_;
+
+	$self->{last_pid} = $self->master_pid();
+	$self->signal('QUIT');
+
+	my $done = wait_for { $self->gone() } $timeout;
+
+	$self->{running} = 0 if $done;
+
+	return $done;
+}
+
+# the end of nginx, in any case; graceful if it does not take long
+
+sub stop {
+	my ($self) = @_;
+
+	return $self unless $self->{running};
+
+	my @masters = grep { defined } $self->master_pid(),
+		$self->old_master_pid();
+
+	@masters = ($self->{child}) if !@masters && $self->{child};
+
+	for my $pid (@masters) {
+		$self->{last_pid} = $pid;
+
+		for my $try ([ 'QUIT', 3 ], [ 'TERM', 15 ], [ 'KILL', 5 ]) {
+			my ($signal, $timeout) = @$try;
+
+			if ($signal eq 'KILL') {
+				$self->{stuck} = 1;
+				kill 'KILL', $self->all_workers();
+			}
+
+			kill $signal, $pid;
+
+			last if wait_for { $self->gone() } $timeout;
+		}
+	}
+
+	$self->{running} = 0;
+
+	return $self;
+}
+
+# what the log says was started by a master, and still is there
+
+sub all_workers {
+	my ($self) = @_;
+
+	return grep {
+		$self->alive($_)
+		&& read_file("/proc/$_/cmdline") =~ /nginx/
+	} $self->error_log() =~ /: start (?:worker|cache \w+) process (\d+)/g;
+}
+
+###############################################################################
+
+# the error log so far
+
+sub error_log {
+	my ($self) = @_;
+
+	open my $f, '<:raw', "$self->{dir}/error.log" or return $self->{log};
+
+	seek $f, $self->{log_offset}, 0;
+
+	local $/;
+	my $more = <$f>;
+
+	if (defined $more) {
+		$self->{log_offset} += length $more;
+		$self->{log} .= $more;
+	}
+
+	return $self->{log};
+}
+
+# lines since the last mark_log() that match
+
+sub mark_log {
+	my ($self) = @_;
+
+	$self->{mark} = length $self->error_log();
+
+	return $self;
+}
+
+sub grep_log {
+	my ($self, $re) = @_;
+
+	return grep { $_ =~ $re }
+		split /\n/, substr($self->error_log(), $self->{mark});
+}
+
+sub wait_log {
+	my ($self, $re, $timeout) = @_;
+
+	return wait_for { scalar $self->grep_log($re) } $timeout;
+}
+
+sub access_log {
+	my ($self) = @_;
+
+	return read_file("$self->{dir}/access.log");
+}
+
+sub allow {
+	my ($self, @re) = @_;
+
+	push @{ $self->{allowed} }, @re;
+
+	return $self;
+}
+
+###############################################################################
+
+sub request {
+	my ($self, $method, $uri, %o) = @_;
+
+	my $c = $self->connect($o{port}, timeout => $o{timeout});
+
+	return $c->request($method, $uri, close => 1, %o);
+}
+
+sub get {
+	my ($self, $uri, %o) = @_;
+
+	return $self->request('GET', $uri, %o);
+}
+
+sub head {
+	my ($self, $uri, %o) = @_;
+
+	return $self->request('HEAD', $uri, %o);
+}
+
+sub post {
+	my ($self, $uri, $body, %o) = @_;
+
+	return $self->request('POST', $uri, body => defined $body ? $body : '',
+		%o);
+}
+
+sub connect {
+	my ($self, $port, %o) = @_;
+
+	$port = 0 unless defined $port;
+	$port = $self->port($port) if $port !~ /^\d{4,}$/;
+
+	return WebhookTest::Client->new(port => $port,
+		timeout => ($o{timeout} || 10) * $factor);
+}
+
+sub curl {
+	my ($self, @arguments) = @_;
+
+	my $out = "$self->{dir}/curl";
+
+	my ($status, $said) = $self->output('curl', '-sS', '--max-time',
+		30 * $factor, '-D', "$out.head", '-o', "$out.body",
+		@arguments);
+
+	die "curl: $said\n" if $status != 0;
+
+	my @heads = split /\r\n\r\n/, read_file("$out.head");
+
+	return WebhookTest::Response->new($heads[-1],
+		read_file("$out.body"));
+}
+
+###############################################################################
+
+sub file {
+	my ($self, $name, $text) = @_;
+
+	return write_file("$self->{dir}/$name", $text);
+}
+
+# a certificate of the test's own authority: {cert, key, ca}, files
+
+sub cert {
+	my ($self, $name, %o) = @_;
+
+	my $dir = "$self->{dir}/certs";
+
+	my $openssl = sub {
+		my ($status, $said) = $self->output('openssl', @_);
+		die "openssl @_: $said\n" if $status != 0;
+	};
+
+	my @new = qw/ req -x509 -nodes -newkey ec
+		-pkeyopt ec_paramgen_curve:P-256 -days 2 /;
+
+	if (!-d $dir) {
+		mkdir $dir;
+		$openssl->(@new, '-subj', '/CN=Test authority',
+			'-keyout', "$dir/ca.key", '-out', "$dir/ca.pem");
+	}
+
+	my $names = join ',', (map { "DNS:$_" } @{ $o{dns} || ['localhost'] }),
+		map { "IP:$_" } @{ $o{ip} || ['127.0.0.1'] };
+
+	my @signed = $o{self_signed} ? ()
+		: ('-CA', "$dir/ca.pem", '-CAkey', "$dir/ca.key");
+
+	$openssl->(@new, '-subj', "/CN=$name", '-addext',
+		"subjectAltName=$names", '-addext',
+		'basicConstraints=critical,CA:FALSE', @signed, '-keyout',
+		"$dir/$name.key", '-out', "$dir/$name.pem");
+
+	return { cert => "$dir/$name.pem", key => "$dir/$name.key",
+		ca => "$dir/ca.pem" };
+}
+
+###############################################################################
+
+sub peer {
+	my ($self, $program, $name, %o) = @_;
+
+	my $port = delete $o{port} || $self->reserve();
+
+	my $rules = $o{rules} || {};
+	$_ = ref $_ eq 'ARRAY' ? $_ : [ $_ ] for values %$rules;
+
+	if ($o{tls}) {
+		$o{tls} = { %{ $o{tls} } };
+		delete $o{tls}{ca} unless delete $o{client_certificate};
+	}
+
+	return $self->{peers}{$name} = WebhookTest::Peer->new(
+		program => "$root/t/bin/$program",
+		base => "$self->{dir}/peer-$name",
+		name => $name, port => $port, owner => $$,
+		conf => { %o, rules => $rules },
+	);
+}
+
+sub receiver {
+	my ($self, $name, %o) = @_;
+
+	$name = 'receiver' unless defined $name;
+
+	return $self->peer('peer', $name, query => JSON::PP::true, %o);
+}
+
+sub upstream {
+	my ($self, $name, %o) = @_;
+
+	return $self->peer('peer', $name, fallback => { status => 404,
+		body => 'no such thing' }, %o);
+}
+
+sub example_api {
+	my ($self, $name, %o) = @_;
+
+	$name = 'api' unless defined $name;
+
+	return $self->peer('example-api', $name, %o);
+}
+
+# a port that listens and whose queue is full: connecting to it hangs
+
+sub blackhole {
+	my ($self) = @_;
+
+	my $port = $self->reserve();
+
+	my $listen = IO::Socket::INET->new(
+		Proto => 'tcp', LocalAddr => '127.0.0.1', LocalPort => $port,
+		Listen => 1, ReuseAddr => 1
+	)
+		or die "listen: $!";
+
+	# the kernel takes one more than it was told
+
+	my @full = map {
+		IO::Socket::INET->new(Proto => 'tcp', Blocking => 0,
+			PeerAddr => '127.0.0.1', PeerPort => $port)
+	} 1 .. 4;
+
+	push @{ $self->{locks} }, $listen, @full;
+
+	return $port;
+}
+
+# what a library that receivers use (standardwebhooks svix octokit stripe) has
+# to say against a request; '' is nothing
+
+sub judge {
+	my ($self, $library, $secret, $request) = @_;
+
+	my $name = "$self->{dir}/judge.json";
+
+	write_file($name, JSON::PP->new->utf8->encode({
+		library => $library, secret => $secret,
+		body => MIME::Base64::encode_base64($request->body(), ''),
+		headers => { map { lc $_->[0] => $_->[1] }
+			$request->headers() },
+	}));
+
+	my ($status, $said) = $self->output('node', "$root/t/bin/judge", $name);
+
+	return $status == 0 ? '' : $said || 'failed';
+}
+
+###############################################################################
+
+# The checks that every test ends with.
+
+sub done {
+	my ($self, %o) = @_;
+
+	$self->zone_check() if $self->{running};
+	$self->stop();
+	$_->stop() for values %{ $self->{peers} };
+
+	my @alerts = $self->alerts();
+	my @reports = $self->reports();
+
+	Test::More::ok(!$self->{stuck}, 'nginx ended');
+	Test::More::is(scalar @alerts, 0, 'no alerts')
+		or Test::More::diag(join "\n", @alerts);
+	Test::More::is(scalar @reports, 0, 'no reports of memory errors')
+		or Test::More::diag(join "\n", @reports);
+
+	$self->{done} = 1;
+	$self->cleanup();
+
+	Test::More::done_testing() unless $o{more};
+}
+
+sub alerts {
+	my ($self) = @_;
+
+	my @bad;
+
+	LINE: for (split /\n/, $self->error_log()) {
+		next unless /\[(?:alert|crit|emerg)\]|Sanitizer|runtime\ error:
+			|exited\ with\ code\ [1-9]/x;
+
+		next if /\ process\ (\d+)\ exited\ on\ signal/x
+			&& $self->{expected}{$1};
+
+		for my $re (@{ $self->{allowed} }) {
+			next LINE if $_ =~ $re;
+		}
+
+		push @bad, $_;
+	}
+
+	return @bad;
+}
+
+# what a sanitizer or valgrind wrote
+
+sub reports {
+	my ($self) = @_;
+
+	my @reports = map { read_file($_) } glob "$self->{dir}/sanitizer.*";
+
+	push @reports, grep { /\S/ } map { read_file($_) }
+		glob "$self->{dir}/valgrind.*";
+
+	my $stderr = read_file("$self->{dir}/stderr");
+	push @reports, $stderr if $stderr =~ /Sanitizer|runtime error/;
+
+	return map { substr $_, 0, 8000 } @reports;
+}
+
+# the module's own check of its shared memory, once it has one
+
+sub zone_check { }
+
+sub cleanup {
+	my ($self) = @_;
+
+	if ($ENV{WEBHOOK_KEEP}) {
+		Test::More::diag("kept $self->{dir}");
+		return;
+	}
+
+	remove_tree($self->{dir});
+}
+
+END {
+	my $status = $?;
+
+	for my $self (grep { $_->{owner} == $$ && !$_->{done} } @live) {
+		if ($self->{child} && !$self->{running}) {
+			kill 'KILL', $self->{child};
+			waitpid $self->{child}, 0;
+		}
+
+		$self->stop();
+		$_->stop() for values %{ $self->{peers} };
+
+		my @tail = split /\n/, $self->error_log();
+		splice @tail, 0, -20 if @tail > 20;
+		Test::More::diag("not done; the error log ends:\n",
+			join("\n", @tail, $self->reports())) if @tail;
+
+		$self->cleanup();
+	}
+
+	$? = $status;
+}
+
+###############################################################################
+
+1;
