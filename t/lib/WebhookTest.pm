@@ -907,7 +907,7 @@ sub judge {
 			$request->headers() },
 	}));
 
-	my ($status, $said) = $self->output('node', "$root/t/bin/judge", $name);
+	my ($status, $said) = $self->output('node', "$root/t/node/judge.mjs", $name);
 
 	return $status == 0 ? '' : $said || 'failed';
 }
