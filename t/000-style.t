@@ -13,17 +13,18 @@ use WebhookTest;
 
 ###############################################################################
 
-my @files = glob repo('src') . '/*.[ch]';
+chdir repo('src') or die "src: $!\n";
+
+my @files = glob '*.[ch]';
 
 plan tests => @files + 1;
 
 ok(scalar @files, 'there are sources');
 
 for my $file (@files) {
-	my ($name) = $file =~ m!([^/]+)$!;
 	my $said = `@{[ repo('t/bin/style') ]} $file`;
 
-	is($said, '', $name);
+	is($said, '', $file);
 }
 
 ###############################################################################

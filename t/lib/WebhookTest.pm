@@ -254,6 +254,7 @@ sub globals {
 	$text .= "worker_processes $self->{workers};\n";
 	$text .= "pid $self->{dir}/nginx.pid;\n";
 	$text .= "error_log $self->{dir}/error.log $level;\n";
+	$text .= "env ASAN_OPTIONS;\nenv UBSAN_OPTIONS;\n" if $sanitize;
 
 	return $text;
 }
@@ -417,9 +418,9 @@ sub run {
 			. "\n";
 	}
 
-	die "nginx did not come up in time\n" unless $self->up();
-
 	$self->{running} = 1;
+
+	die "nginx did not come up in time\n" unless $self->up();
 
 	return $self;
 }
@@ -627,7 +628,7 @@ sub stop {
 	my @masters = grep { defined } $self->master_pid(),
 		$self->old_master_pid();
 
-	@masters = ($self->{child}) if !@masters && $self->{child};
+	@masters = $self->{child} || () unless @masters;
 
 	for my $pid (@masters) {
 		$self->{last_pid} = $pid;
@@ -995,11 +996,6 @@ END {
 	my $status = $?;
 
 	for my $self (grep { $_->{owner} == $$ && !$_->{done} } @live) {
-		if ($self->{child} && !$self->{running}) {
-			kill 'KILL', $self->{child};
-			waitpid $self->{child}, 0;
-		}
-
 		$self->stop();
 		$_->stop() for values %{ $self->{peers} };
 

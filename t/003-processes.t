@@ -1,0 +1,75 @@
+#!/usr/bin/perl
+
+# The harness with nginx in its other shapes: as a daemon, through a binary
+# upgrade and back, without a master; a port where connecting hangs.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use IO::Select;
+use IO::Socket::INET;
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+my $conf = <<'EOF';
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+
+    location / {
+        return 200 "$pid\n";
+    }
+}
+
+EOF
+
+my $t = WebhookTest->new(daemon => 1, workers => 1);
+$t->http_config($conf);
+$t->run();
+
+my ($worker) = $t->worker_pids();
+is($t->get('/')->body, "$worker\n", 'daemon');
+ok($t->reload(), 'daemon - reload');
+isnt($t->get('/')->body, "$worker\n", 'daemon - another worker');
+
+my $old = $t->master_pid();
+ok($t->upgrade(), 'upgrade');
+is($t->old_master_pid(), $old, 'upgrade - old master');
+isnt($t->master_pid(), $old, 'upgrade - new master');
+
+kill 'QUIT', $old;
+ok(wait_for { !$t->alive($old) }, 'upgrade - old master gone');
+
+($worker) = $t->worker_pids();
+is($t->get('/')->body, "$worker\n", 'upgrade - new worker');
+
+ok($t->upgrade(), 'upgrade again');
+$t->done(more => 1);
+ok(!$t->all_workers(), 'no worker left');
+
+# without a master
+
+$t = WebhookTest->new(master => 0);
+$t->http_config($conf);
+$t->run();
+
+is($t->get('/')->body, $t->master_pid() . "\n", 'no master');
+$t->done(more => 1);
+
+# connecting hangs
+
+$t = WebhookTest->new();
+
+my $s = IO::Socket::INET->new(Proto => 'tcp', Blocking => 0,
+	PeerAddr => '127.0.0.1', PeerPort => $t->blackhole());
+
+ok(!IO::Select->new($s)->can_write(0.5), 'blackhole');
+
+$t->done();
+
+###############################################################################
