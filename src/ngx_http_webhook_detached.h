@@ -43,8 +43,8 @@ typedef void (*ngx_http_webhook_detached_abort_pt)(
     ngx_http_webhook_detached_t *d);
 
 /*
- * Fills d->result from a subrequest that ended, or is cut short, by itself and
- * not by ngx_http_webhook_detached_complete(); may be NULL.
+ * Fills d->result from a subrequest that ended, or is cut short, without
+ * ngx_http_webhook_detached_complete(); may be NULL.
  */
 
 typedef void (*ngx_http_webhook_detached_collect_pt)(
@@ -73,6 +73,7 @@ struct ngx_http_webhook_detached_s {
     void                                *data;      /* the caller's */
     void                                *transport; /* the starter's */
 
+    ngx_str_t                            label;     /* for the error log */
     size_t                               body_max;  /* kept of the answer */
     ngx_int_t                            rc;    /* sr was finalized with */
 };

@@ -1,0 +1,824 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * detached: in: body, headers, a starter (dispatch.c); out: one result, once,
+ * by done(); next: via.c or curl.c between start and end.
+ *
+ * The connection of a detached request has no socket.  It lives in a free list
+ * of the worker, never in a pool: ngx_http_run_posted_requests() looks at
+ * c->destroyed after the handler that may have ended the request.
+ *
+ * There are four ways to the end: the subrequest wakes its parent; the
+ * transport or our deadline cuts it short; nginx terminates the request (444,
+ * c->error), seen by a cleanup handler.  All only post "done" and leave the
+ * freeing to it, so that no caller up the stack meets freed memory.
+ */
+
+
+#include "ngx_http_webhook_detached.h"
+
+
+#define NGX_HTTP_WEBHOOK_BLOCKED_WAIT  20      /* ms */
+#define NGX_HTTP_WEBHOOK_COUNT         1000    /* references that are never
+                                                  given back */
+
+
+typedef struct ngx_http_webhook_fake_s  ngx_http_webhook_fake_t;
+
+struct ngx_http_webhook_fake_s {
+    ngx_connection_t              connection;  /* must be first */
+    ngx_event_t                   read;
+    ngx_event_t                   write;
+    ngx_event_t                   begin;
+    ngx_event_t                   done;
+    ngx_event_t                   deadline;
+    ngx_log_t                     log;
+    ngx_http_log_ctx_t            log_ctx;
+    ngx_http_connection_t         hc;
+    ngx_buf_t                     header_in;
+    struct sockaddr_in            sockaddr;
+    ngx_queue_t                   queue;
+    ngx_http_webhook_detached_t   detached;
+    ngx_msec_t                    timeout;     /* ms */
+
+    unsigned                      completed:1; /* the transport filled result */
+    unsigned                      ending:1;    /* result is settled */
+};
+
+
+static void ngx_http_webhook_detached_begin(ngx_event_t *ev);
+static void ngx_http_webhook_detached_start(ngx_http_request_t *sr);
+static ngx_int_t ngx_http_webhook_detached_finalized(ngx_http_request_t *sr,
+    void *data, ngx_int_t rc);
+static void ngx_http_webhook_detached_wake(ngx_http_request_t *r);
+static void ngx_http_webhook_detached_cleanup(void *data);
+static void ngx_http_webhook_detached_timeout(ngx_event_t *ev);
+static void ngx_http_webhook_detached_end(ngx_http_webhook_fake_t *f);
+static void ngx_http_webhook_detached_done(ngx_event_t *ev);
+static void ngx_http_webhook_detached_recycle(ngx_http_webhook_fake_t *f);
+static void ngx_http_webhook_detached_event(ngx_event_t *ev);
+static ssize_t ngx_http_webhook_detached_recv(ngx_connection_t *c,
+    u_char *buf, size_t size);
+static ssize_t ngx_http_webhook_detached_recv_chain(ngx_connection_t *c,
+    ngx_chain_t *in, off_t limit);
+static ngx_chain_t *ngx_http_webhook_detached_send_chain(ngx_connection_t *c,
+    ngx_chain_t *in, off_t limit);
+static u_char *ngx_http_webhook_detached_log(ngx_log_t *log, u_char *buf,
+    size_t len);
+
+
+static ngx_queue_t  ngx_http_webhook_detached_free;
+static ngx_queue_t  ngx_http_webhook_detached_busy;
+
+
+static ngx_str_t  ngx_http_webhook_detached_method = ngx_string("POST");
+static ngx_str_t  ngx_http_webhook_detached_protocol = ngx_string("HTTP/1.1");
+static ngx_str_t  ngx_http_webhook_detached_addr = ngx_string("127.0.0.1");
+
+
+#define ngx_http_webhook_detached_fake(d)                                     \
+    ngx_queue_data(d, ngx_http_webhook_fake_t, detached)
+
+
+ngx_http_webhook_detached_t *
+ngx_http_webhook_detached_create(ngx_http_conf_ctx_t *ctx)
+{
+    ngx_queue_t              *q;
+    ngx_connection_t         *c;
+    ngx_http_request_t       *r;
+    ngx_http_cleanup_t       *cln;
+    ngx_http_webhook_fake_t  *f;
+
+    if (ngx_http_webhook_detached_free.next == NULL) {
+        ngx_queue_init(&ngx_http_webhook_detached_free);
+        ngx_queue_init(&ngx_http_webhook_detached_busy);
+    }
+
+    if (ngx_queue_empty(&ngx_http_webhook_detached_free)) {
+        f = ngx_alloc(sizeof(ngx_http_webhook_fake_t), ngx_cycle->log);
+        if (f == NULL) {
+            return NULL;
+        }
+
+    } else {
+        q = ngx_queue_head(&ngx_http_webhook_detached_free);
+        ngx_queue_remove(q);
+        f = ngx_queue_data(q, ngx_http_webhook_fake_t, queue);
+    }
+
+    ngx_memzero(f, sizeof(ngx_http_webhook_fake_t));
+
+    c = &f->connection;
+
+    f->log = *ngx_cycle->log;
+    f->log.handler = ngx_http_webhook_detached_log;
+    f->log.data = &f->log_ctx;
+    f->log_ctx.connection = c;
+
+    f->hc.conf_ctx = ctx;
+
+    f->sockaddr.sin_family = AF_INET;
+    f->sockaddr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+
+    c->fd = (ngx_socket_t) -1;
+    c->type = SOCK_STREAM;
+    c->data = &f->hc;
+    c->log = &f->log;
+    c->log_error = NGX_ERROR_INFO;
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+    c->start_time = ngx_current_msec;
+    c->buffer = &f->header_in;
+
+    c->sockaddr = (struct sockaddr *) &f->sockaddr;
+    c->socklen = sizeof(struct sockaddr_in);
+    c->local_sockaddr = (struct sockaddr *) &f->sockaddr;
+    c->local_socklen = sizeof(struct sockaddr_in);
+    c->addr_text = ngx_http_webhook_detached_addr;
+
+    c->recv = ngx_http_webhook_detached_recv;
+    c->send = ngx_http_webhook_detached_recv;
+    c->recv_chain = ngx_http_webhook_detached_recv_chain;
+    c->send_chain = ngx_http_webhook_detached_send_chain;
+
+    c->tcp_nodelay = NGX_TCP_NODELAY_DISABLED;
+    c->tcp_nopush = NGX_TCP_NOPUSH_DISABLED;
+    c->sndlowat = 1;
+
+    c->read = &f->read;
+    c->write = &f->write;
+
+    /* "active" keeps nginx from adding fd -1 to epoll */
+
+    f->read.data = c;
+    f->read.log = &f->log;
+    f->read.index = NGX_INVALID_INDEX;
+    f->read.handler = ngx_http_webhook_detached_event;
+    f->read.active = 1;
+
+    f->write = f->read;
+    f->write.write = 1;
+    f->write.ready = 1;
+
+    f->begin = f->read;
+    f->begin.handler = ngx_http_webhook_detached_begin;
+
+    f->done = f->read;
+    f->done.handler = ngx_http_webhook_detached_done;
+
+    f->deadline = f->read;
+    f->deadline.handler = ngx_http_webhook_detached_timeout;
+
+    r = ngx_http_create_request(c);
+    if (r == NULL) {
+        ngx_queue_insert_head(&ngx_http_webhook_detached_free, &f->queue);
+        return NULL;
+    }
+
+    /* it is no client's request, and is not logged as one */
+
+#if (NGX_STAT_STUB)
+    (void) ngx_atomic_fetch_add(ngx_stat_reading, -1);
+    r->stat_reading = 0;
+    (void) ngx_atomic_fetch_add(ngx_stat_requests, -1);
+#endif
+
+    r->logged = 1;
+
+    c->data = r;
+    c->requests = 1;
+    f->log_ctx.request = r;
+    f->log_ctx.current_request = r;
+
+    f->detached.request = r;
+    f->detached.pool = r->pool;
+
+    f->detached.result.dns = NGX_CONF_UNSET_MSEC;
+    f->detached.result.connect = NGX_CONF_UNSET_MSEC;
+    f->detached.result.tls = NGX_CONF_UNSET_MSEC;
+    f->detached.result.first_byte = NGX_CONF_UNSET_MSEC;
+
+    ngx_queue_insert_tail(&ngx_http_webhook_detached_busy, &f->queue);
+
+    cln = ngx_http_cleanup_add(r, 0);
+
+    if (cln == NULL
+        || ngx_list_init(&r->headers_in.headers, r->pool, 16,
+                         sizeof(ngx_table_elt_t))
+           != NGX_OK)
+    {
+        f->ending = 1;
+        ngx_http_free_request(r, 0);
+        ngx_http_webhook_detached_recycle(f);
+        return NULL;
+    }
+
+    cln->handler = ngx_http_webhook_detached_cleanup;
+    cln->data = f;
+
+    return &f->detached;
+}
+
+
+ngx_int_t
+ngx_http_webhook_detached_header(ngx_http_webhook_detached_t *d,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r;
+
+    r = d->request;
+
+    h = ngx_list_push(&r->headers_in.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->key = *name;
+    h->value = *value;
+
+    h->lowcase_key = ngx_pnalloc(d->pool, name->len);
+    if (h->lowcase_key == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = ngx_hash_strlow(h->lowcase_key, name->data, name->len);
+
+    if (name->len == sizeof("Host") - 1
+        && ngx_strncmp(h->lowcase_key, "host", name->len) == 0)
+    {
+        r->headers_in.host = h;
+        r->headers_in.server = h->value;
+
+    } else if (name->len == sizeof("Content-Type") - 1
+               && ngx_strncmp(h->lowcase_key, "content-type", name->len) == 0)
+    {
+        r->headers_in.content_type = h;
+
+    } else if (name->len == sizeof("Content-Length") - 1
+               && ngx_strncmp(h->lowcase_key, "content-length", name->len)
+                  == 0)
+    {
+        r->headers_in.content_length = h;
+
+    } else if (name->len == sizeof("User-Agent") - 1
+               && ngx_strncmp(h->lowcase_key, "user-agent", name->len) == 0)
+    {
+        r->headers_in.user_agent = h;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_detached_run(ngx_http_webhook_detached_t *d, ngx_str_t *host,
+    ngx_str_t *uri, ngx_str_t *body, ngx_msec_t timeout)
+{
+    u_char                   *p, *dst, *src;
+    ngx_buf_t                *b;
+    ngx_str_t                 length, name;
+    ngx_chain_t              *cl;
+    ngx_http_request_t       *r;
+    ngx_http_webhook_fake_t  *f;
+
+    f = ngx_http_webhook_detached_fake(d);
+    r = d->request;
+
+    length.data = ngx_pnalloc(d->pool, NGX_SIZE_T_LEN);
+    if (length.data == NULL) {
+        goto failed;
+    }
+
+    length.len = ngx_sprintf(length.data, "%uz", body->len) - length.data;
+
+    ngx_str_set(&name, "Host");
+
+    if (ngx_http_webhook_detached_header(d, &name, host) != NGX_OK) {
+        goto failed;
+    }
+
+    ngx_str_set(&name, "Content-Length");
+
+    if (ngx_http_webhook_detached_header(d, &name, &length) != NGX_OK) {
+        goto failed;
+    }
+
+    r->headers_in.content_length_n = body->len;
+
+    r->method = NGX_HTTP_POST;
+    r->method_name = ngx_http_webhook_detached_method;
+    r->http_version = NGX_HTTP_VERSION_11;
+    r->http_protocol = ngx_http_webhook_detached_protocol;
+
+    r->request_line.len = ngx_http_webhook_detached_method.len + 1 + uri->len
+                          + 1 + ngx_http_webhook_detached_protocol.len;
+
+    r->request_line.data = ngx_pnalloc(d->pool, r->request_line.len);
+    if (r->request_line.data == NULL) {
+        goto failed;
+    }
+
+    ngx_sprintf(r->request_line.data, "%V %V %V",
+                &ngx_http_webhook_detached_method, uri,
+                &ngx_http_webhook_detached_protocol);
+
+    r->unparsed_uri = *uri;
+    r->valid_unparsed_uri = 1;
+
+    p = ngx_strlchr(uri->data, uri->data + uri->len, '?');
+
+    if (p) {
+        r->args.data = p + 1;
+        r->args.len = uri->data + uri->len - r->args.data;
+
+    } else {
+        p = uri->data + uri->len;
+    }
+
+    r->uri.data = ngx_pnalloc(d->pool, p - uri->data);
+    if (r->uri.data == NULL) {
+        goto failed;
+    }
+
+    src = uri->data;
+    dst = r->uri.data;
+    ngx_unescape_uri(&dst, &src, p - uri->data, 0);
+    r->uri.len = dst - r->uri.data;
+
+    r->request_body = ngx_pcalloc(d->pool, sizeof(ngx_http_request_body_t));
+    if (r->request_body == NULL) {
+        goto failed;
+    }
+
+    if (body->len) {
+        b = ngx_calloc_buf(d->pool);
+        cl = ngx_alloc_chain_link(d->pool);
+
+        if (b == NULL || cl == NULL) {
+            goto failed;
+        }
+
+        b->memory = 1;
+        b->last_buf = 1;
+        b->start = body->data;
+        b->pos = body->data;
+        b->last = body->data + body->len;
+        b->end = b->last;
+
+        cl->buf = b;
+        cl->next = NULL;
+
+        r->request_body->bufs = cl;
+        r->request_body->buf = b;
+    }
+
+    r->http_state = NGX_HTTP_PROCESS_REQUEST_STATE;
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_webhook_detached_wake;
+
+    f->timeout = timeout;
+
+    ngx_add_timer(&f->deadline, timeout);
+    ngx_post_event(&f->begin, &ngx_posted_events);
+
+    return NGX_OK;
+
+failed:
+
+    f->ending = 1;
+    ngx_http_free_request(r, 0);
+    ngx_http_webhook_detached_recycle(f);
+
+    return NGX_ERROR;
+}
+
+
+static void
+ngx_http_webhook_detached_begin(ngx_event_t *ev)
+{
+    ngx_connection_t             *c;
+    ngx_http_request_t           *r, *sr;
+    ngx_http_webhook_fake_t      *f;
+    ngx_http_post_subrequest_t   *ps;
+    ngx_http_webhook_detached_t  *d;
+
+    c = ev->data;
+    f = (ngx_http_webhook_fake_t *) c;
+    d = &f->detached;
+    r = d->request;
+
+    if (f->ending) {
+        return;
+    }
+
+    ps = ngx_palloc(d->pool, sizeof(ngx_http_post_subrequest_t));
+
+    if (ps) {
+        ps->handler = ngx_http_webhook_detached_finalized;
+        ps->data = f;
+    }
+
+    if (ps == NULL
+        || ngx_http_subrequest(r, &r->uri, &r->args, &sr, ps, 0) != NGX_OK)
+    {
+        ngx_http_webhook_detached_cancel(d, NGX_HTTP_WEBHOOK_ERR_INTERNAL,
+                                         "no memory");
+        return;
+    }
+
+    d->sr = sr;
+
+    /* a subrequest begins as a GET, which nginx would send again elsewhere */
+
+    sr->method = r->method;
+    sr->method_name = r->method_name;
+    sr->valid_unparsed_uri = 1;
+
+    sr->write_event_handler = ngx_http_webhook_detached_start;
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_webhook_detached_start(ngx_http_request_t *sr)
+{
+    ngx_http_webhook_fake_t      *f;
+    ngx_http_webhook_detached_t  *d;
+
+    f = (ngx_http_webhook_fake_t *) sr->connection;
+    d = &f->detached;
+
+    /* what nginx calls while a transport without phases is under way */
+
+    sr->write_event_handler = ngx_http_request_empty_handler;
+
+    if (d->start(d, sr) != NGX_OK) {
+
+        if (d->result.error == NGX_HTTP_WEBHOOK_ERR_NONE) {
+            d->result.error = NGX_HTTP_WEBHOOK_ERR_INTERNAL;
+        }
+
+        f->completed = 1;
+        ngx_http_finalize_request(sr, NGX_OK);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_webhook_detached_finalized(ngx_http_request_t *sr, void *data,
+    ngx_int_t rc)
+{
+    ngx_http_webhook_fake_t  *f = data;
+
+    f->detached.rc = rc;
+
+    /* anything else, 444 above all, would terminate a request with no client */
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_detached_wake(ngx_http_request_t *r)
+{
+    if (r->postponed == NULL) {
+        ngx_http_webhook_detached_end((ngx_http_webhook_fake_t *)
+                                      r->connection);
+    }
+}
+
+
+void
+ngx_http_webhook_detached_complete(ngx_http_webhook_detached_t *d)
+{
+    ngx_connection_t         *c;
+    ngx_http_webhook_fake_t  *f;
+
+    f = ngx_http_webhook_detached_fake(d);
+    c = &f->connection;
+
+    if (f->ending) {
+        return;
+    }
+
+    f->completed = 1;
+
+    ngx_http_finalize_request(d->sr, NGX_OK);
+    ngx_http_run_posted_requests(c);
+}
+
+
+void
+ngx_http_webhook_detached_enough(ngx_http_webhook_detached_t *d)
+{
+    ngx_http_webhook_detached_end(ngx_http_webhook_detached_fake(d));
+}
+
+
+void
+ngx_http_webhook_detached_cancel(ngx_http_webhook_detached_t *d,
+    ngx_uint_t error, char *message)
+{
+    ngx_http_webhook_fake_t  *f;
+
+    f = ngx_http_webhook_detached_fake(d);
+
+    if (f->ending) {
+        return;
+    }
+
+    if (!f->completed) {
+        if (d->abort && d->sr) {
+            d->abort(d);
+        }
+
+        if (d->collect) {
+            d->collect(d);
+        }
+
+        d->result.error = error;
+        d->result.message.data = (u_char *) message;
+        d->result.message.len = ngx_strlen(message);
+
+        f->completed = 1;
+    }
+
+    ngx_http_webhook_detached_end(f);
+}
+
+
+ngx_http_webhook_detached_t *
+ngx_http_webhook_detached_get(ngx_http_request_t *r)
+{
+    if (r->connection->recv != ngx_http_webhook_detached_recv) {
+        return NULL;
+    }
+
+    return &((ngx_http_webhook_fake_t *) r->connection)->detached;
+}
+
+
+void
+ngx_http_webhook_detached_shutdown(ngx_msec_t limit)
+{
+    ngx_queue_t              *q;
+    ngx_msec_int_t            left;
+    ngx_http_webhook_fake_t  *f;
+
+    if (ngx_http_webhook_detached_busy.next == NULL) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&ngx_http_webhook_detached_busy);
+         q != ngx_queue_sentinel(&ngx_http_webhook_detached_busy);
+         q = ngx_queue_next(q))
+    {
+        f = ngx_queue_data(q, ngx_http_webhook_fake_t, queue);
+
+        if (!f->deadline.timer_set || f->ending) {
+            continue;
+        }
+
+        left = (ngx_msec_int_t) (f->deadline.timer.key - ngx_current_msec);
+
+        if (left > (ngx_msec_int_t) limit) {
+            ngx_del_timer(&f->deadline);
+            ngx_add_timer(&f->deadline, limit);
+        }
+    }
+}
+
+
+static void
+ngx_http_webhook_detached_cleanup(void *data)
+{
+    ngx_http_webhook_fake_t  *f = data;
+
+    ngx_http_request_t  *r;
+
+    if (f->ending) {
+        return;
+    }
+
+    /*
+     * ngx_http_terminate_request() is about to close a connection that is not
+     * one.  Without a write handler it goes on to ngx_http_close_request() at
+     * once, where the count stops it, as it stops whoever up the stack still
+     * finalizes the subrequest.
+     */
+
+    r = f->detached.request;
+
+    r->write_event_handler = NULL;
+    r->posted_requests = NULL;
+    r->count += NGX_HTTP_WEBHOOK_COUNT;
+
+    f->connection.destroyed = 1;
+
+    if (f->detached.abort && f->detached.sr && !f->completed) {
+        f->detached.abort(&f->detached);
+    }
+
+    ngx_http_webhook_detached_end(f);
+}
+
+
+static void
+ngx_http_webhook_detached_timeout(ngx_event_t *ev)
+{
+    ngx_connection_t             *c;
+    ngx_http_webhook_fake_t      *f;
+    ngx_http_webhook_detached_t  *d;
+
+    c = ev->data;
+    f = (ngx_http_webhook_fake_t *) c;
+    d = &f->detached;
+
+    ev->timedout = 0;
+
+    if (f->ending) {
+        ngx_post_event(&f->done, &ngx_posted_events);
+        return;
+    }
+
+    ngx_http_webhook_detached_cancel(d, NGX_HTTP_WEBHOOK_ERR_TIMEOUT,
+                                     "no complete answer in time");
+}
+
+
+static void
+ngx_http_webhook_detached_end(ngx_http_webhook_fake_t *f)
+{
+    if (f->ending) {
+        return;
+    }
+
+    f->ending = 1;
+
+    /* left armed, timer and "done" could fall into one turn of the loop */
+
+    if (f->deadline.timer_set) {
+        ngx_del_timer(&f->deadline);
+    }
+
+    if (!f->completed && f->detached.collect) {
+        f->detached.collect(&f->detached);
+    }
+
+    ngx_post_event(&f->done, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_webhook_detached_done(ngx_event_t *ev)
+{
+    ngx_connection_t             *c;
+    ngx_http_request_t           *r;
+    ngx_http_webhook_fake_t      *f;
+    ngx_http_webhook_detached_t  *d;
+
+    c = ev->data;
+    f = (ngx_http_webhook_fake_t *) c;
+    d = &f->detached;
+    r = d->request;
+
+    if (r->main->blocked) {
+
+        /* a thread still works for the subrequest */
+
+        ngx_add_timer(&f->deadline, NGX_HTTP_WEBHOOK_BLOCKED_WAIT);
+        return;
+    }
+
+    if (d->result.status == 0
+        && d->result.error == NGX_HTTP_WEBHOOK_ERR_NONE)
+    {
+        d->result.error = NGX_HTTP_WEBHOOK_ERR_INTERNAL;
+        ngx_str_set(&d->result.message, "the request was terminated");
+    }
+
+    d->done(d);
+
+    /*
+     * Cleanup handlers of an unfinished upstream finalize the subrequest once
+     * more; the count keeps that from closing the connection.
+     */
+
+    r->count += NGX_HTTP_WEBHOOK_COUNT;
+    c->timedout = 0;
+
+    ngx_http_free_request(r, 0);
+    ngx_http_webhook_detached_recycle(f);
+}
+
+
+static void
+ngx_http_webhook_detached_recycle(ngx_http_webhook_fake_t *f)
+{
+    ngx_uint_t    i;
+    ngx_event_t  *events[5];
+
+    events[0] = &f->read;
+    events[1] = &f->write;
+    events[2] = &f->begin;
+    events[3] = &f->done;
+    events[4] = &f->deadline;
+
+    for (i = 0; i < 5; i++) {
+
+        if (events[i]->timer_set) {
+            ngx_del_timer(events[i]);
+        }
+
+        if (events[i]->posted) {
+            ngx_delete_posted_event(events[i]);
+        }
+    }
+
+    f->detached.request = NULL;
+
+    ngx_queue_remove(&f->queue);
+    ngx_queue_insert_head(&ngx_http_webhook_detached_free, &f->queue);
+}
+
+
+static void
+ngx_http_webhook_detached_event(ngx_event_t *ev)
+{
+    ngx_connection_t         *c;
+    ngx_http_request_t       *r;
+    ngx_http_webhook_fake_t  *f;
+
+    c = ev->data;
+    f = (ngx_http_webhook_fake_t *) c;
+
+    if (f->ending) {
+        return;
+    }
+
+    r = c->data;
+
+    if (ev->delayed && ev->timedout) {
+        ev->delayed = 0;
+        ev->timedout = 0;
+    }
+
+    if (ev->write) {
+        r->write_event_handler(r);
+
+    } else {
+        r->read_event_handler(r);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ssize_t
+ngx_http_webhook_detached_recv(ngx_connection_t *c, u_char *buf, size_t size)
+{
+    return NGX_ERROR;
+}
+
+
+static ssize_t
+ngx_http_webhook_detached_recv_chain(ngx_connection_t *c, ngx_chain_t *in,
+    off_t limit)
+{
+    return NGX_ERROR;
+}
+
+
+static ngx_chain_t *
+ngx_http_webhook_detached_send_chain(ngx_connection_t *c, ngx_chain_t *in,
+    off_t limit)
+{
+    return NGX_CHAIN_ERROR;
+}
+
+
+static u_char *
+ngx_http_webhook_detached_log(ngx_log_t *log, u_char *buf, size_t len)
+{
+    u_char                   *p;
+    ngx_http_log_ctx_t       *ctx;
+    ngx_http_webhook_fake_t  *f;
+
+    ctx = log->data;
+    f = (ngx_http_webhook_fake_t *) ctx->connection;
+
+    if (log->action) {
+        p = ngx_snprintf(buf, len, " while %s", log->action);
+        len -= p - buf;
+        buf = p;
+    }
+
+    return ngx_snprintf(buf, len, ", webhook: \"%V\"", &f->detached.label);
+}
