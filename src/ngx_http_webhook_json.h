@@ -53,6 +53,15 @@ json_t *ngx_http_webhook_pointer_get(json_t *doc,
     const ngx_http_webhook_pointer_t *pointer);
 
 /*
+ * The same for a pointer as written, valid and without wildcards; longer ones
+ * than a configuration can hold name nothing.
+ */
+
+#define NGX_HTTP_WEBHOOK_POINTER_MAX  4096
+
+json_t *ngx_http_webhook_pointer_find(json_t *doc, const ngx_str_t *text);
+
+/*
  * Calls "handler" with each value (borrowed) that a pointer names, in document
  * order.  The key of the last "*" segment is given (NULL, or for a list its
  * index as text).  The handler's NGX_OK goes on, anything else stops and is

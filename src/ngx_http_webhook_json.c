@@ -1,0 +1,457 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * json: bytes -> jansson values; JSON Pointer (RFC 6901).  What comes in was
+ * written by others: a cheap scan bounds depth and number of values before a
+ * tree is built, so that all rooms may recurse.  json_text.c is the way back.
+ * Next room: api, payload.
+ */
+
+
+#include "ngx_http_webhook_json.h"
+
+
+#define NGX_HTTP_WEBHOOK_JSON_DEPTH       128
+#define NGX_HTTP_WEBHOOK_JSON_VALUES      131072
+#define NGX_HTTP_WEBHOOK_JSON_CONTAINERS  32768   /* these cost the most */
+
+
+static const char *ngx_http_webhook_json_scan(const u_char *p, size_t len);
+static json_t *ngx_http_webhook_pointer_step(json_t *value,
+    const ngx_str_t *segment);
+static ngx_int_t ngx_http_webhook_pointer_walk(json_t *value,
+    const ngx_str_t *segments, ngx_uint_t n,
+    ngx_http_webhook_pointer_pt handler, void *data, const char *key);
+static void ngx_http_webhook_pointer_remove(json_t *value,
+    const ngx_str_t *segments, ngx_uint_t n);
+
+
+json_t *
+ngx_http_webhook_json_parse(const u_char *data, size_t len,
+    const char **reason)
+{
+    json_t        *doc;
+    json_error_t   error;
+
+    *reason = ngx_http_webhook_json_scan(data, len);
+
+    if (*reason) {
+        return NULL;
+    }
+
+    doc = json_loadb((const char *) data, len, JSON_DECODE_ANY, &error);
+
+    if (doc) {
+        return doc;
+    }
+
+    switch (json_error_code(&error)) {
+
+    case json_error_numeric_overflow:
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        *reason = "inexact";
+        break;
+
+    case json_error_out_of_memory:
+        *reason = "no memory";
+        break;
+
+    default:
+        *reason = "not JSON";
+        break;
+    }
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_webhook_json_scan(const u_char *p, size_t len)
+{
+    ngx_uint_t     depth, values, containers;
+    const u_char  *last;
+
+    depth = 0;
+    values = 1;
+    containers = 0;
+
+    for (last = p + len; p < last; p++) {
+
+        switch (*p) {
+
+        case '"':
+
+            for (p++; p < last && *p != '"'; p++) {
+                if (*p == '\\' && p + 1 < last) {
+                    p++;
+                }
+            }
+
+            break;
+
+        case '[':
+        case '{':
+
+            if (++depth > NGX_HTTP_WEBHOOK_JSON_DEPTH) {
+                return "too deep";
+            }
+
+            if (++containers > NGX_HTTP_WEBHOOK_JSON_CONTAINERS) {
+                return "too many values";
+            }
+
+            values++;
+            break;
+
+        case ',':
+
+            if (++values > NGX_HTTP_WEBHOOK_JSON_VALUES) {
+                return "too many values";
+            }
+
+            break;
+
+        case ']':
+        case '}':
+
+            if (depth == 0) {
+                return "not JSON";
+            }
+
+            depth--;
+            break;
+        }
+    }
+
+    return NULL;
+}
+
+
+char *
+ngx_http_webhook_pointer_compile(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_uint_t max_wildcards, ngx_http_webhook_pointer_t *pointer)
+{
+    u_char      *p, *last, *dst;
+    ngx_str_t   *segment;
+    ngx_uint_t   n;
+
+    ngx_memzero(pointer, sizeof(ngx_http_webhook_pointer_t));
+    pointer->text = *text;
+
+    if (text->len == 0) {
+        return NULL;
+    }
+
+    if (text->data[0] != '/') {
+        return "must begin with \"/\" or be empty";
+    }
+
+    last = text->data + text->len;
+    n = 0;
+
+    for (p = text->data; p < last; p++) {
+
+        if (*p == '\0') {
+            return "must not hold NUL";
+        }
+
+        if (*p == '/') {
+            n++;
+        }
+    }
+
+    segment = ngx_palloc(pool, n * sizeof(ngx_str_t));
+    if (segment == NULL) {
+        return "no memory";
+    }
+
+    dst = ngx_pnalloc(pool, text->len + 1);
+    if (dst == NULL) {
+        return "no memory";
+    }
+
+    pointer->segments = segment;
+    pointer->nsegments = n;
+
+    for (p = text->data; p < last; segment++) {
+
+        segment->data = dst;
+
+        for (p++; p < last && *p != '/'; p++) {
+
+            if (*p != '~') {
+                *dst++ = *p;
+                continue;
+            }
+
+            if (++p == last || (*p != '0' && *p != '1')) {
+                return "must have \"0\" or \"1\" after each \"~\"";
+            }
+
+            *dst++ = (*p == '0') ? '~' : '/';
+        }
+
+        segment->len = dst - segment->data;
+        *dst++ = '\0';
+
+        if (segment->len == 1 && segment->data[0] == '*') {
+            pointer->wildcards++;
+        }
+    }
+
+    if (pointer->wildcards > max_wildcards) {
+        return max_wildcards ? "has too many \"*\" segments"
+                             : "must not have a \"*\" segment here";
+    }
+
+    return NULL;
+}
+
+
+json_t *
+ngx_http_webhook_pointer_get(json_t *doc,
+    const ngx_http_webhook_pointer_t *pointer)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < pointer->nsegments && doc; i++) {
+        doc = ngx_http_webhook_pointer_step(doc, &pointer->segments[i]);
+    }
+
+    return doc;
+}
+
+
+json_t *
+ngx_http_webhook_pointer_find(json_t *doc, const ngx_str_t *text)
+{
+    u_char      *p, *last, *dst, buf[NGX_HTTP_WEBHOOK_POINTER_MAX];
+    ngx_str_t    segment;
+
+    if (text->len >= NGX_HTTP_WEBHOOK_POINTER_MAX
+        || (text->len && text->data[0] != '/'))
+    {
+        return NULL;
+    }
+
+    p = text->data;
+    last = p + text->len;
+    segment.data = buf;
+
+    while (p < last && doc) {
+
+        dst = buf;
+
+        for (p++; p < last && *p != '/'; p++) {
+
+            if (*p == '~' && p + 1 < last) {
+                p++;
+                *dst++ = (*p == '0') ? '~' : '/';
+                continue;
+            }
+
+            *dst++ = *p;
+        }
+
+        segment.len = dst - buf;
+        *dst = '\0';
+
+        doc = ngx_http_webhook_pointer_step(doc, &segment);
+    }
+
+    return doc;
+}
+
+
+static json_t *
+ngx_http_webhook_pointer_step(json_t *value, const ngx_str_t *segment)
+{
+    size_t      i;
+    ngx_uint_t  n;
+
+    if (json_is_object(value)) {
+        return json_object_get(value, (char *) segment->data);
+    }
+
+    if (!json_is_array(value)
+        || segment->len == 0
+        || segment->len > 9
+        || (segment->len > 1 && segment->data[0] == '0'))
+    {
+        return NULL;
+    }
+
+    n = 0;
+
+    for (i = 0; i < segment->len; i++) {
+
+        if (segment->data[i] < '0' || segment->data[i] > '9') {
+            return NULL;
+        }
+
+        n = n * 10 + (segment->data[i] - '0');
+    }
+
+    return json_array_get(value, n);
+}
+
+
+ngx_int_t
+ngx_http_webhook_pointer_each(json_t *doc,
+    const ngx_http_webhook_pointer_t *pointer,
+    ngx_http_webhook_pointer_pt handler, void *data)
+{
+    return ngx_http_webhook_pointer_walk(doc, pointer->segments,
+                                         pointer->nsegments, handler, data,
+                                         NULL);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_pointer_walk(json_t *value, const ngx_str_t *segments,
+    ngx_uint_t n, ngx_http_webhook_pointer_pt handler, void *data,
+    const char *key)
+{
+    char        index[NGX_INT_T_LEN + 1];
+    void       *iter, *next;
+    size_t      i;
+    json_t     *element;
+    ngx_int_t   rc, found;
+
+    while (n && !(segments->len == 1 && segments->data[0] == '*')) {
+
+        value = ngx_http_webhook_pointer_step(value, segments);
+        if (value == NULL) {
+            return NGX_DECLINED;
+        }
+
+        segments++;
+        n--;
+    }
+
+    if (n == 0) {
+        return value ? handler(data, value, key) : NGX_DECLINED;
+    }
+
+    segments++;
+    n--;
+
+    if (json_is_array(value)) {
+        found = json_array_size(value) ? NGX_DECLINED : NGX_OK;
+
+        json_array_foreach(value, i, element) {
+
+            (void) snprintf(index, sizeof(index), "%zu", i);
+
+            rc = ngx_http_webhook_pointer_walk(element, segments, n, handler,
+                                               data, index);
+            if (rc == NGX_OK) {
+                found = NGX_OK;
+
+            } else if (rc != NGX_DECLINED) {
+                return rc;
+            }
+        }
+
+        return found;
+    }
+
+    if (!json_is_object(value)) {
+        return NGX_DECLINED;
+    }
+
+    found = json_object_size(value) ? NGX_DECLINED : NGX_OK;
+
+    for (iter = json_object_iter(value); iter; iter = next) {
+
+        next = json_object_iter_next(value, iter);
+
+        rc = ngx_http_webhook_pointer_walk(json_object_iter_value(iter),
+                                           segments, n, handler, data,
+                                           json_object_iter_key(iter));
+        if (rc == NGX_OK) {
+            found = NGX_OK;
+
+        } else if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
+    return found;
+}
+
+
+void
+ngx_http_webhook_pointer_delete(json_t *doc,
+    const ngx_http_webhook_pointer_t *pointer)
+{
+    if (pointer->nsegments) {
+        ngx_http_webhook_pointer_remove(doc, pointer->segments,
+                                        pointer->nsegments);
+    }
+}
+
+
+static void
+ngx_http_webhook_pointer_remove(json_t *value, const ngx_str_t *segments,
+    ngx_uint_t n)
+{
+    void       *iter;
+    size_t      i;
+    json_t     *element;
+    ngx_uint_t  any;
+
+    any = (segments->len == 1 && segments->data[0] == '*');
+
+    if (n > 1 && !any) {
+        value = ngx_http_webhook_pointer_step(value, segments);
+
+        if (value) {
+            ngx_http_webhook_pointer_remove(value, segments + 1, n - 1);
+        }
+
+        return;
+    }
+
+    if (json_is_array(value)) {
+
+        if (n > 1) {
+            json_array_foreach(value, i, element) {
+                ngx_http_webhook_pointer_remove(element, segments + 1, n - 1);
+            }
+
+        } else if (any) {
+            (void) json_array_clear(value);
+
+        } else if (ngx_http_webhook_pointer_step(value, segments)) {
+            (void) json_array_remove(value, atoi((char *) segments->data));
+        }
+
+        return;
+    }
+
+    if (!json_is_object(value)) {
+        return;
+    }
+
+    if (n > 1) {
+        for (iter = json_object_iter(value);
+             iter;
+             iter = json_object_iter_next(value, iter))
+        {
+            ngx_http_webhook_pointer_remove(json_object_iter_value(iter),
+                                            segments + 1, n - 1);
+        }
+
+    } else if (any) {
+        (void) json_object_clear(value);
+
+    } else {
+        (void) json_object_del(value, (char *) segments->data);
+    }
+}
