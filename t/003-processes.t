@@ -52,6 +52,24 @@ ok($t->upgrade(), 'upgrade again');
 $t->done(more => 1);
 ok(!$t->all_workers(), 'no worker left');
 
+# killed, and started again
+
+$t = WebhookTest->new();
+$t->http_config($conf);
+$t->run();
+
+my @all = ($t->master_pid(), $t->worker_pids());
+$t->crash();
+is(grep({ $t->alive($_) } @all), 0, 'crash');
+
+$t->run();
+like($t->get('/')->body, qr/^\d+$/, 'crash - started again');
+
+$t->stop();
+$t->run();
+is($t->worker_pids(), 2, 'stopped and started');
+$t->done(more => 1);
+
 # without a master
 
 $t = WebhookTest->new(master => 0);

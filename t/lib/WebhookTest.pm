@@ -30,7 +30,7 @@ package WebhookTest;
 #	quit (graceful; true if it ended in time), reload (true if new workers
 #	came, else the reason is in reload_error), reopen, upgrade (USR2),
 #	signal, master_pid, worker_pids, kill_worker ([pid,] signal),
-#	wait_workers, test_config (text of http {}) or test_file: (ok, what it
+#	wait_workers, crash (kill -9 of all; run() starts anew), test_config (text of http {}) or test_file: (ok, what it
 #	said)
 # log:	error_log, grep_log (qr), wait_log (qr), mark_log, access_log;
 #	allow (qr): this alert may stand in the error log
@@ -117,6 +117,8 @@ sub new {
 		expected => {},
 		log => '',
 		log_offset => 0,
+		noted => 0,
+		workers_of => {},
 		mark => 0,
 		started => time,
 	}, $class;
@@ -453,26 +455,33 @@ sub worker_pids {
 
 	return $master unless $self->{master};
 
-	my $log = $self->error_log();
-	my (%started, %leaving);
+	$self->error_log();
 
-	while ($log =~ /\ \[notice\]\ (\d+)\#\d+:\ (?:
+	my $started = $self->{workers_of}{$master} || {};
+	my @pids = sort { $a <=> $b }
+		grep { $started->{$_} && $self->is_up($_) } keys %$started;
+
+	return @pids;
+}
+
+# what lines of the log say of workers
+
+sub note_workers {
+	my ($self, $lines) = @_;
+
+	while ($lines =~ /\ \[notice\]\ (\d+)\#\d+:\ (?:
 		start\ worker\ process\ (\d+)
 		|(gracefully\ shutting\ down|exiting))/gx)
 	{
-		if ($3) {
-			$leaving{$1} = 1;
+		if ($2) {
+			$self->{workers_of}{$1}{$2} = 1;
+			next;
+		}
 
-		} elsif ($1 == $master) {
-			$started{$2} = 1;
-			delete $leaving{$2};
+		for my $started (values %{ $self->{workers_of} }) {
+			$started->{$1} = 0 if $started->{$1};
 		}
 	}
-
-	my @pids = sort { $a <=> $b }
-		grep { !$leaving{$_} && $self->is_up($_) } keys %started;
-
-	return @pids;
 }
 
 sub is_up {
@@ -647,19 +656,46 @@ sub stop {
 		}
 	}
 
+	if (my @left = $self->all_workers()) {
+		$self->{stuck} = 1;
+		kill 'KILL', @left;
+	}
+
 	$self->{running} = 0;
 
 	return $self;
 }
 
-# what the log says was started by a master, and still is there
+# all its processes killed at once, as by a power cut; run() starts anew
+
+sub crash {
+	my ($self) = @_;
+
+	my @pids = grep { defined } $self->master_pid(), $self->all_workers();
+
+	kill 'STOP', @pids;
+	kill 'KILL', @pids;
+
+	$self->{last_pid} = $pids[0];
+
+	wait_for { $self->gone() && !grep { $self->alive($_) } @pids };
+
+	$self->{running} = 0;
+
+	return $self;
+}
+
+# what the log says was started by a master, and still has that log open
 
 sub all_workers {
 	my ($self) = @_;
 
+	my %seen;
+
 	return grep {
-		$self->alive($_)
-		&& read_file("/proc/$_/cmdline") =~ /nginx/
+		!$seen{$_}++ && $self->alive($_) && grep {
+			(readlink($_) || '') eq "$self->{dir}/error.log"
+		} glob "/proc/$_/fd/*";
 	} $self->error_log() =~ /: start (?:worker|cache \w+) process (\d+)/g;
 }
 
@@ -680,6 +716,12 @@ sub error_log {
 	if (defined $more) {
 		$self->{log_offset} += length $more;
 		$self->{log} .= $more;
+
+		my $end = rindex($self->{log}, "\n") + 1;
+
+		$self->note_workers(substr($self->{log}, $self->{noted},
+			$end - $self->{noted}));
+		$self->{noted} = $end;
 	}
 
 	return $self->{log};
@@ -920,7 +962,8 @@ sub judge {
 sub done {
 	my ($self, %o) = @_;
 
-	$self->zone_check() if $self->{running};
+	$self->zone_check() if $self->{running}
+		&& read_file("$self->{dir}/nginx.conf") =~ /\bwebhook_status\b/;
 	$self->stop();
 	$_->stop() for values %{ $self->{peers} };
 
