@@ -210,9 +210,7 @@ ngx_http_webhook_detached_create(ngx_http_conf_ctx_t *ctx)
                          sizeof(ngx_table_elt_t))
            != NGX_OK)
     {
-        f->ending = 1;
-        ngx_http_free_request(r, 0);
-        ngx_http_webhook_detached_recycle(f);
+        ngx_http_webhook_detached_discard(&f->detached);
         return NULL;
     }
 
@@ -391,11 +389,22 @@ ngx_http_webhook_detached_run(ngx_http_webhook_detached_t *d, ngx_str_t *host,
 
 failed:
 
-    f->ending = 1;
-    ngx_http_free_request(r, 0);
-    ngx_http_webhook_detached_recycle(f);
+    ngx_http_webhook_detached_discard(d);
 
     return NGX_ERROR;
+}
+
+
+void
+ngx_http_webhook_detached_discard(ngx_http_webhook_detached_t *d)
+{
+    ngx_http_webhook_fake_t  *f;
+
+    f = ngx_http_webhook_detached_fake(d);
+
+    f->ending = 1;
+    ngx_http_free_request(d->request, 0);
+    ngx_http_webhook_detached_recycle(f);
 }
 
 

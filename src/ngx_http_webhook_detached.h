@@ -92,6 +92,10 @@ ngx_http_webhook_detached_t *ngx_http_webhook_detached_create(
 ngx_int_t ngx_http_webhook_detached_header(ngx_http_webhook_detached_t *d,
     ngx_str_t *name, ngx_str_t *value);
 
+/* Frees what was prepared and is not to be run. */
+
+void ngx_http_webhook_detached_discard(ngx_http_webhook_detached_t *d);
+
 /*
  * Runs it: method POST, "uri" (path and query, as to be sent), "body" (in the
  * pool), the whole attempt bounded by "timeout" ms.  d->start, abort, done and
