@@ -188,6 +188,9 @@ struct ngx_http_webhook_hook_s {
     ngx_str_t                     ssl_certificate;          /* NUL-        */
     ngx_str_t                     ssl_certificate_key;      /* terminated, */
                                                             /* or empty    */
+    ngx_str_t                     ssl_certificate_pem;      /* what these two */
+    ngx_str_t                     ssl_certificate_key_pem;  /* files held:    */
+                                                            /* secret         */
     ngx_flag_t                    http2;
 
     u_char                       *file;      /* where it was declared */
@@ -244,6 +247,9 @@ typedef struct {
     ngx_array_t                   hooks;     /* ngx_http_webhook_hook_t *,
                                                 unique by name */
 
+    ngx_array_t                   declared;  /* "webhook" blocks; conf.c's */
+    ngx_array_t                   statuses;  /* module.c's own */
+
     unsigned                      observed:1;  /* some location observes */
 } ngx_http_webhook_main_conf_t;
 
@@ -259,11 +265,15 @@ typedef struct {
                                                 that apply here; or NULL */
     ngx_array_t                  *own;       /* those declared here */
     ngx_flag_t                    inherit;
-    void                         *defaults;  /* conf.c's own */
+    ngx_uint_t                    merged;    /* boolean: hooks is complete */
+    ngx_http_webhook_hook_t      *defaults;  /* webhook_defaults; NULL: as
+                                                outside */
     ngx_array_t                  *observe;   /* ..._observe_t; NULL: off */
     ngx_flag_t                    status;    /* webhook_status stands here */
     ngx_flag_t                    write;
     ngx_str_t                     prefix;    /* of the status location */
+    ngx_uint_t                    status_line;
+    u_char                       *status_file;
 } ngx_http_webhook_loc_conf_t;
 
 
