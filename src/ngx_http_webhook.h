@@ -96,7 +96,7 @@ typedef struct {
                                               github and stripe */
     ngx_str_t                     key;     /* decoded: the key of standard;
                                               32 bytes of seed for ed25519 */
-    time_t                        until;   /* seconds, wall clock; 0: for ever */
+    time_t                        until;   /* seconds, wall clock; 0: none */
     ngx_str_t                     public_key;  /* ed25519: "whpk_..." */
     unsigned                      ed25519:1;
 } ngx_http_webhook_secret_t;
@@ -147,9 +147,9 @@ struct ngx_http_webhook_hook_s {
     uint32_t                      id;      /* stable hash of the name, 31 bits,
                                               never 0 */
     ngx_uint_t                    index;   /* in ..._main_conf_t.hooks */
-    uint32_t                      slot;    /* in the zone, set in init_process */
+    uint32_t                      slot;    /* in the zone; from init_process */
 
-    ngx_str_t                     url;     /* NUL-terminated, may hold secrets */
+    ngx_str_t                     url;     /* NUL-terminated; secret */
     ngx_str_t                     shown;   /* the same with secrets left out */
     ngx_str_t                     host;    /* "Host" header */
     ngx_str_t                     uri;     /* path and query, as to be sent */
@@ -188,9 +188,9 @@ struct ngx_http_webhook_hook_s {
     ngx_str_t                     ssl_certificate;          /* NUL-        */
     ngx_str_t                     ssl_certificate_key;      /* terminated, */
                                                             /* or empty    */
-    ngx_str_t                     ssl_certificate_pem;      /* what these two */
-    ngx_str_t                     ssl_certificate_key_pem;  /* files held:    */
-                                                            /* secret         */
+    ngx_str_t                     ssl_certificate_pem;      /* what these   */
+    ngx_str_t                     ssl_certificate_key_pem;  /* two held:    */
+                                                            /* secret       */
     ngx_flag_t                    http2;
 
     u_char                       *file;      /* where it was declared */

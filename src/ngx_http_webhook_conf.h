@@ -76,10 +76,10 @@ char *ngx_http_webhook_hooks_merge(ngx_conf_t *cf,
 
 
 /*
- * conf_check.c: last checks, when all is read (postconfiguration): two names of one hash,
- * "via" locations exist, queues fit into "capacity" deliveries; numbers sets
- * of members, hides headers of redacted names.  NGX_ERROR: an error was
- * logged.
+ * conf_check.c: last checks, when all is read (postconfiguration): two names
+ * of one hash, "via" locations exist, queues fit into "capacity" deliveries;
+ * numbers sets of members, hides headers of redacted names.  NGX_ERROR: an
+ * error was logged.
  */
 
 ngx_int_t ngx_http_webhook_hooks_check(ngx_conf_t *cf, ngx_uint_t capacity);
@@ -117,7 +117,7 @@ ngx_int_t ngx_http_webhook_zone_add(ngx_conf_t *cf,
     ngx_http_webhook_main_conf_t *mcf);
 
 
-/* status_conf.c: notes a location, when merging; warns, when all is read */
+/* status_conf.c: notes a location when merging, warns when all is read */
 
 char *ngx_http_webhook_set_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

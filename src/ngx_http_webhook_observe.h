@@ -7,7 +7,8 @@
 /*
  * observe: the response of an observed location -> the document (design,
  * section 4).  Bytes go on as they come; a copy is read after the last one.
- * Next room: emit.
+ * observe_conf.c has the directive, observe_request.c what was asked for,
+ * observe_copy.c the bytes, observe_read.c what they mean.  Next room: emit.
  */
 
 
@@ -16,6 +17,7 @@
 
 
 #include "ngx_http_webhook.h"
+#include "ngx_http_webhook_api.h"
 
 
 /* directive webhook_observe; its merge; filters and phase handlers */
@@ -27,6 +29,87 @@ ngx_int_t ngx_http_webhook_observe_init(ngx_conf_t *cf);
 /* Number of events that the request caused, for $webhook_events. */
 
 ngx_uint_t ngx_http_webhook_observe_events(ngx_http_request_t *r);
+
+
+/* --- between the files of this room --- */
+
+
+#define NGX_HTTP_WEBHOOK_OBSERVE_NO  NGX_CONF_UNSET_UINT   /* no counter */
+
+
+typedef struct {
+    ngx_http_request_t          *request;
+    ngx_http_webhook_observe_t  *observe;
+    ngx_http_webhook_route_t    *route;
+
+    u_char                      *data;       /* the copy */
+    size_t                       len;
+    size_t                       size;       /* allocated, in the total */
+
+    off_t                        received;   /* bytes */
+    off_t                        expected;   /* Content-Length, or -1 */
+    size_t                       peek;       /* bytes of gzip to have before
+                                                looking into it again */
+    ngx_uint_t                   events;
+
+    unsigned                     reading:1;
+    unsigned                     done:1;     /* read, or given up */
+    unsigned                     gzip:1;
+    unsigned                     json:1;     /* begins with "{" or "[" */
+    unsigned                     body:1;     /* the body filter was called */
+} ngx_http_webhook_observe_ctx_t;
+
+
+extern size_t  ngx_http_webhook_observe_total;    /* bytes in copies, of this
+                                                     worker */
+
+/*
+ * Finds what webhook_observe names (the description may stand below it) and
+ * warns of what loses events.  NGX_ERROR: an error was logged.
+ */
+
+ngx_int_t ngx_http_webhook_observe_check(ngx_conf_t *cf);
+
+/*
+ * The first route of "list" (ngx_http_webhook_observe_t) that matches what the
+ * client asked for, whatever became of the request since; or NULL.
+ */
+
+ngx_http_webhook_route_t *ngx_http_webhook_observe_match(ngx_http_request_t *r,
+    ngx_array_t *list, ngx_http_webhook_observe_t **observe);
+
+/*
+ * Copies a chain.  1: that was the end of the response and there is something
+ * to read; 0 otherwise, also when it is given up.
+ */
+
+ngx_uint_t ngx_http_webhook_observe_copy(ngx_http_webhook_observe_ctx_t *ctx,
+    ngx_chain_t *in);
+
+/* Reads the copy; "whole": the response has ended as it should. */
+
+void ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
+    ngx_uint_t whole);
+
+/* The response is not read any further, for a reason that is counted. */
+
+void ngx_http_webhook_observe_give_up(ngx_http_webhook_observe_ctx_t *ctx,
+    ngx_uint_t counter);
+
+/* Gives the copy's memory back. */
+
+void ngx_http_webhook_observe_release(ngx_http_webhook_observe_ctx_t *ctx);
+
+/* The method as the client sent it. */
+
+void ngx_http_webhook_observe_method(ngx_http_request_t *r, ngx_str_t *method);
+
+/*
+ * A phase handler: takes codings that we cannot read out of Accept-Encoding,
+ * as upstream sees it, when the response will be read.
+ */
+
+ngx_int_t ngx_http_webhook_observe_encodings(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_OBSERVE_H_INCLUDED_ */

@@ -1,0 +1,44 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * digest: a request and its response -> whether the same was read before and
+ * nothing can have come of it since (design, section 4).  Used by observe.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_DIGEST_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_DIGEST_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+#include "ngx_http_webhook_api.h"
+
+
+typedef struct {
+    uint64_t      key;             /* of the request */
+    uint64_t      value;           /* of the response, under one epoch */
+} ngx_http_webhook_digest_t;
+
+
+/* Makes digests of other configurations void; in the master. */
+
+void ngx_http_webhook_digest_init(void);
+
+/*
+ * Computes the digest of a response's bytes; before any state is looked at.
+ * "method": as the client sent it.  NGX_OK: known, nothing to read; NGX_DECLINED: not known, may be stored when
+ * all of it was applied and nothing changed; NGX_ABORT: digests cannot tell
+ * here.
+ */
+
+ngx_int_t ngx_http_webhook_digest(ngx_http_request_t *r,
+    ngx_http_webhook_api_t *api, ngx_http_webhook_route_t *route,
+    ngx_str_t *realm, ngx_str_t *method, ngx_str_t *body,
+    ngx_http_webhook_digest_t *digest);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_DIGEST_H_INCLUDED_ */

@@ -1,0 +1,286 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * In: buffers of a response.  Out: one copy of their bytes, as long as it may
+ * become a document, within the limits of the response and of the worker.
+ * Next room: observe_read.c.
+ */
+
+
+#include "ngx_http_webhook_observe.h"
+#include "ngx_http_webhook_inflate.h"
+#include "ngx_http_webhook_zone.h"
+
+
+#define NGX_HTTP_WEBHOOK_OBSERVE_CHUNK  4096   /* bytes, the first allocation */
+#define NGX_HTTP_WEBHOOK_OBSERVE_PEEK   512    /* bytes */
+
+
+static ngx_uint_t ngx_http_webhook_observe_append(
+    ngx_http_webhook_observe_ctx_t *ctx, u_char *p, size_t n);
+static ngx_uint_t ngx_http_webhook_observe_peek(
+    ngx_http_webhook_observe_ctx_t *ctx);
+static ngx_uint_t ngx_http_webhook_observe_grow(
+    ngx_http_webhook_observe_ctx_t *ctx, size_t n);
+static void ngx_http_webhook_observe_too_large(
+    ngx_http_webhook_observe_ctx_t *ctx);
+
+
+size_t  ngx_http_webhook_observe_total;
+
+static ngx_uint_t  ngx_http_webhook_observe_warned;
+
+
+/* whether it was the end, and there is something to read */
+
+ngx_uint_t
+ngx_http_webhook_observe_copy(ngx_http_webhook_observe_ctx_t *ctx,
+    ngx_chain_t *in)
+{
+    size_t        n;
+    ngx_buf_t    *b;
+    ngx_uint_t    counter, last;
+    ngx_chain_t  *cl;
+
+    last = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+
+        b = cl->buf;
+
+        if (b->last_buf) {
+            last = 1;
+        }
+
+        if (ngx_buf_special(b)) {
+            continue;
+        }
+
+        if (!ngx_buf_in_memory(b)) {
+
+            /* somebody did not heed filter_need_in_memory */
+
+            ngx_http_webhook_observe_give_up(ctx,
+                                             NGX_HTTP_WEBHOOK_CNT_TRUNCATED);
+            return 0;
+        }
+
+        n = b->last - b->pos;
+
+        if (n == 0) {
+            continue;
+        }
+
+        counter = ngx_http_webhook_observe_append(ctx, b->pos, n);
+
+        if (counter != NGX_HTTP_WEBHOOK_OBSERVE_NO) {
+            ngx_http_webhook_observe_give_up(ctx, counter);
+            return 0;
+        }
+    }
+
+    return last || (ctx->expected != -1 && ctx->received >= ctx->expected);
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_observe_append(ngx_http_webhook_observe_ctx_t *ctx,
+    u_char *p, size_t n)
+{
+    ngx_uint_t                     counter;
+    ngx_http_webhook_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_webhook_module);
+
+    ctx->received += n;
+
+    if (ctx->received > (off_t) mcf->buffer_size) {
+        return NGX_HTTP_WEBHOOK_CNT_TOO_LARGE;
+    }
+
+    if (!ctx->json && !ctx->gzip) {
+
+        while (n && (*p == ' ' || *p == CR || *p == LF || *p == '\t')) {
+            p++;
+            n--;
+        }
+
+        if (n == 0) {
+            return NGX_HTTP_WEBHOOK_OBSERVE_NO;
+        }
+
+        if (*p != '{' && *p != '[') {
+            return NGX_HTTP_WEBHOOK_CNT_NOT_JSON;
+        }
+
+        ctx->json = 1;
+    }
+
+    counter = ngx_http_webhook_observe_grow(ctx, n);
+
+    if (counter != NGX_HTTP_WEBHOOK_OBSERVE_NO) {
+        return counter;
+    }
+
+    ngx_memcpy(ctx->data + ctx->len, p, n);
+    ctx->len += n;
+
+    if (ctx->json || ctx->len < ctx->peek) {
+        return NGX_HTTP_WEBHOOK_OBSERVE_NO;
+    }
+
+    return ngx_http_webhook_observe_peek(ctx);
+}
+
+
+/* looks at the first inflated bytes, each time twice as many have come */
+
+static ngx_uint_t
+ngx_http_webhook_observe_peek(ngx_http_webhook_observe_ctx_t *ctx)
+{
+    size_t     i, n;
+    u_char     out[NGX_HTTP_WEBHOOK_OBSERVE_PEEK];
+    ngx_int_t  rc;
+
+    ctx->peek = 2 * ctx->len;
+
+    rc = ngx_http_webhook_inflate(ctx->data, ctx->len, out, sizeof(out), &n);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_WEBHOOK_CNT_ENCODING;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        switch (out[i]) {
+
+        case ' ':
+        case CR:
+        case LF:
+        case '\t':
+            break;
+
+        case '{':
+        case '[':
+            ctx->json = 1;
+            return NGX_HTTP_WEBHOOK_OBSERVE_NO;
+
+        default:
+            return NGX_HTTP_WEBHOOK_CNT_NOT_JSON;
+        }
+    }
+
+    return NGX_HTTP_WEBHOOK_OBSERVE_NO;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_observe_grow(ngx_http_webhook_observe_ctx_t *ctx, size_t n)
+{
+    u_char                        *data;
+    size_t                         size;
+    ngx_http_webhook_main_conf_t  *mcf;
+
+    if (ctx->size - ctx->len >= n) {
+        return NGX_HTTP_WEBHOOK_OBSERVE_NO;
+    }
+
+    mcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_webhook_module);
+
+    size = ngx_max(2 * ctx->size, NGX_HTTP_WEBHOOK_OBSERVE_CHUNK);
+    size = ngx_min(size, mcf->buffer_size);
+
+    if (ctx->expected > 0 && size > (size_t) ctx->expected) {
+        size = ctx->expected;
+    }
+
+    size = ngx_max(size, ctx->len + n);
+
+    if (ngx_http_webhook_observe_total + size - ctx->size > mcf->buffer_total) {
+        return NGX_HTTP_WEBHOOK_CNT_TOTAL;
+    }
+
+    data = ngx_alloc(size, ctx->request->connection->log);
+    if (data == NULL) {
+        return NGX_HTTP_WEBHOOK_CNT_TOTAL;
+    }
+
+    if (ctx->data) {
+        ngx_memcpy(data, ctx->data, ctx->len);
+        ngx_free(ctx->data);
+    }
+
+    ngx_http_webhook_observe_total += size - ctx->size;
+
+    ctx->data = data;
+    ctx->size = size;
+
+    return NGX_HTTP_WEBHOOK_OBSERVE_NO;
+}
+
+
+void
+ngx_http_webhook_observe_give_up(ngx_http_webhook_observe_ctx_t *ctx,
+    ngx_uint_t counter)
+{
+    ngx_http_webhook_main_conf_t  *mcf;
+
+    ctx->reading = 0;
+    ctx->done = 1;
+
+    ngx_http_webhook_observe_release(ctx);
+
+    if (counter == NGX_HTTP_WEBHOOK_OBSERVE_NO) {
+        return;
+    }
+
+    mcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_webhook_module);
+
+    ngx_http_webhook_zone_count(mcf->zone, counter, 1);
+
+    if (counter == NGX_HTTP_WEBHOOK_CNT_TOO_LARGE) {
+        ngx_http_webhook_observe_too_large(ctx);
+    }
+}
+
+
+void
+ngx_http_webhook_observe_release(ngx_http_webhook_observe_ctx_t *ctx)
+{
+    if (ctx->data == NULL) {
+        return;
+    }
+
+    ngx_free(ctx->data);
+
+    ngx_http_webhook_observe_total -= ctx->size;
+
+    ctx->data = NULL;
+    ctx->size = 0;
+    ctx->len = 0;
+}
+
+
+static void
+ngx_http_webhook_observe_too_large(ngx_http_webhook_observe_ctx_t *ctx)
+{
+    ngx_http_webhook_main_conf_t  *mcf;
+
+    if (ngx_http_webhook_observe_warned) {
+        return;
+    }
+
+    ngx_http_webhook_observe_warned = 1;
+
+    mcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_webhook_module);
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "a response observed as \"%V\" is larger than "
+                  "webhook_buffer_size (%uz bytes) and was not read; "
+                  "more of them will only be counted",
+                  &ctx->observe->api->name, mcf->buffer_size);
+}

@@ -1,0 +1,337 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * In: the copy of a response.  Out: observations, unless the same was read
+ * before; each goes on to emit.c, which makes events of it.
+ */
+
+
+#include "ngx_http_webhook_observe.h"
+#include "ngx_http_webhook_digest.h"
+#include "ngx_http_webhook_emit.h"
+#include "ngx_http_webhook_inflate.h"
+#include "ngx_http_webhook_json.h"
+#include "ngx_http_webhook_zone.h"
+
+
+static ngx_uint_t ngx_http_webhook_observe_document(
+    ngx_http_webhook_observe_ctx_t *ctx, ngx_uint_t whole, json_t **doc);
+static ngx_uint_t ngx_http_webhook_observe_inflate(
+    ngx_http_webhook_observe_ctx_t *ctx, ngx_uint_t whole);
+static ngx_uint_t ngx_http_webhook_observe_events_of(
+    ngx_http_webhook_observe_ctx_t *ctx, ngx_str_t *realm, json_t *doc,
+    ngx_uint_t *still);
+static ngx_uint_t ngx_http_webhook_observe_reason(ngx_uint_t reason);
+static uint64_t ngx_http_webhook_observe_began(ngx_http_request_t *r);
+
+
+void
+ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
+    ngx_uint_t whole)
+{
+    json_t                        *doc;
+    ngx_int_t                      rc;
+    ngx_str_t                      body, method, realm;
+    ngx_uint_t                     counter, still;
+    ngx_http_request_t            *r;
+    ngx_http_webhook_digest_t      digest;
+    ngx_http_webhook_main_conf_t  *mcf;
+
+    ctx->reading = 0;
+    ctx->done = 1;
+
+    r = ctx->request;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
+
+    ngx_str_null(&realm);
+
+    if (ctx->observe->realm
+        && ngx_http_complex_value(r, ctx->observe->realm, &realm) != NGX_OK)
+    {
+        ngx_http_webhook_observe_give_up(ctx, NGX_HTTP_WEBHOOK_CNT_TOTAL);
+        return;
+    }
+
+    rc = NGX_ABORT;
+
+    if (whole) {
+        ngx_http_webhook_observe_method(r, &method);
+
+        body.data = ctx->data;
+        body.len = ctx->len;
+
+        rc = ngx_http_webhook_digest(r, ctx->observe->api, ctx->route, &realm,
+                                     &method, &body, &digest);
+        if (rc == NGX_OK) {
+            ngx_http_webhook_observe_give_up(ctx,
+                                             NGX_HTTP_WEBHOOK_CNT_UNCHANGED);
+            return;
+        }
+    }
+
+    counter = ngx_http_webhook_observe_document(ctx, whole, &doc);
+
+    if (counter != NGX_HTTP_WEBHOOK_OBSERVE_NO) {
+        ngx_http_webhook_observe_give_up(ctx, counter);
+        return;
+    }
+
+    /* the tree has it all; it may be many times as large */
+
+    ngx_http_webhook_observe_release(ctx);
+
+    counter = ngx_http_webhook_observe_events_of(ctx, &realm, doc, &still);
+
+    json_decref(doc);
+
+    ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_READ, 1);
+
+    if (counter != NGX_HTTP_WEBHOOK_OBSERVE_NO) {
+        ngx_http_webhook_zone_count(mcf->zone, counter, 1);
+
+    } else if (rc == NGX_DECLINED && still) {
+        ngx_http_webhook_zone_digest_store(mcf->zone, digest.key,
+                                           digest.value);
+    }
+}
+
+
+/* *doc: NULL when there is no body and none is needed */
+
+static ngx_uint_t
+ngx_http_webhook_observe_document(ngx_http_webhook_observe_ctx_t *ctx,
+    ngx_uint_t whole, json_t **doc)
+{
+    ngx_uint_t   counter;
+    const char  *reason;
+
+    *doc = NULL;
+
+    if (ctx->len == 0) {
+
+        if (!whole) {
+            return NGX_HTTP_WEBHOOK_CNT_TRUNCATED;
+        }
+
+        return ctx->route->bodyless ? NGX_HTTP_WEBHOOK_OBSERVE_NO
+                                    : NGX_HTTP_WEBHOOK_CNT_NOT_JSON;
+    }
+
+    if (ctx->gzip) {
+        counter = ngx_http_webhook_observe_inflate(ctx, whole);
+
+        if (counter != NGX_HTTP_WEBHOOK_OBSERVE_NO) {
+            return counter;
+        }
+    }
+
+    reason = NULL;
+
+    *doc = ngx_http_webhook_json_parse(ctx->data, ctx->len, &reason);
+
+    if (*doc) {
+        return NGX_HTTP_WEBHOOK_OBSERVE_NO;
+    }
+
+    if (!whole) {
+        return NGX_HTTP_WEBHOOK_CNT_TRUNCATED;
+    }
+
+    if (ngx_strcmp(reason, "inexact") == 0) {
+        return NGX_HTTP_WEBHOOK_CNT_INEXACT;
+    }
+
+    if (ngx_strcmp(reason, "too deep") == 0
+        || ngx_strcmp(reason, "too many values") == 0)
+    {
+        return NGX_HTTP_WEBHOOK_CNT_TOO_LARGE;
+    }
+
+    if (ngx_strcmp(reason, "no memory") == 0) {
+        return NGX_HTTP_WEBHOOK_CNT_TOTAL;
+    }
+
+    return NGX_HTTP_WEBHOOK_CNT_NOT_JSON;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_observe_inflate(ngx_http_webhook_observe_ctx_t *ctx,
+    ngx_uint_t whole)
+{
+    u_char                        *data;
+    size_t                         len, max, size;
+    ngx_int_t                      rc;
+    ngx_http_webhook_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_webhook_module);
+
+    max = mcf->buffer_size;
+    size = ngx_min(8 * ctx->len, max);
+
+    for ( ;; ) {
+
+        if (ngx_http_webhook_observe_total + size > mcf->buffer_total) {
+            return NGX_HTTP_WEBHOOK_CNT_TOTAL;
+        }
+
+        data = ngx_alloc(size, ctx->request->connection->log);
+        if (data == NULL) {
+            return NGX_HTTP_WEBHOOK_CNT_TOTAL;
+        }
+
+        rc = ngx_http_webhook_inflate(ctx->data, ctx->len, data, size, &len);
+
+        if (rc == NGX_OK || (rc == NGX_AGAIN && !whole)) {
+            break;
+        }
+
+        ngx_free(data);
+
+        if (rc != NGX_DECLINED) {
+            return NGX_HTTP_WEBHOOK_CNT_ENCODING;
+        }
+
+        if (size == max) {
+            return NGX_HTTP_WEBHOOK_CNT_TOO_LARGE;
+        }
+
+        size = max;
+    }
+
+    ngx_http_webhook_observe_release(ctx);
+
+    ctx->data = data;
+    ctx->len = len;
+    ctx->size = size;
+
+    ngx_http_webhook_observe_total += size;
+
+    return NGX_HTTP_WEBHOOK_OBSERVE_NO;
+}
+
+
+/* *still: all was applied, and nothing has changed */
+
+static ngx_uint_t
+ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
+    ngx_str_t *realm, json_t *doc, ngx_uint_t *still)
+{
+    uint64_t                         began;
+    ngx_int_t                        rc;
+    ngx_uint_t                       i, changed, counter, reason, refused,
+                                     unread;
+    ngx_array_t                      list;
+    ngx_http_request_t              *r;
+    ngx_http_webhook_main_conf_t    *mcf;
+    ngx_http_webhook_observation_t  *observation;
+
+    *still = 0;
+
+    r = ctx->request;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
+
+    if (ngx_array_init(&list, r->pool, 4,
+                       sizeof(ngx_http_webhook_observation_t))
+        != NGX_OK)
+    {
+        return NGX_HTTP_WEBHOOK_CNT_TOTAL;
+    }
+
+    unread = 0;
+
+    reason = ngx_http_webhook_api_read(r, ctx->observe->api, ctx->route, doc,
+                                       &list, &unread);
+
+    counter = ngx_http_webhook_observe_reason(reason);
+
+    if (unread) {
+        ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_UNREAD,
+                                    unread);
+    }
+
+    began = ngx_http_webhook_observe_began(r);
+
+    changed = 0;
+    refused = 0;
+
+    observation = list.elts;
+
+    for (i = 0; i < list.nelts; i++) {
+
+        rc = ngx_http_webhook_emit(r, ctx->observe->api, ctx->route, realm,
+                                   &observation[i], began, &ctx->events,
+                                   &changed);
+        if (rc != NGX_OK) {
+            refused++;
+        }
+    }
+
+    ngx_http_webhook_api_free(&list);
+
+    if (refused) {
+        ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_REFUSED,
+                                    refused);
+    }
+
+    *still = !changed && !refused;
+
+    return counter;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_observe_reason(ngx_uint_t reason)
+{
+    switch (reason) {
+
+    case NGX_HTTP_WEBHOOK_READ_OK:
+        return NGX_HTTP_WEBHOOK_OBSERVE_NO;
+
+    case NGX_HTTP_WEBHOOK_READ_INEXACT:
+        return NGX_HTTP_WEBHOOK_CNT_INEXACT;
+
+    case NGX_HTTP_WEBHOOK_READ_NO_ID:
+        return NGX_HTTP_WEBHOOK_CNT_NO_ID;
+
+    case NGX_HTTP_WEBHOOK_READ_REQUIRE:
+        return NGX_HTTP_WEBHOOK_CNT_REQUIRE;
+
+    case NGX_HTTP_WEBHOOK_READ_NO_STATUS:
+        return NGX_HTTP_WEBHOOK_CNT_NO_STATUS;
+
+    case NGX_HTTP_WEBHOOK_READ_NO_MEMORY:
+        return NGX_HTTP_WEBHOOK_CNT_TOTAL;
+
+    default: /* NGX_HTTP_WEBHOOK_READ_NOT_JSON */
+        return NGX_HTTP_WEBHOOK_CNT_NOT_JSON;
+    }
+}
+
+
+/* when the request began, ms of the monotonic clock */
+
+static uint64_t
+ngx_http_webhook_observe_began(ngx_http_request_t *r)
+{
+    int64_t      age;
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    age = (int64_t) (tp->sec - r->start_sec) * 1000
+          + (int64_t) tp->msec - (int64_t) r->start_msec;
+
+    if (age < 0) {
+        age = 0;
+    }
+
+    return ((uint64_t) age < (uint64_t) ngx_current_msec)
+           ? (uint64_t) ngx_current_msec - age : 0;
+}
