@@ -66,6 +66,13 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
       offsetof(ngx_http_webhook_loc_conf_t, inherit),
       NULL },
 
+    { ngx_string("webhook_observe"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_webhook_observe,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("webhook_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
       ngx_http_webhook_set_zone,
@@ -180,6 +187,10 @@ ngx_http_webhook_postconfiguration(ngx_conf_t *cf)
     }
 
     ngx_http_webhook_statuses_check(cf);
+
+    if (ngx_http_webhook_observe_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     return ngx_http_webhook_via_init(cf);
 }
@@ -321,7 +332,7 @@ ngx_http_webhook_events_variable(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    v->len = ngx_sprintf(v->data, "%ui", (ngx_uint_t) 0)
+    v->len = ngx_sprintf(v->data, "%ui", ngx_http_webhook_observe_events(r))
              - v->data;
     v->valid = 1;
     v->no_cacheable = 0;
