@@ -39,7 +39,9 @@ typedef struct {
     uint8_t     rank;          /* NGX_HTTP_WEBHOOK_NONE .. FINISHED */
     uint8_t     announced;     /* event bits of this run */
     uint8_t     has_run;       /* run_seen holds */
-    uint8_t     unused[7];
+    uint8_t     run_open;      /* it is of the run before: this run's value
+                                  is not known yet */
+    uint8_t     unused[6];
     uint64_t    updated[NGX_HTTP_WEBHOOK_UPDATED_MAX];  /* hashes */
     u_char      chain[NGX_HTTP_WEBHOOK_CHAIN_LEN];
 } ngx_http_webhook_state_t;

@@ -28,8 +28,9 @@ ngx_str_t *ngx_http_webhook_event_type(ngx_uint_t event);
  * The payload of an EXECUTION event as a new json_t object, in the documented
  * order of members: type, event, execution, goal, sender, project, snapshot,
  * organization; what nothing provides is left out.  Members of the webhook
- * ("member") fill in only what the observation lacks.  The observation's
- * values are shared, not changed.  NULL: no memory.
+ * ("member", names of these and what is in them) fill in only what the
+ * observation lacks, or has as null.  Its values are shared, not changed.
+ * NULL: no memory.
  */
 
 json_t *ngx_http_webhook_payload_execution(ngx_uint_t event,
@@ -37,9 +38,9 @@ json_t *ngx_http_webhook_payload_execution(ngx_uint_t event,
     ngx_http_webhook_hook_t *hook);
 
 /*
- * The payload of a PING: type, event, sender, organization, project,
- * webhookId, webhook, hook_id, hook.  "user": name of who pings by hand, or
- * empty.  NULL: no memory.
+ * The payload of a PING: type, sender, organization, project, webhookId,
+ * webhook, hook_id, hook.  "user": name of who pings by hand, or empty.  NULL:
+ * no memory.
  */
 
 json_t *ngx_http_webhook_payload_ping(ngx_http_webhook_hook_t *hook,
@@ -61,8 +62,10 @@ ngx_uint_t ngx_http_webhook_payload_wanted(ngx_http_webhook_hook_t *hook,
     ngx_uint_t event, json_t *payload);
 
 /*
- * Whether a scalar's text satisfies one of the values of a match line; NULL
- * text: the member is absent or null.  Also the rule of "require".
+ * Whether a scalar's text satisfies one of the values of a match line, and
+ * none of its "!" values (alone, they hold for what is absent, too); NULL text:
+ * the member is absent or null; an empty one: it is an object or a list.  Also
+ * the rule of "require".
  */
 
 ngx_uint_t ngx_http_webhook_payload_match(ngx_array_t *values,

@@ -49,7 +49,7 @@ typedef struct {
 typedef struct {
     uint64_t      now;             /* ms, wall clock */
     uint64_t      created;         /* of the delivery, ms, wall clock */
-    ngx_uint_t    attempt;         /* 1: the first */
+    ngx_uint_t    attempt;         /* 1: the first; "kept" ones not counted */
     uint32_t      random;          /* 32 random bits */
 } ngx_http_webhook_retry_ctx_t;
 
@@ -59,10 +59,16 @@ typedef struct {
                                       EXPIRED or WAITING */
     uint64_t      wait;            /* ms until the next attempt, if WAITING */
     unsigned      recovered:1;     /* all that waits is due at once */
+    unsigned      kept:1;          /* no step of "retry" is used up: the next
+                                      attempt has this one's number */
 } ngx_http_webhook_verdict_t;
 
 
-/* Judges an attempt; "health" is updated in place. */
+/*
+ * Judges an attempt; "health" is updated in place.  What Retry-After holds,
+ * and what failed by our own fault, keeps its step: a receiver that limits its
+ * rate does not use up the deliveries behind it.
+ */
 
 void ngx_http_webhook_retry_judge(ngx_http_webhook_hook_t *hook,
     ngx_http_webhook_result_t *result, ngx_http_webhook_retry_ctx_t *ctx,
@@ -71,6 +77,8 @@ void ngx_http_webhook_retry_judge(ngx_http_webhook_hook_t *hook,
 /*
  * How many attempts may start now, given how many are in flight; 0 with
  * *wait = ms until that may change (NGX_CONF_UNSET_MSEC: not by time alone).
+ * While PROBING it is one, when nothing is in flight: the oldest delivery's,
+ * whatever its own schedule says.
  */
 
 ngx_uint_t ngx_http_webhook_retry_allowed(ngx_http_webhook_hook_t *hook,
