@@ -1,0 +1,389 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * The built-in transport, easy handles: a webhook's settings go in, a handle
+ * with all options that do not change comes out, and is kept for its next
+ * transfers.
+ */
+
+
+#include "ngx_http_webhook_curl_transfer.h"
+
+
+typedef struct {
+    ngx_http_webhook_curl_set_t    **sets;      /* by hook->index */
+    ngx_uint_t                       nsets;
+    ngx_uint_t                       idle;      /* handles */
+    ngx_uint_t                       max;
+    char                            *cainfo;
+    ngx_log_t                       *log;
+} ngx_http_webhook_curl_handles_t;
+
+
+static ngx_http_webhook_curl_set_t *ngx_http_webhook_curl_set(
+    ngx_http_webhook_hook_t *hook);
+static void ngx_http_webhook_curl_set_init(ngx_http_webhook_curl_set_t *set,
+    ngx_http_webhook_hook_t *hook);
+static void ngx_http_webhook_curl_set_clean(ngx_http_webhook_curl_set_t *set);
+static ngx_int_t ngx_http_webhook_curl_prepare(
+    ngx_http_webhook_curl_handle_t *h);
+static ngx_int_t ngx_http_webhook_curl_option(CURL *easy, CURLoption option,
+    ngx_str_t *value);
+
+
+static ngx_http_webhook_curl_handles_t  ngx_http_webhook_curl_handles;
+
+
+ngx_int_t
+ngx_http_webhook_curl_handles_init(ngx_cycle_t *cycle, ngx_uint_t max)
+{
+    curl_version_info_data           *info;
+    ngx_http_webhook_curl_handles_t  *handles;
+
+    handles = &ngx_http_webhook_curl_handles;
+
+    ngx_memzero(handles, sizeof(ngx_http_webhook_curl_handles_t));
+
+    handles->max = max;
+    handles->log = cycle->log;
+    handles->cainfo = (char *) "/etc/ssl/certs/ca-certificates.crt";
+
+    info = curl_version_info(CURLVERSION_NOW);
+
+    if (info->age >= CURLVERSION_SEVENTH && info->cainfo) {
+        handles->cainfo = (char *) info->cainfo;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Easy handles end with the process, as the multi handle does. */
+
+void
+ngx_http_webhook_curl_handles_exit(ngx_cycle_t *cycle)
+{
+    ngx_http_webhook_curl_handles.max = 0;
+}
+
+
+static ngx_http_webhook_curl_set_t *
+ngx_http_webhook_curl_set(ngx_http_webhook_hook_t *hook)
+{
+    ngx_uint_t                        n;
+    ngx_http_webhook_curl_set_t      *set, **sets;
+    ngx_http_webhook_curl_handles_t  *handles;
+
+    handles = &ngx_http_webhook_curl_handles;
+
+    if (hook->index >= handles->nsets) {
+        n = ngx_max(hook->index + 1, 2 * handles->nsets);
+
+        sets = ngx_calloc(n * sizeof(ngx_http_webhook_curl_set_t *),
+                          handles->log);
+        if (sets == NULL) {
+            return NULL;
+        }
+
+        if (handles->sets) {
+            ngx_memcpy(sets, handles->sets,
+                       handles->nsets * sizeof(ngx_http_webhook_curl_set_t *));
+            ngx_free(handles->sets);
+        }
+
+        handles->sets = sets;
+        handles->nsets = n;
+    }
+
+    set = handles->sets[hook->index];
+
+    if (set == NULL) {
+        set = ngx_calloc(sizeof(ngx_http_webhook_curl_set_t), handles->log);
+        if (set == NULL) {
+            return NULL;
+        }
+
+        handles->sets[hook->index] = set;
+    }
+
+    if (set->hook != hook) {
+
+        /* new, or another configuration: a reload without a master process */
+
+        ngx_http_webhook_curl_set_clean(set);
+        ngx_http_webhook_curl_set_init(set, hook);
+    }
+
+    return set;
+}
+
+
+/* Whom nginx's resolver is to ask for; whatever is in doubt, libcurl does. */
+
+static void
+ngx_http_webhook_curl_set_init(ngx_http_webhook_curl_set_t *set,
+    ngx_http_webhook_hook_t *hook)
+{
+    char    *url, *host, *port;
+    CURLU   *u;
+    u_char  *p;
+
+    set->hook = hook;
+    set->connect = ngx_min(hook->timeout, NGX_HTTP_WEBHOOK_CURL_CONNECT);
+
+    url = (char *) (hook->proxy.len ? hook->proxy.data : hook->url.data);
+
+    u = curl_url();
+    if (u == NULL) {
+        return;
+    }
+
+    host = NULL;
+    port = NULL;
+
+    if (curl_url_set(u, CURLUPART_URL, url,
+                     CURLU_NON_SUPPORT_SCHEME|CURLU_DEFAULT_SCHEME)
+        == CURLUE_OK
+        && curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK
+        && (curl_url_get(u, CURLUPART_PORT, &port,
+                         hook->proxy.len ? 0 : CURLU_DEFAULT_PORT)
+            == CURLUE_OK))
+    {
+        set->port = ngx_atoi((u_char *) port, ngx_strlen(port));
+        set->host.len = ngx_strlen(host);
+
+        if (ngx_inet_addr((u_char *) host, set->host.len) != INADDR_NONE
+            || host[0] == '[')
+        {
+            set->host.len = 0;
+        }
+
+        for (p = (u_char *) host; *p; p++) {
+            if (*p >= 0x80) {
+                set->host.len = 0;
+            }
+        }
+
+        if (set->host.len) {
+            set->host.data = ngx_alloc(set->host.len,
+                                       ngx_http_webhook_curl_handles.log);
+            if (set->host.data == NULL) {
+                set->host.len = 0;
+
+            } else {
+                ngx_memcpy(set->host.data, host, set->host.len);
+            }
+        }
+    }
+
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(u);
+}
+
+
+static void
+ngx_http_webhook_curl_set_clean(ngx_http_webhook_curl_set_t *set)
+{
+    ngx_http_webhook_curl_handle_t  *h;
+
+    while (set->free) {
+        h = set->free;
+        set->free = h->next;
+
+        curl_easy_cleanup(h->easy);
+        ngx_free(h);
+
+        ngx_http_webhook_curl_handles.idle--;
+    }
+
+    if (set->host.data) {
+        ngx_free(set->host.data);
+    }
+
+    if (set->addresses) {
+        ngx_free(set->addresses);
+    }
+
+    ngx_memzero(set, sizeof(ngx_http_webhook_curl_set_t));
+}
+
+
+ngx_http_webhook_curl_handle_t *
+ngx_http_webhook_curl_get(ngx_http_webhook_hook_t *hook)
+{
+    ngx_http_webhook_curl_set_t     *set;
+    ngx_http_webhook_curl_handle_t  *h;
+
+    set = ngx_http_webhook_curl_set(hook);
+    if (set == NULL) {
+        return NULL;
+    }
+
+    h = set->free;
+
+    if (h) {
+        set->free = h->next;
+        ngx_http_webhook_curl_handles.idle--;
+
+        return h;
+    }
+
+    h = ngx_calloc(sizeof(ngx_http_webhook_curl_handle_t),
+                   ngx_http_webhook_curl_handles.log);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    h->set = set;
+    h->hook = hook;
+
+    h->easy = curl_easy_init();
+
+    if (h->easy == NULL) {
+        ngx_free(h);
+        return NULL;
+    }
+
+    if (ngx_http_webhook_curl_prepare(h) != NGX_OK) {
+        curl_easy_cleanup(h->easy);
+        ngx_free(h);
+        return NULL;
+    }
+
+    return h;
+}
+
+
+/* The handle is not in the multi handle any more. */
+
+void
+ngx_http_webhook_curl_put(ngx_http_webhook_curl_handle_t *h)
+{
+    ngx_http_webhook_curl_set_t      *set;
+    ngx_http_webhook_curl_handles_t  *handles;
+
+    handles = &ngx_http_webhook_curl_handles;
+    set = h->set;
+
+    h->d->transport = NULL;
+
+    if (h->hook != set->hook || handles->idle >= handles->max) {
+
+        if (handles->max) {
+            curl_easy_cleanup(h->easy);
+        }
+
+        ngx_free(h);
+        return;
+    }
+
+    if (h->resolve_set) {
+        (void) curl_easy_setopt(h->easy, CURLOPT_RESOLVE, NULL);
+    }
+
+    if (h->fresh_set) {
+        (void) curl_easy_setopt(h->easy, CURLOPT_FRESH_CONNECT, 0L);
+    }
+
+    ngx_memzero(&h->d, offsetof(ngx_http_webhook_curl_handle_t, message)
+                       - offsetof(ngx_http_webhook_curl_handle_t, d));
+
+    h->next = set->free;
+    set->free = h;
+    handles->idle++;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_curl_prepare(ngx_http_webhook_curl_handle_t *h)
+{
+    long                      version;
+    CURL                     *easy;
+    char                     *cainfo;
+    ngx_http_webhook_hook_t  *hook;
+
+    easy = h->easy;
+    hook = h->hook;
+
+    cainfo = hook->ssl_trusted_certificate.len
+             ? (char *) hook->ssl_trusted_certificate.data
+             : ngx_http_webhook_curl_handles.cainfo;
+
+    version = (hook->http2 && hook->ssl) ? CURL_HTTP_VERSION_2TLS
+                                         : CURL_HTTP_VERSION_1_1;
+
+    /*
+     * CAPATH would make libcurl read the bundle again for each connection;
+     * without QUICK_EXIT, to remove a handle is to wait for the resolver;
+     * empty PROXY and NOPROXY shut the environment out.
+     */
+
+    if (ngx_http_webhook_curl_sockets(h) != NGX_OK
+        || curl_easy_setopt(easy, CURLOPT_PRIVATE, h)
+        || curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, h->message)
+        || curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L)
+        || curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L)
+        || curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+        || curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version)
+        || curl_easy_setopt(easy, CURLOPT_PIPEWAIT,
+                            (long) (version == CURL_HTTP_VERSION_2TLS))
+        || curl_easy_setopt(easy, CURLOPT_URL, hook->url.data)
+        || curl_easy_setopt(easy, CURLOPT_POST, 1L)
+        || curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                            (long) h->set->connect)
+        || curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION,
+                            ngx_http_webhook_curl_header)
+        || curl_easy_setopt(easy, CURLOPT_HEADERDATA, h)
+        || curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION,
+                            ngx_http_webhook_curl_body)
+        || curl_easy_setopt(easy, CURLOPT_WRITEDATA, h)
+        || curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L)
+        || curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION,
+                            ngx_http_webhook_curl_send)
+        || curl_easy_setopt(easy, CURLOPT_PREREQDATA, h)
+        || curl_easy_setopt(easy, CURLOPT_NOPROXY, "")
+        || curl_easy_setopt(easy, CURLOPT_PROXY,
+                            hook->proxy.len ? (char *) hook->proxy.data : "")
+        || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL)
+        || curl_easy_setopt(easy, CURLOPT_CAINFO, cainfo)
+        || ngx_http_webhook_curl_option(easy, CURLOPT_SSLCERT,
+                                        &hook->ssl_certificate) != NGX_OK
+        || ngx_http_webhook_curl_option(easy, CURLOPT_SSLKEY,
+                                        &hook->ssl_certificate_key) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (hook->proxy.len
+        && (curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL)
+            || curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, cainfo)))
+    {
+        return NGX_ERROR;
+    }
+
+    if (!hook->ssl_verify
+        && (curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L)
+            || curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L)))
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_curl_option(CURL *easy, CURLoption option, ngx_str_t *value)
+{
+    if (value->len == 0) {
+        return NGX_OK;
+    }
+
+    return curl_easy_setopt(easy, option, value->data) == CURLE_OK ? NGX_OK
+                                                                   : NGX_ERROR;
+}

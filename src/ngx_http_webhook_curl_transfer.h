@@ -1,0 +1,158 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * What the files of the built-in transport share: curl.c has the loop and
+ * its sockets, curl_handle.c easy handles, curl_transfer.c one transfer and
+ * curl_result.c its result.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_CURL_TRANSFER_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_CURL_TRANSFER_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+#include "ngx_http_webhook_detached.h"
+#include <curl/curl.h>
+
+
+#define NGX_HTTP_WEBHOOK_CURL_CONNECT    5000           /* ms */
+#define NGX_HTTP_WEBHOOK_CURL_KEPT       (8 * 1024)     /* of the headers */
+#define NGX_HTTP_WEBHOOK_CURL_HEADERS    (128 * 1024)   /* all of them */
+#define NGX_HTTP_WEBHOOK_CURL_BODY       (64 * 1024)    /* beyond body_max */
+
+
+typedef struct ngx_http_webhook_curl_handle_s  ngx_http_webhook_curl_handle_t;
+
+
+/* a webhook's easy handles: all that does not change is set once */
+
+typedef struct {
+    ngx_http_webhook_hook_t         *hook;
+    ngx_http_webhook_curl_handle_t  *free;
+
+    ngx_str_t                        host;      /* for nginx's resolver, of
+                                                   endpoint or proxy; empty:
+                                                   none is needed */
+    ngx_uint_t                       port;
+    ngx_msec_t                       connect;   /* ms */
+    u_char                          *addresses; /* as libcurl has them, */
+    time_t                           since;     /* and since when       */
+} ngx_http_webhook_curl_set_t;
+
+
+struct ngx_http_webhook_curl_handle_s {
+    CURL                            *easy;
+    ngx_http_webhook_curl_set_t     *set;
+    ngx_http_webhook_hook_t         *hook;
+    ngx_http_webhook_curl_handle_t  *next;      /* in set->free */
+    ngx_queue_t                      queue;     /* of transfers under way */
+
+    /* zeroed before each transfer */
+
+    ngx_http_webhook_detached_t     *d;
+    ngx_resolver_ctx_t              *resolve;
+    ngx_int_t                        resolved;
+    ngx_msec_t                       start;     /* of the attempt */
+    ngx_msec_t                       wait;      /* before libcurl's part */
+    ngx_msec_t                       dns;       /* by nginx's resolver */
+
+    ngx_uint_t                       status;    /* of the latest headers */
+    ngx_uint_t                       requests;  /* sent, or about to be */
+    size_t                           received;  /* headers, bytes */
+    size_t                           headers;   /* allocated */
+    size_t                           body;      /* allocated */
+    int                              error;     /* of the latest socket() */
+
+    unsigned                         added:1;   /* to the multi handle */
+    unsigned                         starting:1;
+    unsigned                         resolve_set:1;
+    unsigned                         fresh_set:1;
+    unsigned                         opened:1;  /* a connection of its own */
+    unsigned                         again:1;   /* refused to send on another
+                                                   kept-alive connection */
+    unsigned                         retried:1;
+    unsigned                         answered:1;   /* all headers came */
+    unsigned                         enough:1;     /* body cut on purpose */
+    unsigned                         large:1;      /* too many headers */
+    unsigned                         no_memory:1;
+    unsigned                         no_connection:1;  /* of nginx's */
+    unsigned                         refused:1; /* for want of one */
+    unsigned                         closing:1;    /* nginx shuts down */
+
+    /* end of what is zeroed */
+
+    char                             message[CURL_ERROR_SIZE];
+};
+
+
+/* curl.c */
+
+/* Sets socket callbacks, for the easy handle's whole life. */
+
+ngx_int_t ngx_http_webhook_curl_sockets(ngx_http_webhook_curl_handle_t *h);
+
+ngx_int_t ngx_http_webhook_curl_add(ngx_http_webhook_curl_handle_t *h);
+void ngx_http_webhook_curl_remove(ngx_http_webhook_curl_handle_t *h);
+
+/* The worker takes no new transfers: it is about to end. */
+
+ngx_uint_t ngx_http_webhook_curl_closing(void);
+
+
+/* curl_handle.c */
+
+ngx_int_t ngx_http_webhook_curl_handles_init(ngx_cycle_t *cycle,
+    ngx_uint_t max);
+void ngx_http_webhook_curl_handles_exit(ngx_cycle_t *cycle);
+
+/*
+ * A handle for one transfer of the webhook, or NULL.  It is given back when it
+ * is not in the multi handle any more; h->d->transport is then NULL.
+ */
+
+ngx_http_webhook_curl_handle_t *ngx_http_webhook_curl_get(
+    ngx_http_webhook_hook_t *hook);
+void ngx_http_webhook_curl_put(ngx_http_webhook_curl_handle_t *h);
+
+
+/* curl_transfer.c */
+
+/* A CURLOPT_PREREQFUNCTION. */
+
+int ngx_http_webhook_curl_send(void *ctx, char *peer, char *local,
+    int peer_port, int local_port);
+
+/* libcurl is through with a transfer that is still in the multi handle. */
+
+void ngx_http_webhook_curl_ended(ngx_http_webhook_curl_handle_t *h,
+    CURLcode code);
+
+
+/* curl_result.c */
+
+/* libcurl's write callbacks. */
+
+size_t ngx_http_webhook_curl_header(char *data, size_t size, size_t n,
+    void *ctx);
+size_t ngx_http_webhook_curl_body(char *data, size_t size, size_t n,
+    void *ctx);
+
+/* Phases, peer, status: what is known at any time of a transfer. */
+
+void ngx_http_webhook_curl_progress(ngx_http_webhook_curl_handle_t *h);
+
+/* Error class and sentence; never a part of the URL but its host. */
+
+void ngx_http_webhook_curl_verdict(ngx_http_webhook_curl_handle_t *h,
+    CURLcode code);
+
+void ngx_http_webhook_curl_error(ngx_http_webhook_detached_t *d,
+    ngx_uint_t error, char *fmt, ...);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_CURL_TRANSFER_H_INCLUDED_ */
