@@ -176,6 +176,8 @@ struct ngx_http_webhook_hook_s {
     ngx_array_t                   retry;     /* ngx_msec_t, ms */
     ngx_msec_t                    expire;    /* ms, 0: off */
     ngx_uint_t                    queue;
+    ngx_uint_t                    queue_line;  /* 0: the default */
+    u_char                       *queue_file;
     ngx_uint_t                    overflow_oldest;
     ngx_uint_t                    max_in_flight;
     ngx_uint_t                    rate;      /* 1 corresponds to 0.001 r/s,

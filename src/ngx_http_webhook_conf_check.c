@@ -76,9 +76,9 @@ ngx_http_webhook_hooks_check(ngx_conf_t *cf, ngx_uint_t capacity)
         ngx_http_webhook_check_secrets(cf, hook[i]);
         ngx_http_webhook_hide_headers(mcf, hook[i]);
 
-        if (hook[i]->queue > capacity) {
-            ngx_http_webhook_conf_log(NGX_LOG_WARN, cf, hook[i]->file,
-                                      hook[i]->line,
+        if (hook[i]->queue_line && hook[i]->queue > capacity) {
+            ngx_http_webhook_conf_log(NGX_LOG_WARN, cf, hook[i]->queue_file,
+                                      hook[i]->queue_line,
                                       "queue %ui of webhook \"%V\" is more "
                                       "than the zone holds: about %ui "
                                       "deliveries of 5 KB",

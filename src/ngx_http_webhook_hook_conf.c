@@ -524,6 +524,8 @@ ngx_http_webhook_queue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     hook->queue = n;
+    hook->queue_line = cf->conf_file->line;
+    hook->queue_file = cf->conf_file->file.name.data;
     hook->overflow_oldest = 0;
 
     if (cf->args->nelts == 2) {

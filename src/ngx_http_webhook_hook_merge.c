@@ -126,6 +126,11 @@ ngx_http_webhook_hook_merge(ngx_http_webhook_hook_t *conf,
 
     ngx_conf_merge_msec_value(conf->expire, prev->expire, 0);
 
+    if (conf->queue == NGX_CONF_UNSET_UINT) {
+        conf->queue_line = prev->queue_line;
+        conf->queue_file = prev->queue_file;
+    }
+
     ngx_conf_merge_uint_value(conf->overflow_oldest, prev->overflow_oldest, 0);
     ngx_conf_merge_uint_value(conf->queue, prev->queue, 10000);
     ngx_conf_merge_uint_value(conf->max_in_flight, prev->max_in_flight, 16);

@@ -287,6 +287,10 @@ ngx_http_webhook_init_process(ngx_cycle_t *cycle)
 
     json_object_seed(0);
 
+    if (ngx_http_webhook_curl_init(cycle, mcf->connections) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return NGX_OK;
 }
 
@@ -298,6 +302,7 @@ ngx_http_webhook_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_webhook_curl_exit(cycle);
 }
 
 

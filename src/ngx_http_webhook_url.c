@@ -16,6 +16,7 @@
 
 
 static char *ngx_http_webhook_url_text(ngx_str_t *text);
+static ngx_uint_t ngx_http_webhook_url_variable(ngx_str_t *text);
 static char *ngx_http_webhook_url_parts(ngx_pool_t *pool, CURLU *curlu,
     ngx_uint_t hidden, ngx_http_webhook_hook_t *hook);
 static char *ngx_http_webhook_url_shown(ngx_pool_t *pool, char *path,
@@ -56,6 +57,10 @@ ngx_http_webhook_url_parse(ngx_pool_t *pool, ngx_str_t *text,
 
     } else {
         return "must begin with \"http://\" or \"https://\"";
+    }
+
+    if (!hidden && ngx_http_webhook_url_variable(text)) {
+        return "cannot have variables; a \"$\" is written \"%24\"";
     }
 
     curlu = curl_url();
@@ -112,13 +117,35 @@ ngx_http_webhook_url_text(ngx_str_t *text)
 }
 
 
+static ngx_uint_t
+ngx_http_webhook_url_variable(ngx_str_t *text)
+{
+    u_char      ch;
+    ngx_uint_t  i;
+
+    for (i = 0; i + 1 < text->len; i++) {
+
+        if (text->data[i] != '$') {
+            continue;
+        }
+
+        ch = ngx_tolower(text->data[i + 1]);
+
+        if (ch == '{' || ch == '_' || (ch >= 'a' && ch <= 'z')) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static char *
 ngx_http_webhook_url_parts(ngx_pool_t *pool, CURLU *curlu, ngx_uint_t hidden,
     ngx_http_webhook_hook_t *hook)
 {
-    char       *url, *host, *port, *path, *query;
-    u_char     *p;
-    ngx_uint_t  i;
+    char    *url, *host, *port, *path, *query;
+    u_char  *p;
 
     if (ngx_http_webhook_url_part(pool, curlu, CURLUPART_URL, 0, &url)
         != NGX_OK
@@ -141,12 +168,6 @@ ngx_http_webhook_url_parts(ngx_pool_t *pool, CURLU *curlu, ngx_uint_t hidden,
 
     if (port && ngx_atoi((u_char *) port, ngx_strlen(port)) < 1) {
         return "has an invalid port";
-    }
-
-    for (i = 0; host[i]; i++) {
-        if (host[i] == '$') {
-            return "cannot have variables";
-        }
     }
 
     hook->url.data = (u_char *) url;

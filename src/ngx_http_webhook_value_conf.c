@@ -315,9 +315,7 @@ ngx_http_webhook_set_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         ngx_memzero(secret, sizeof(ngx_http_webhook_secret_t));
 
-        err = NULL;
-        secret->text = text;
-        secret->key = text;
+        err = ngx_http_webhook_sign_secret(cf->pool, &text, secret);
         if (err) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid secret: %s",
                                err);
