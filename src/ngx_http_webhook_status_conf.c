@@ -31,6 +31,18 @@ static char  *ngx_http_webhook_guards[] = {
 };
 
 
+char *
+ngx_http_webhook_set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_webhook_loc_conf_t *lcf = conf;
+
+    lcf->status_file = cf->conf_file->file.name.data;
+    lcf->status_line = cf->conf_file->line;
+
+    return ngx_http_webhook_status(cf, cmd, conf);
+}
+
+
 ngx_int_t
 ngx_http_webhook_status_declared(ngx_conf_t *cf,
     ngx_http_webhook_loc_conf_t *lcf)

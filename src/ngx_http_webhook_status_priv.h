@@ -1,0 +1,144 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * status, within: a request's path and query -> a JSON document.
+ *
+ *   status.c           routes, methods, problems, the response
+ *   status_args.c      the query -> a filter
+ *   status_hook.c      webhooks -> JSON
+ *   status_delivery.c  deliveries -> JSON
+ *   status_action.c    who may write; actions
+ *   status_secret.c    headers and bodies -> JSON, without what is secret
+ *   status_json.c      members of an object
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_STATUS_PRIV_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_STATUS_PRIV_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+#include "ngx_http_webhook_json.h"
+#include "ngx_http_webhook_queue.h"
+
+
+#define NGX_HTTP_WEBHOOK_LIMIT_MAX      100
+#define NGX_HTTP_WEBHOOK_LIMIT_DEFAULT  50
+
+
+typedef struct {
+    ngx_http_request_t            *request;
+    ngx_http_webhook_main_conf_t  *mcf;
+    ngx_http_webhook_loc_conf_t   *lcf;
+    ngx_str_t                      name;      /* what "*" of the route is */
+    ngx_uint_t                     methods;   /* of a 405, for Allow */
+    ngx_http_webhook_text_t        text;      /* the document */
+} ngx_http_webhook_status_t;
+
+
+#define ngx_http_webhook_status_literal(text, s)                              \
+    ngx_http_webhook_text_append(text, s, sizeof(s) - 1)
+
+
+/*
+ * status.c: replaces the document by a problem (RFC 9457) and returns
+ * "status".  "parameter", the one that is at fault, may be NULL.
+ */
+
+ngx_int_t ngx_http_webhook_status_problem(ngx_http_webhook_status_t *s,
+    ngx_uint_t status, const char *detail, ngx_str_t *parameter);
+
+/* The webhook of that name, or NULL. */
+
+ngx_http_webhook_hook_t *ngx_http_webhook_status_hook(
+    ngx_http_webhook_status_t *s, ngx_str_t *name);
+
+
+/*
+ * status_args.c: reads the query.  filter NULL: there must be none.  NGX_OK,
+ * a problem's status, or NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_webhook_status_args(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_filter_t *filter, ngx_uint_t *limit);
+
+
+/*
+ * status_hook.c, status_delivery.c: these render the document and return its
+ * status, or NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_webhook_status_hooks(ngx_http_webhook_status_t *s);
+ngx_int_t ngx_http_webhook_status_one_hook(ngx_http_webhook_status_t *s);
+ngx_int_t ngx_http_webhook_status_deliveries(ngx_http_webhook_status_t *s);
+ngx_int_t ngx_http_webhook_status_delivery(ngx_http_webhook_status_t *s);
+
+/* The bit of a status by its name ("waiting"), without case; 0: none. */
+
+uint32_t ngx_http_webhook_status_bit(ngx_str_t *name);
+
+
+/*
+ * status_action.c: NGX_OK, or the status of a problem that says why this
+ * request may not change anything.
+ */
+
+ngx_int_t ngx_http_webhook_status_may_write(ngx_http_webhook_status_t *s);
+
+ngx_int_t ngx_http_webhook_status_ping(ngx_http_webhook_status_t *s);
+
+
+/*
+ * status_json.c: members of an object that has been opened; a comma goes
+ * before all but the first.  An empty string, time 0 and _positive()'s 0 are
+ * null; times are ms, wall clock.
+ */
+
+void ngx_http_webhook_status_name(ngx_http_webhook_text_t *text,
+    const char *name);
+void ngx_http_webhook_status_string(ngx_http_webhook_text_t *text,
+    const char *name, const void *data, size_t len);
+void ngx_http_webhook_status_boolean(ngx_http_webhook_text_t *text,
+    const char *name, ngx_uint_t value);
+void ngx_http_webhook_status_number(ngx_http_webhook_text_t *text,
+    const char *name, uint64_t value);
+void ngx_http_webhook_status_positive(ngx_http_webhook_text_t *text,
+    const char *name, uint64_t value);
+void ngx_http_webhook_status_time(ngx_http_webhook_text_t *text,
+    const char *name, uint64_t ms);
+
+
+/*
+ * status_secret.c: what of a webhook an answer must not echo: its secrets,
+ * hidden headers, what "shown" leaves out of "url"; longest first.
+ */
+
+ngx_int_t ngx_http_webhook_status_secrets(ngx_pool_t *pool,
+    ngx_http_webhook_hook_t *hook, ngx_array_t *secrets);
+
+/* Replaces them in place by "***". */
+
+void ngx_http_webhook_status_scrub(ngx_array_t *secrets, ngx_str_t *text);
+
+/*
+ * Appends "Name: value" CRLF ... as an object: repeated names are joined by
+ * ", ", values of secret names are "***".
+ */
+
+ngx_int_t ngx_http_webhook_status_headers(ngx_http_webhook_status_t *s,
+    ngx_str_t *lines);
+
+/*
+ * Appends members "body" and "base64": text as it is (cut in the middle of a
+ * character, without it), everything else in base64.
+ */
+
+ngx_int_t ngx_http_webhook_status_body(ngx_http_webhook_status_t *s,
+    ngx_str_t *body, ngx_uint_t truncated);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_STATUS_PRIV_H_INCLUDED_ */
