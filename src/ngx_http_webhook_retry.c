@@ -30,6 +30,8 @@ static void ngx_http_webhook_retry_failure(ngx_http_webhook_hook_t *hook,
     uint64_t now);
 static uint64_t ngx_http_webhook_retry_hold(ngx_http_webhook_result_t *result,
     ngx_http_webhook_retry_ctx_t *ctx, ngx_http_webhook_health_t *health);
+static uint64_t ngx_http_webhook_retry_left(uint64_t at, uint64_t now,
+    uint64_t max);
 static ngx_int_t ngx_http_webhook_retry_seconds(u_char *p, u_char *last,
     uint64_t *ms);
 static ngx_int_t ngx_http_webhook_retry_date(u_char *p, u_char *last,
@@ -166,7 +168,10 @@ ngx_http_webhook_retry_failure(ngx_http_webhook_hook_t *hook,
 
         /* before that: the end of what was in flight when the breaker opened */
 
-        if (now >= health->probe_at) {
+        if (ngx_http_webhook_retry_left(health->probe_at, now,
+                                        NGX_HTTP_WEBHOOK_PROBE_LAST)
+            == 0)
+        {
             health->probe_wait = ngx_min(health->probe_wait * 2,
                                          NGX_HTTP_WEBHOOK_PROBE_LAST);
             health->probe_at = now + health->probe_wait;
@@ -226,7 +231,7 @@ ngx_http_webhook_retry_allowed(ngx_http_webhook_hook_t *hook,
     ngx_http_webhook_health_t *health, uint64_t now, ngx_uint_t in_flight,
     ngx_msec_t *wait)
 {
-    uint64_t    left;
+    uint64_t    left, hold;
     ngx_uint_t  limit;
 
     *wait = NGX_CONF_UNSET_MSEC;
@@ -247,15 +252,8 @@ ngx_http_webhook_retry_allowed(ngx_http_webhook_hook_t *hook,
     case NGX_HTTP_WEBHOOK_HEALTH_PROBING:
 
         limit = 1;
-
-        /* a clock that was set back must not hold anything for long */
-
-        if (health->probe_at > now
-            && health->probe_at - now <= NGX_HTTP_WEBHOOK_PROBE_LAST)
-        {
-            left = health->probe_at - now;
-        }
-
+        left = ngx_http_webhook_retry_left(health->probe_at, now,
+                                           NGX_HTTP_WEBHOOK_PROBE_LAST);
         break;
 
     default:
@@ -266,11 +264,9 @@ ngx_http_webhook_retry_allowed(ngx_http_webhook_hook_t *hook,
         return 0;
     }
 
-    if (health->hold_until > now
-        && health->hold_until - now <= NGX_HTTP_WEBHOOK_RETRY_AFTER_MAX)
-    {
-        left = ngx_max(left, health->hold_until - now);
-    }
+    hold = ngx_http_webhook_retry_left(health->hold_until, now,
+                                       NGX_HTTP_WEBHOOK_RETRY_AFTER_MAX);
+    left = ngx_max(left, hold);
 
     if (left) {
         *wait = left;
@@ -278,6 +274,15 @@ ngx_http_webhook_retry_allowed(ngx_http_webhook_hook_t *hook,
     }
 
     return limit - in_flight;
+}
+
+
+/* ms from now; a clock that was set back must not hold anything for long */
+
+static uint64_t
+ngx_http_webhook_retry_left(uint64_t at, uint64_t now, uint64_t max)
+{
+    return (at > now && at - now <= max) ? at - now : 0;
 }
 
 
