@@ -66,7 +66,9 @@ typedef struct {
  * hold of the lock.  key NULL: no state (PING).  NGX_OK; NGX_AGAIN: the state's
  * version is no longer new->version - 1, compute again; NGX_DECLINED: no room,
  * nothing was applied.  A delivery beyond its webhook's "queue" is dropped and
- * counted, the rest goes on.  Counters of events and drops are kept here.
+ * counted, the rest goes on.  Counters of events and drops are kept here;
+ * entries of one event that follow each other, for webhooks with different
+ * members, are one event.
  */
 
 ngx_int_t ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone,
@@ -140,10 +142,11 @@ ngx_uint_t ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
 
 /*
  * Copies payload and headers of a taken job to memory of that size.  Without
- * the lock: what is SENDING does not move.
+ * the lock: what is SENDING does not move.  NGX_DECLINED: the token is no
+ * longer valid, the job was taken from us and is to be forgotten.
  */
 
-void ngx_http_webhook_queue_copy(ngx_http_webhook_zone_t *zone,
+ngx_int_t ngx_http_webhook_queue_copy(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_job_t *job, u_char *payload, u_char *headers);
 
 /*
@@ -258,6 +261,54 @@ typedef struct {
 
 void ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t slot,
     ngx_http_webhook_hook_stat_t *stat);
+
+
+/* What the zone is used for, in blocks. */
+
+typedef struct {
+    uint64_t                      size;        /* of the zone, bytes */
+    uint32_t                      block;       /* bytes */
+    uint32_t                      blocks;      /* free + states + queue + log */
+    uint32_t                      free;
+    uint32_t                      states;      /* also their number */
+    uint32_t                      queue;
+    uint32_t                      log;
+    uint32_t                      deliveries;  /* waiting and logged */
+    uint32_t                      waiting;     /* of them not yet ended */
+    uint64_t                      rebuilt;     /* after a worker's death */
+} ngx_http_webhook_zone_use_t;
+
+void ngx_http_webhook_queue_use(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zone_use_t *use);
+
+
+/* --- what people do at the status endpoint --- */
+
+/*
+ * Sends a delivery again that has ended: it waits, due at once, as the newest
+ * one, with its UUID and the whole schedule of "retry" before it.  *slot is
+ * where (the caller wakes its owner).  NGX_DECLINED: not known; NGX_BUSY: it
+ * has not ended; NGX_AGAIN: no room.
+ */
+
+ngx_int_t ngx_http_webhook_queue_again(ngx_http_webhook_zone_t *zone,
+    u_char uuid[16], uint32_t *slot);
+
+/*
+ * The same for all deliveries of a slot that failed or expired, of events
+ * since then (ms, wall clock).  Returns how many.
+ */
+
+ngx_uint_t ngx_http_webhook_queue_recover(ngx_http_webhook_zone_t *zone,
+    uint32_t slot, uint64_t since);
+
+/*
+ * Pauses a webhook, or resumes it whatever stopped it: all that waits is due
+ * at once.  NGX_DECLINED: no such slot.
+ */
+
+ngx_int_t ngx_http_webhook_queue_pause(ngx_http_webhook_zone_t *zone,
+    uint32_t slot, ngx_uint_t pause);
 
 
 /*

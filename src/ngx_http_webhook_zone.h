@@ -61,7 +61,7 @@ u_char *ngx_http_webhook_zone_secret(ngx_http_webhook_zone_t *zone);
 #define NGX_HTTP_WEBHOOK_CNT_REQUIRE     5
 #define NGX_HTTP_WEBHOOK_CNT_NO_STATUS   6
 #define NGX_HTTP_WEBHOOK_CNT_TOO_LARGE   7
-#define NGX_HTTP_WEBHOOK_CNT_TOTAL       8   /* over webhook_buffer_size total */
+#define NGX_HTTP_WEBHOOK_CNT_TOTAL       8   /* beyond all that may be read */
 #define NGX_HTTP_WEBHOOK_CNT_ENCODING    9
 #define NGX_HTTP_WEBHOOK_CNT_TRUNCATED   10  /* the response did not end */
 #define NGX_HTTP_WEBHOOK_CNT_ABORTED     11  /* the client left: 499 */

@@ -1,0 +1,582 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * log: deliveries, waiting and ended -> what people ask about them; those that
+ * ended may be sent again.  Next room: status.
+ */
+
+
+#include "ngx_http_webhook_zone_priv.h"
+
+
+#define NGX_HTTP_WEBHOOK_LIST_MAX      100     /* summaries in one hold */
+
+#define ngx_http_webhook_log_msec(ms)                                         \
+    ((ms) == (uint32_t) -1 ? NGX_CONF_UNSET_MSEC : (ngx_msec_t) (ms))
+
+
+static ngx_uint_t ngx_http_webhook_log_match(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zdelivery_t *d, ngx_http_webhook_filter_t *filter);
+static void ngx_http_webhook_log_summary(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zdelivery_t *d, ngx_http_webhook_summary_t *s);
+static ngx_rbtree_node_t *ngx_http_webhook_log_older(
+    ngx_http_webhook_zone_t *zone, uint64_t seq);
+static size_t ngx_http_webhook_log_size(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zdelivery_t *d, ngx_uint_t *n);
+static void ngx_http_webhook_log_copy(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zdelivery_t *d, u_char *p,
+    ngx_http_webhook_delivery_t *delivery, ngx_uint_t n);
+static u_char *ngx_http_webhook_log_text(ngx_http_webhook_cursor_t *cursor,
+    u_char *p, ngx_str_t *text, size_t len);
+static uint64_t ngx_http_webhook_log_due(ngx_http_webhook_zdelivery_t *d,
+    ngx_http_webhook_zslot_t *slot);
+static ngx_int_t ngx_http_webhook_log_again(ngx_http_webhook_zone_t *zone,
+    uint32_t index);
+static ngx_rbtree_node_t *ngx_http_webhook_log_newer(
+    ngx_http_webhook_zone_t *zone, uint64_t seq);
+
+
+ngx_uint_t
+ngx_http_webhook_queue_list(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_filter_t *filter, ngx_http_webhook_summary_t *list,
+    ngx_uint_t n, uint64_t *next)
+{
+    ngx_uint_t                     i, look;
+    ngx_rbtree_node_t             *node;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    i = 0;
+    n = ngx_min(n, NGX_HTTP_WEBHOOK_LIST_MAX);
+
+    *next = filter->after;
+
+    ngx_http_webhook_zone_lock(zone);
+
+    for (look = 0; i < n && look < NGX_HTTP_WEBHOOK_LOOK; look++) {
+
+        node = ngx_http_webhook_log_older(zone, *next);
+
+        if (node == NULL) {
+            *next = 0;
+            break;
+        }
+
+        d = ngx_http_webhook_delivery_by_seq(node);
+        *next = d->seq;
+
+        if (ngx_http_webhook_log_match(zone, d, filter)) {
+            ngx_http_webhook_log_summary(zone, d, &list[i++]);
+        }
+    }
+
+    if (*next && ngx_http_webhook_log_older(zone, *next) == NULL) {
+        *next = 0;
+    }
+
+    ngx_http_webhook_zone_unlock(zone);
+
+    return i;
+}
+
+
+/* the newest delivery that is older than "seq"; 0: the newest of all */
+
+static ngx_rbtree_node_t *
+ngx_http_webhook_log_older(ngx_http_webhook_zone_t *zone, uint64_t seq)
+{
+    ngx_rbtree_node_t             *node, *found;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    found = NULL;
+    node = zone->sh->seqs;
+
+    while (node != &zone->sh->sentinel) {
+        d = ngx_http_webhook_delivery_by_seq(node);
+
+        if (seq == 0 || d->seq < seq) {
+            found = node;
+            node = node->right;
+
+        } else {
+            node = node->left;
+        }
+    }
+
+    return found;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_log_match(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zdelivery_t *d, ngx_http_webhook_filter_t *filter)
+{
+    ngx_http_webhook_zpayload_t  *p;
+
+    p = ngx_http_webhook_block(zone, d->payload);
+
+    if ((filter->slot != NGX_HTTP_WEBHOOK_NO_SLOT && filter->slot != d->slot)
+        || (filter->events
+            && !(filter->events & ngx_http_webhook_event_bit(p->event)))
+        || (filter->statuses && !(filter->statuses & (1 << d->status)))
+        || (filter->since && p->time < filter->since)
+        || (filter->until && p->time > filter->until))
+    {
+        return 0;
+    }
+
+    if (filter->execution.len
+        && (filter->execution.len != p->execution
+            || ngx_memcmp(filter->execution.data, p->data, p->execution) != 0))
+    {
+        return 0;
+    }
+
+    return 1;
+}
+
+
+static void
+ngx_http_webhook_log_summary(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zdelivery_t *d, ngx_http_webhook_summary_t *s)
+{
+    ngx_http_webhook_zslot_t     *slot;
+    ngx_http_webhook_zpayload_t  *p;
+
+    p = ngx_http_webhook_block(zone, d->payload);
+    slot = &zone->slots[d->slot];
+
+    s->seq = d->seq;
+    s->slot = d->slot;
+    s->event = p->event;
+    s->status = d->status;
+    s->attempts = d->tries;
+    s->code = d->code;
+    s->sequence = p->sequence;
+    s->time = p->time;
+    s->duration = d->duration;
+    s->next = 0;
+
+    if (d->status == NGX_HTTP_WEBHOOK_WAITING) {
+        s->next = ngx_http_webhook_log_due(d, slot);
+    }
+
+    ngx_memcpy(s->uuid, d->uuid, 16);
+
+    s->execution_len = ngx_min(p->execution, sizeof(s->execution));
+    ngx_memcpy(s->execution, p->data, s->execution_len);
+
+    s->hook_len = slot->name_len;
+    ngx_memcpy(s->hook, slot->name, slot->name_len);
+}
+
+
+/* when its next attempt is, on the wall clock */
+
+static uint64_t
+ngx_http_webhook_log_due(ngx_http_webhook_zdelivery_t *d,
+    ngx_http_webhook_zslot_t *slot)
+{
+    uint64_t  wall;
+
+    wall = ngx_http_webhook_zone_wall();
+
+    if (d->due <= ngx_current_msec || d->era != slot->era) {
+        return wall;
+    }
+
+    return wall + (d->due - ngx_current_msec);
+}
+
+
+ngx_int_t
+ngx_http_webhook_queue_get(ngx_http_webhook_zone_t *zone, u_char uuid[16],
+    ngx_pool_t *pool, ngx_http_webhook_delivery_t *delivery)
+{
+    size_t                         size, need;
+    u_char                        *p;
+    uint32_t                       i;
+    ngx_uint_t                     n, nelts;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    p = NULL;
+    size = 0;
+    nelts = 0;
+
+    /* memory comes from outside the lock, so what is to be copied may grow */
+
+    for ( ;; ) {
+        ngx_http_webhook_zone_lock(zone);
+
+        i = ngx_http_webhook_delivery_find(zone, uuid);
+
+        if (i == 0) {
+            ngx_http_webhook_zone_unlock(zone);
+            return NGX_DECLINED;
+        }
+
+        d = ngx_http_webhook_block(zone, i);
+        need = ngx_http_webhook_log_size(zone, d, &n);
+
+        if (p && need <= size && n <= nelts) {
+            ngx_http_webhook_log_copy(zone, d, p, delivery, n);
+            ngx_http_webhook_zone_unlock(zone);
+            return NGX_OK;
+        }
+
+        ngx_http_webhook_zone_unlock(zone);
+
+        size = need + need / 2 + 1;
+        nelts = n + 1;
+
+        p = ngx_pnalloc(pool, size);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_array_init(&delivery->attempts, pool, nelts,
+                           sizeof(ngx_http_webhook_attempt_t))
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+}
+
+
+static size_t
+ngx_http_webhook_log_size(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zdelivery_t *d, ngx_uint_t *n)
+{
+    size_t                        size;
+    uint32_t                      i;
+    ngx_http_webhook_zpayload_t  *p;
+    ngx_http_webhook_zattempt_t  *a;
+
+    p = ngx_http_webhook_block(zone, d->payload);
+
+    size = p->size;
+    *n = 0;
+
+    for (i = d->attempt; i; i = a->older) {
+        a = ngx_http_webhook_block(zone, i);
+
+        size += a->peer + a->message;
+
+        if (a->text) {
+            size += a->sent + a->headers + a->body;
+        }
+
+        (*n)++;
+    }
+
+    return size;
+}
+
+
+static void
+ngx_http_webhook_log_copy(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zdelivery_t *d, u_char *p,
+    ngx_http_webhook_delivery_t *delivery, ngx_uint_t n)
+{
+    uint32_t                      i;
+    ngx_http_webhook_cursor_t     cursor;
+    ngx_http_webhook_attempt_t   *to;
+    ngx_http_webhook_zpayload_t  *payload;
+    ngx_http_webhook_zattempt_t  *a;
+
+    ngx_http_webhook_log_summary(zone, d, &delivery->summary);
+
+    payload = ngx_http_webhook_block(zone, d->payload);
+
+    ngx_http_webhook_payload_cursor(zone, d->payload, &cursor);
+    p = ngx_http_webhook_log_text(&cursor, p, &delivery->payload,
+                                  payload->size);
+
+    ngx_str_null(&delivery->sent);
+
+    /* the latest comes first in the zone, and last here */
+
+    delivery->attempts.nelts = n;
+    to = (ngx_http_webhook_attempt_t *) delivery->attempts.elts + n;
+
+    for (i = d->attempt; i; i = a->older) {
+        a = ngx_http_webhook_block(zone, i);
+        to--;
+
+        ngx_memzero(to, sizeof(ngx_http_webhook_attempt_t));
+
+        to->started = a->started;
+        to->status = a->status;
+        to->error = a->error;
+        to->dns = ngx_http_webhook_log_msec(a->dns);
+        to->connect = ngx_http_webhook_log_msec(a->connect);
+        to->tls = ngx_http_webhook_log_msec(a->tls);
+        to->first_byte = ngx_http_webhook_log_msec(a->first_byte);
+        to->total = ngx_http_webhook_log_msec(a->total);
+        to->reused = a->reused;
+        to->truncated = a->truncated;
+        to->body_size = a->body_size;
+
+        cursor.zone = zone;
+        cursor.index = i;
+        cursor.pos = offsetof(ngx_http_webhook_zattempt_t, data);
+
+        p = ngx_http_webhook_log_text(&cursor, p, &to->peer, a->peer);
+        p = ngx_http_webhook_log_text(&cursor, p, &to->message, a->message);
+
+        if (a->text == 0) {
+            continue;
+        }
+
+        cursor.index = a->text;
+        cursor.pos = sizeof(ngx_http_webhook_blk_t);
+
+        p = ngx_http_webhook_log_text(&cursor, p, &delivery->sent, a->sent);
+        p = ngx_http_webhook_log_text(&cursor, p, &to->headers, a->headers);
+        p = ngx_http_webhook_log_text(&cursor, p, &to->body, a->body);
+    }
+}
+
+
+static u_char *
+ngx_http_webhook_log_text(ngx_http_webhook_cursor_t *cursor, u_char *p,
+    ngx_str_t *text, size_t len)
+{
+    ngx_http_webhook_zone_read(cursor, p, len);
+
+    text->data = p;
+    text->len = len;
+
+    return p + len;
+}
+
+
+ngx_int_t
+ngx_http_webhook_queue_again(ngx_http_webhook_zone_t *zone, u_char uuid[16],
+    uint32_t *slot)
+{
+    uint32_t                       i;
+    ngx_int_t                      rc;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    ngx_http_webhook_zone_lock(zone);
+
+    i = ngx_http_webhook_delivery_find(zone, uuid);
+
+    if (i == 0) {
+        ngx_http_webhook_zone_unlock(zone);
+        return NGX_DECLINED;
+    }
+
+    d = ngx_http_webhook_block(zone, i);
+    *slot = d->slot;
+
+    rc = NGX_BUSY;
+
+    if (!ngx_http_webhook_open(d)) {
+        rc = ngx_http_webhook_log_again(zone, i);
+    }
+
+    ngx_http_webhook_zone_unlock(zone);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_log_again(ngx_http_webhook_zone_t *zone, uint32_t index)
+{
+    ngx_uint_t                     n;
+    ngx_http_webhook_zpayload_t   *p;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    d = ngx_http_webhook_block(zone, index);
+    p = ngx_http_webhook_block(zone, d->payload);
+
+    n = 1;
+
+    if (p->waiting == 0) {
+        n += ngx_http_webhook_payload_blocks(p);
+    }
+
+    if (zone->sh->nqueue + n > zone->sh->nblocks / 2) {
+        return NGX_AGAIN;
+    }
+
+    ngx_http_webhook_zone_begin(zone);
+    ngx_http_webhook_zone_save(zone, &d->seq, NGX_HTTP_WEBHOOK_MUTABLE_SIZE);
+    ngx_http_webhook_delivery_again(zone, index);
+    ngx_http_webhook_zone_commit(zone);
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_queue_recover(ngx_http_webhook_zone_t *zone, uint32_t slot,
+    uint64_t since)
+{
+    uint64_t                       seq, last;
+    ngx_uint_t                     n, look;
+    ngx_rbtree_node_t             *node;
+    ngx_http_webhook_zpayload_t   *p;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    n = 0;
+    seq = 0;
+    last = 0;
+
+    /* oldest first; each gets a new number, beyond the last one of now */
+
+    do {
+        ngx_http_webhook_zone_lock(zone);
+
+        if (last == 0) {
+            last = zone->sh->seq;
+        }
+
+        for (look = 0; look < NGX_HTTP_WEBHOOK_STEP; look++) {
+            node = ngx_http_webhook_log_newer(zone, seq);
+
+            if (node == NULL) {
+                seq = last;
+                break;
+            }
+
+            d = ngx_http_webhook_delivery_by_seq(node);
+            p = ngx_http_webhook_block(zone, d->payload);
+            seq = d->seq;
+
+            if (seq > last) {
+                break;
+            }
+
+            if (d->slot == slot
+                && (d->status == NGX_HTTP_WEBHOOK_FAILED
+                    || d->status == NGX_HTTP_WEBHOOK_EXPIRED)
+                && p->time >= since
+                && ngx_http_webhook_log_again(zone,
+                                              ngx_http_webhook_index(zone, d))
+                   == NGX_OK)
+            {
+                n++;
+            }
+        }
+
+        ngx_http_webhook_zone_unlock(zone);
+
+    } while (seq < last);
+
+    return n;
+}
+
+
+/* the oldest delivery that is newer than "seq" */
+
+static ngx_rbtree_node_t *
+ngx_http_webhook_log_newer(ngx_http_webhook_zone_t *zone, uint64_t seq)
+{
+    ngx_rbtree_node_t             *node, *found;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    found = NULL;
+    node = zone->sh->seqs;
+
+    while (node != &zone->sh->sentinel) {
+        d = ngx_http_webhook_delivery_by_seq(node);
+
+        if (d->seq > seq) {
+            found = node;
+            node = node->left;
+
+        } else {
+            node = node->right;
+        }
+    }
+
+    return found;
+}
+
+
+void
+ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t index,
+    ngx_http_webhook_hook_stat_t *stat)
+{
+    ngx_rbtree_node_t             *sentinel;
+    ngx_http_webhook_zslot_t      *slot;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    ngx_memzero(stat, sizeof(ngx_http_webhook_hook_stat_t));
+
+    slot = &zone->slots[index];
+    sentinel = &zone->sh->sentinel;
+
+    ngx_http_webhook_zone_lock(zone);
+
+    stat->health = slot->health;
+    stat->owner = slot->owner;
+    stat->waiting = slot->waiting;
+    stat->in_flight = slot->in_flight;
+    stat->delivered = slot->ended[NGX_HTTP_WEBHOOK_DELIVERED];
+    stat->failed = slot->ended[NGX_HTTP_WEBHOOK_FAILED];
+    stat->expired = slot->ended[NGX_HTTP_WEBHOOK_EXPIRED];
+    stat->superseded = slot->ended[NGX_HTTP_WEBHOOK_SUPERSEDED];
+    stat->dropped = slot->ended[NGX_HTTP_WEBHOOK_DROPPED];
+    stat->attempts = slot->attempts;
+    stat->recent = slot->recent;
+    stat->nrecent = slot->nrecent;
+
+    if (slot->queue.head) {
+        d = ngx_http_webhook_block(zone, slot->queue.head);
+        stat->oldest = d->created;
+    }
+
+    if (slot->due != sentinel
+        && slot->health.state <= NGX_HTTP_WEBHOOK_HEALTH_PROBING)
+    {
+        d = ngx_http_webhook_delivery_by_due(ngx_rbtree_min(slot->due,
+                                                            sentinel));
+        stat->next = ngx_http_webhook_log_due(d, slot);
+
+        if (slot->flush) {
+            stat->next = ngx_http_webhook_zone_wall();
+        }
+
+        if (slot->health.state == NGX_HTTP_WEBHOOK_HEALTH_PROBING) {
+            stat->next = slot->health.probe_at;
+        }
+
+        stat->next = ngx_max(stat->next, slot->health.hold_until);
+    }
+
+    ngx_http_webhook_zone_unlock(zone);
+}
+
+
+void
+ngx_http_webhook_queue_use(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zone_use_t *use)
+{
+    ngx_http_webhook_shm_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_webhook_zone_lock(zone);
+
+    use->size = sh->size;
+    use->block = NGX_HTTP_WEBHOOK_BLOCK;
+    use->blocks = sh->nblocks - 1;
+    use->free = sh->nfree;
+    use->states = sh->nstates;
+    use->queue = sh->nqueue;
+    use->log = use->blocks - use->free - use->states - use->queue;
+    use->deliveries = sh->ndeliveries;
+    use->waiting = sh->queued;
+    use->rebuilt = sh->rebuilt;
+
+    ngx_http_webhook_zone_unlock(zone);
+}
