@@ -323,7 +323,7 @@ ngx_http_webhook_curl_prepare(ngx_http_webhook_curl_handle_t *h)
      * empty PROXY and NOPROXY shut the environment out.
      */
 
-    if (ngx_http_webhook_curl_sockets(h) != NGX_OK
+    if (ngx_http_webhook_curl_callbacks(h) != NGX_OK
         || curl_easy_setopt(easy, CURLOPT_PRIVATE, h)
         || curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, h->message)
         || curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L)

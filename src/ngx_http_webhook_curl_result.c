@@ -5,7 +5,7 @@
 
 
 /*
- * The built-in transport, the result: bytes and times of a transfer ->
+ * The built-in transport, the result: times and the end of a transfer ->
  * ngx_http_webhook_result_t.  Nothing of the URL but its host is ever put into
  * a sentence.
  */
@@ -15,10 +15,6 @@
 #include <openssl/x509_vfy.h>
 
 
-static void ngx_http_webhook_curl_status_line(
-    ngx_http_webhook_curl_handle_t *h, u_char *p, u_char *last);
-static ngx_int_t ngx_http_webhook_curl_keep(ngx_http_webhook_curl_handle_t *h,
-    u_char *data, size_t len);
 static void ngx_http_webhook_curl_unconnected(
     ngx_http_webhook_curl_handle_t *h);
 static void ngx_http_webhook_curl_timed_out(ngx_http_webhook_curl_handle_t *h);
@@ -29,199 +25,6 @@ static ngx_uint_t ngx_http_webhook_curl_alert(
 static ngx_uint_t ngx_http_webhook_curl_proxy(
     ngx_http_webhook_curl_handle_t *h, CURLcode code);
 static ngx_msec_t ngx_http_webhook_curl_ms(curl_off_t from, curl_off_t to);
-
-
-/* One line: a status line begins anew, so the last headers are what stays. */
-
-size_t
-ngx_http_webhook_curl_header(char *data, size_t size, size_t n, void *ctx)
-{
-    ngx_http_webhook_curl_handle_t *h = ctx;
-
-    u_char                     *p, *last, *colon;
-    size_t                      len;
-    ngx_http_webhook_result_t  *result;
-
-    result = &h->d->result;
-
-    p = (u_char *) data;
-    len = size * n;
-
-    h->received += len;
-
-    if (h->received > NGX_HTTP_WEBHOOK_CURL_HEADERS && !h->answered) {
-        h->large = 1;
-        return 0;
-    }
-
-    last = p + len;
-
-    while (last > p && (last[-1] == LF || last[-1] == CR || last[-1] == ' '
-                        || last[-1] == '\t'))
-    {
-        last--;
-    }
-
-    if (h->answered) {
-
-        /* a trailer */
-
-        return len;
-    }
-
-    if (last == p) {
-        h->answered = (h->status >= 200 || h->status == 101);
-        return len;
-    }
-
-    if (last - p > 5 && ngx_strncmp(p, "HTTP/", 5) == 0) {
-        ngx_http_webhook_curl_status_line(h, p, last);
-        return len;
-    }
-
-    colon = ngx_strlchr(p, last, ':');
-
-    if (colon == NULL || *p == ' ' || *p == '\t') {
-        return len;
-    }
-
-    if (ngx_http_webhook_curl_keep(h, p, last - p) != NGX_OK) {
-        h->no_memory = 1;
-        return 0;
-    }
-
-    if (colon - p == sizeof("Retry-After") - 1
-        && ngx_strncasecmp(p, (u_char *) "Retry-After",
-                           sizeof("Retry-After") - 1)
-           == 0)
-    {
-        for (p = colon + 1; p < last && (*p == ' ' || *p == '\t'); p++) {
-            /* void */
-        }
-
-        result->retry_after.len = ngx_min(last - p, 256);
-        result->retry_after.data = ngx_pnalloc(h->d->pool,
-                                               result->retry_after.len + 1);
-
-        if (result->retry_after.data == NULL) {
-            result->retry_after.len = 0;
-            h->no_memory = 1;
-            return 0;
-        }
-
-        ngx_memcpy(result->retry_after.data, p, result->retry_after.len);
-    }
-
-    return len;
-}
-
-
-static void
-ngx_http_webhook_curl_status_line(ngx_http_webhook_curl_handle_t *h,
-    u_char *p, u_char *last)
-{
-    ngx_int_t                   status;
-    ngx_http_webhook_result_t  *result;
-
-    result = &h->d->result;
-
-    result->headers.len = 0;
-    ngx_str_null(&result->retry_after);
-
-    p = ngx_strlchr(p, last, ' ');
-
-    status = (p && last - p >= 4) ? ngx_atoi(p + 1, 3) : NGX_ERROR;
-
-    h->status = (status == NGX_ERROR) ? 0 : status;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_curl_keep(ngx_http_webhook_curl_handle_t *h, u_char *data,
-    size_t len)
-{
-    u_char     *p;
-    size_t      size;
-    ngx_str_t  *headers;
-
-    headers = &h->d->result.headers;
-
-    if (headers->len + len + 2 > NGX_HTTP_WEBHOOK_CURL_KEPT) {
-        return NGX_OK;
-    }
-
-    if (headers->len + len + 2 > h->headers) {
-        size = (headers->len + len + 2 > 512) ? NGX_HTTP_WEBHOOK_CURL_KEPT
-                                              : 512;
-
-        p = ngx_pnalloc(h->d->pool, size);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_memcpy(p, headers->data, headers->len);
-
-        headers->data = p;
-        h->headers = size;
-    }
-
-    p = ngx_cpymem(headers->data + headers->len, data, len);
-    *p++ = CR;
-    *p++ = LF;
-
-    headers->len = p - headers->data;
-
-    return NGX_OK;
-}
-
-
-size_t
-ngx_http_webhook_curl_body(char *data, size_t size, size_t n, void *ctx)
-{
-    ngx_http_webhook_curl_handle_t *h = ctx;
-
-    u_char                     *p;
-    size_t                      len, rest;
-    ngx_http_webhook_result_t  *result;
-
-    result = &h->d->result;
-
-    len = size * n;
-    result->body_size += len;
-
-    rest = ngx_min(len, h->d->body_max - result->body.len);
-
-    if (rest) {
-
-        if (result->body.len + rest > h->body) {
-            h->body = ngx_max(2 * h->body, result->body.len + rest);
-            h->body = ngx_min(h->body, h->d->body_max);
-
-            p = ngx_pnalloc(h->d->pool, h->body);
-            if (p == NULL) {
-                h->no_memory = 1;
-                return 0;
-            }
-
-            ngx_memcpy(p, result->body.data, result->body.len);
-            result->body.data = p;
-        }
-
-        ngx_memcpy(result->body.data + result->body.len, data, rest);
-        result->body.len += rest;
-    }
-
-    if (result->body_size > result->body.len) {
-        result->truncated = 1;
-
-        if (result->body_size > h->d->body_max + NGX_HTTP_WEBHOOK_CURL_BODY) {
-            h->enough = 1;
-            return 0;
-        }
-    }
-
-    return len;
-}
 
 
 void
@@ -489,11 +292,17 @@ static void
 ngx_http_webhook_curl_timed_out(ngx_http_webhook_curl_handle_t *h)
 {
     char                       *fmt;
+    ngx_str_t                  *host;
     ngx_http_webhook_result_t  *result;
+
+    static ngx_str_t  proxy = ngx_string("the proxy");
 
     result = &h->d->result;
 
+    host = h->hook->proxy.len ? &proxy : &h->hook->host;
+
     if (result->peer.len) {
+        host = &h->hook->host;
         fmt = "the TLS handshake with %V did not end within %M ms";
 
     } else if (result->dns != NGX_CONF_UNSET_MSEC) {
@@ -503,8 +312,8 @@ ngx_http_webhook_curl_timed_out(ngx_http_webhook_curl_handle_t *h)
         fmt = "the name of %V was not resolved within %M ms";
     }
 
-    ngx_http_webhook_curl_error(h->d, NGX_HTTP_WEBHOOK_ERR_TIMEOUT, fmt,
-                                &h->hook->host, h->set->connect);
+    ngx_http_webhook_curl_error(h->d, NGX_HTTP_WEBHOOK_ERR_TIMEOUT, fmt, host,
+                                h->set->connect);
 }
 
 

@@ -243,6 +243,8 @@ ngx_http_webhook_curl_request(ngx_http_webhook_curl_handle_t *h)
         }
     }
 
+    h->size = len;
+
     if (curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, list)
         || curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, p)
         || curl_easy_setopt(h->easy, CURLOPT_POSTFIELDSIZE_LARGE,
@@ -462,6 +464,10 @@ ngx_http_webhook_curl_send(void *ctx, char *peer, char *local, int peer_port,
     ngx_http_webhook_curl_handle_t *h = ctx;
 
     h->requests++;
+
+    if (h->nfds > 1) {
+        ngx_http_webhook_curl_sweep(h);
+    }
 
     if (h->requests == 1) {
         return CURL_PREREQFUNC_OK;

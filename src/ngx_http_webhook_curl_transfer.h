@@ -5,9 +5,9 @@
 
 
 /*
- * What the files of the built-in transport share: curl.c has the loop and
- * its sockets, curl_handle.c easy handles, curl_transfer.c one transfer and
- * curl_result.c its result.
+ * What the files of the built-in transport share: curl.c has the loop,
+ * curl_socket.c its sockets, curl_handle.c easy handles, curl_transfer.c one
+ * transfer, curl_answer.c what comes back and curl_result.c the result.
  */
 
 
@@ -24,6 +24,8 @@
 #define NGX_HTTP_WEBHOOK_CURL_KEPT       (8 * 1024)     /* of the headers */
 #define NGX_HTTP_WEBHOOK_CURL_HEADERS    (128 * 1024)   /* all of them */
 #define NGX_HTTP_WEBHOOK_CURL_BODY       (64 * 1024)    /* beyond body_max */
+#define NGX_HTTP_WEBHOOK_CURL_RETRY_AFTER  256          /* of its value */
+#define NGX_HTTP_WEBHOOK_CURL_SOCKETS    8              /* connecting at once */
 
 
 typedef struct ngx_http_webhook_curl_handle_s  ngx_http_webhook_curl_handle_t;
@@ -63,10 +65,16 @@ struct ngx_http_webhook_curl_handle_s {
 
     ngx_uint_t                       status;    /* of the latest headers */
     ngx_uint_t                       requests;  /* sent, or about to be */
+    size_t                           size;      /* of the request's body */
+    off_t                            length;    /* of the answer's body;
+                                                   -1: unknown */
     size_t                           received;  /* headers, bytes */
     size_t                           headers;   /* allocated */
     size_t                           body;      /* allocated */
     int                              error;     /* of the latest socket() */
+
+    ngx_socket_t                     fds[NGX_HTTP_WEBHOOK_CURL_SOCKETS];
+    ngx_uint_t                       nfds;      /* opened, not yet settled */
 
     unsigned                         added:1;   /* to the multi handle */
     unsigned                         starting:1;
@@ -92,16 +100,40 @@ struct ngx_http_webhook_curl_handle_s {
 
 /* curl.c */
 
-/* Sets socket callbacks, for the easy handle's whole life. */
-
-ngx_int_t ngx_http_webhook_curl_sockets(ngx_http_webhook_curl_handle_t *h);
-
 ngx_int_t ngx_http_webhook_curl_add(ngx_http_webhook_curl_handle_t *h);
 void ngx_http_webhook_curl_remove(ngx_http_webhook_curl_handle_t *h);
 
-/* The worker takes no new transfers: it is about to end. */
+/* A socket is ready: CURL_CSELECT_... */
 
+void ngx_http_webhook_curl_action(ngx_socket_t fd, int events);
+
+/* Ends a transfer later, for want of a connection of nginx's. */
+
+void ngx_http_webhook_curl_refuse(CURL *easy);
+
+/* Ends all transfers soon, and takes no new ones. */
+
+void ngx_http_webhook_curl_close(void);
 ngx_uint_t ngx_http_webhook_curl_closing(void);
+
+
+/* curl_socket.c */
+
+/* Sets socket callbacks, for the easy handle's whole life. */
+
+ngx_int_t ngx_http_webhook_curl_callbacks(ngx_http_webhook_curl_handle_t *h);
+
+int ngx_http_webhook_curl_watch(CURL *easy, curl_socket_t fd, int what,
+    void *ctx, void *socketp);
+
+/*
+ * Lets go of those sockets of the transfer that are closed:  versions of
+ * libcurl close one that is connecting without a call of the close callback.
+ */
+
+void ngx_http_webhook_curl_sweep(ngx_http_webhook_curl_handle_t *h);
+
+void ngx_http_webhook_curl_sockets_exit(void);
 
 
 /* curl_handle.c */
@@ -133,14 +165,15 @@ void ngx_http_webhook_curl_ended(ngx_http_webhook_curl_handle_t *h,
     CURLcode code);
 
 
-/* curl_result.c */
-
-/* libcurl's write callbacks. */
+/* curl_answer.c: libcurl's write callbacks */
 
 size_t ngx_http_webhook_curl_header(char *data, size_t size, size_t n,
     void *ctx);
 size_t ngx_http_webhook_curl_body(char *data, size_t size, size_t n,
     void *ctx);
+
+
+/* curl_result.c */
 
 /* Phases, peer, status: what is known at any time of a transfer. */
 
