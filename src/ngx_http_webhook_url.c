@@ -41,6 +41,7 @@ ngx_http_webhook_url_parse(ngx_pool_t *pool, ngx_str_t *text,
     ngx_uint_t hidden, ngx_http_webhook_hook_t *hook)
 {
     char       *err;
+    u_char     *host;
     CURLU      *curlu;
     CURLUcode   rc;
 
@@ -51,12 +52,20 @@ ngx_http_webhook_url_parse(ngx_pool_t *pool, ngx_str_t *text,
 
     if (ngx_strncasecmp(text->data, (u_char *) "http://", 7) == 0) {
         hook->ssl = 0;
+        host = text->data + 7;
 
     } else if (ngx_strncasecmp(text->data, (u_char *) "https://", 8) == 0) {
         hook->ssl = 1;
+        host = text->data + 8;
 
     } else {
         return "must begin with \"http://\" or \"https://\"";
+    }
+
+    /* libcurl would forgive it */
+
+    if (*host == '/') {
+        return "has no host";
     }
 
     if (!hidden && ngx_http_webhook_url_variable(text)) {
@@ -232,8 +241,14 @@ ngx_http_webhook_url_shown(ngx_pool_t *pool, char *path, char *query,
         return NGX_CONF_ERROR;
     }
 
-    p = ngx_sprintf(hook->shown.data, "%s://%V", hook->ssl ? "https" : "http",
-                    &hook->host);
+    if (hook->ssl) {
+        p = ngx_cpymem(hook->shown.data, "https://", 8);
+
+    } else {
+        p = ngx_cpymem(hook->shown.data, "http://", 7);
+    }
+
+    p = ngx_cpymem(p, hook->host.data, hook->host.len);
 
     if (hidden) {
         p = ngx_cpymem(p, "/***", sizeof("/***") - 1);

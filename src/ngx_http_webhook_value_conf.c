@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_webhook_conf.h"
+#include "ngx_http_webhook_format.h"
 #include "ngx_http_webhook_sign.h"
 
 
@@ -21,9 +22,6 @@
 
 static ngx_int_t ngx_http_webhook_value_env(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *text);
-static char *ngx_http_webhook_until(ngx_str_t *text, time_t *until);
-static ngx_int_t ngx_http_webhook_digits(u_char *p, size_t len, ngx_int_t min,
-    ngx_int_t max);
 static ngx_uint_t ngx_http_webhook_header_reserved(ngx_str_t *name);
 
 
@@ -260,6 +258,7 @@ ngx_http_webhook_set_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char                       *err;
     time_t                      until;
+    int64_t                     ms;
     ngx_str_t                  *value, text;
     ngx_uint_t                  i, n, hidden;
     ngx_http_webhook_secret_t  *secret;
@@ -274,10 +273,14 @@ ngx_http_webhook_set_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         text.data = value[n].data + 6;
         text.len = value[n].len - 6;
 
-        err = ngx_http_webhook_until(&text, &until);
-        if (err) {
-            return err;
+        ms = ngx_http_webhook_time_parse(&text);
+
+        if (ms < 1000) {
+            return "has an invalid \"until=\": a date (2027-01-31) or a date "
+                   "and time (2027-01-31T18:00:00Z) is needed";
         }
+
+        until = (time_t) (ms / 1000);
 
         if (n == 1) {
             return "has no secret";
@@ -333,132 +336,6 @@ ngx_http_webhook_set_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
-}
-
-
-/* RFC 3339: full-date, which begins at midnight UTC, or date-time */
-
-static char *
-ngx_http_webhook_until(ngx_str_t *text, time_t *until)
-{
-    u_char      *p, *last;
-    int64_t      days;
-    ngx_int_t    year, month, day, hour, min, sec, sign, zone;
-
-    static ngx_int_t  mdays[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30,
-                                  31 };
-
-    p = text->data;
-    last = p + text->len;
-
-    hour = 0;
-    min = 0;
-    sec = 0;
-    sign = 1;
-    zone = 0;
-
-    if (text->len < 10 || p[4] != '-' || p[7] != '-') {
-        goto invalid;
-    }
-
-    year = ngx_http_webhook_digits(p, 4, 2000, 9999);
-    month = ngx_http_webhook_digits(p + 5, 2, 1, 12);
-
-    if (year == NGX_ERROR || month == NGX_ERROR) {
-        goto invalid;
-    }
-
-    day = ngx_http_webhook_digits(p + 8, 2, 1, mdays[month - 1]);
-
-    if (day == NGX_ERROR) {
-        goto invalid;
-    }
-
-    if (month == 2 && day == 29
-        && (year % 4 || (year % 100 == 0 && year % 400)))
-    {
-        goto invalid;
-    }
-
-    p += 10;
-
-    if (p < last) {
-
-        if (last - p < 10 || (*p != 'T' && *p != 't' && *p != ' ')
-            || p[3] != ':' || p[6] != ':')
-        {
-            goto invalid;
-        }
-
-        hour = ngx_http_webhook_digits(p + 1, 2, 0, 23);
-        min = ngx_http_webhook_digits(p + 4, 2, 0, 59);
-        sec = ngx_http_webhook_digits(p + 7, 2, 0, 60);
-
-        if (hour == NGX_ERROR || min == NGX_ERROR || sec == NGX_ERROR) {
-            goto invalid;
-        }
-
-        p += 9;
-
-        if (*p == '.') {
-
-            if (++p == last || *p < '0' || *p > '9') {
-                goto invalid;
-            }
-
-            while (p < last && *p >= '0' && *p <= '9') { p++; }
-        }
-
-        if (last - p == 6 && (*p == '+' || *p == '-') && p[3] == ':') {
-
-            sign = (*p == '-') ? -1 : 1;
-
-            zone = ngx_http_webhook_digits(p + 1, 2, 0, 23);
-
-            if (zone == NGX_ERROR
-                || ngx_http_webhook_digits(p + 4, 2, 0, 59) == NGX_ERROR)
-            {
-                goto invalid;
-            }
-
-            zone = zone * 60 + ngx_http_webhook_digits(p + 4, 2, 0, 59);
-
-        } else if (last - p != 1 || (*p != 'Z' && *p != 'z')) {
-            goto invalid;
-        }
-    }
-
-    /* Gauss' formula, as in ngx_http_parse_time() */
-
-    month -= 2;
-
-    if (month <= 0) {
-        month += 12;
-        year -= 1;
-    }
-
-    days = 365 * year + year / 4 - year / 100 + year / 400
-           + 367 * month / 12 - 30 + day - 1 - 719527 + 31 + 28;
-
-    *until = days * 86400 + hour * 3600 + min * 60 + sec - sign * zone * 60;
-
-    return NULL;
-
-invalid:
-
-    return "has an invalid \"until=\": a date (2027-01-31) or a date and time "
-           "(2027-01-31T18:00:00Z) is needed";
-}
-
-
-static ngx_int_t
-ngx_http_webhook_digits(u_char *p, size_t len, ngx_int_t min, ngx_int_t max)
-{
-    ngx_int_t  n;
-
-    n = ngx_atoi(p, len);
-
-    return (n == NGX_ERROR || n < min || n > max) ? NGX_ERROR : n;
 }
 
 

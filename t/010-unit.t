@@ -5,6 +5,7 @@
 # it is linked with:
 #
 #	 * rooms: json json_text
+#	 * libs: curl
 
 ###############################################################################
 
@@ -52,6 +53,7 @@ sub program {
 
 	my $source = repo("t/unit/$name.c");
 	my ($rooms) = slurp($source) =~ /^ \* rooms: (.*)$/m;
+	my ($libs) = slurp($source) =~ /^ \* libs: (.*)$/m;
 
 	my @command = ('cc', '-o', "$dir/$name", '-g', '-O1', '-W', '-Wall',
 		'-Werror', '-Wno-unused-parameter',
@@ -60,6 +62,7 @@ sub program {
 		(map { "-I$_" } repo('src'), repo('t/unit'), @includes),
 		$source, repo('t/unit/unit.c'), repo('t/unit/pool.c'),
 		(map { repo("src/ngx_http_webhook_$_.c") } split ' ', $rooms),
+		(map { "-l$_" } split ' ', $libs || ''),
 		'-ljansson', '-lcrypto', '-lpcre2-8', '-lm');
 
 	my $said = run(@command);

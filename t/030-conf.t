@@ -198,6 +198,11 @@ like($said, qr/webhook zone "webhooks" of 32768K holds/, 'zone - default');
 ($ok, $said) = $t->test_config('');
 unlike($said, qr/webhook zone/, 'zone - none needed');
 
+($ok, $said) = $t->test_config('webhook w { url http://h.example/; }'
+	. 'webhook_connections 100000;');
+like($said, qr/\[warn\].*webhook_connections 100000 is more than/,
+	'more connections than there are');
+
 # nothing is resolved or connected
 
 my $r = $t->receiver('ci');
@@ -887,6 +892,11 @@ ssl_certificate %cert% %other_key%; # <<
 ssl_certificate %cert% %%TESTDIR%%/junk.pem; # <<
 -- no PEM private key without a password in "%%TESTDIR%%/junk.pem"
 
+== server url - three slashes
+webhook w { url http:///s3same; # <<
+}
+-- "url" directive has no host
+
 == webhook TLS - good
 ssl_certificate %cert% %key%;
 ssl_trusted_certificate %cert%;
@@ -947,6 +957,17 @@ webhook w { url http://h.example/; timeout 3s;
 location / {
     webhook_defaults { timeout 3s; }
     webhook w { secret file:%%TESTDIR%%/secret; url http://h.example/; }
+}
+-- ok
+
+== server two of one name, alike until one moment
+webhook w { url http://h.example/;
+            secret s3same-s3same-s3same-s3same until=2027-02-28T10:00:00.5+02:00;
+            secret s3same-s3same-s3same-s3same; }
+location / {
+    webhook w { url http://h.example/;
+                secret s3same-s3same-s3same-s3same until=2027-02-28T08:00:00z;
+                secret s3same-s3same-s3same-s3same; }
 }
 -- ok
 
@@ -1022,4 +1043,166 @@ location /b {
         webhook x { url http://h.example/; retry off; }
     }
 }
+-- ok
+
+== http zone - no zone
+webhook_zone log=5; # <<
+-- "webhook_zone" directive must have "zone=NAME:SIZE"
+
+== http zone - too small
+webhook_zone zone=z:64k; # <<
+-- zone "z" is too small: at least 1024K are needed
+
+== http zone - size
+webhook_zone zone=z:many; # <<
+-- invalid parameter "zone=z:many"
+
+== http zone - no size
+webhook_zone zone=z; # <<
+-- invalid parameter "zone=z"
+
+== http zone - no name
+webhook_zone zone=:8m; # <<
+-- invalid parameter "zone=:8m"
+
+== http zone - parameter
+webhook_zone zone=z:8m logs=5; # <<
+-- invalid parameter "logs=5"
+
+== http zone - log
+webhook_zone zone=z:8m log=x; # <<
+-- invalid parameter "log=x"
+
+== http zone - body
+webhook_zone zone=z:8m body=1g; # <<
+-- invalid parameter "body=1g"
+
+== http zone - twice
+webhook_zone zone=z:8m;
+webhook_zone zone=y:8m; # <<
+-- "webhook_zone" directive is duplicate
+
+== http zone - another's
+limit_req_zone $uri zone=z:8m rate=1r/s;
+webhook_zone zone=z:8m; # <<
+-- the shared memory zone "z" is already declared for a different use
+
+== server zone - in a server
+webhook_zone zone=z:8m; # <<
+-- "webhook_zone" directive is not allowed here
+
+== http zone - good
+webhook_zone zone=z:1m log=0 body=0;
+-- ok
+
+== http buffer size - not a size
+webhook_buffer_size some; # <<
+-- "webhook_buffer_size" directive invalid value
+
+== http buffer size - small
+webhook_buffer_size 100; # <<
+-- "webhook_buffer_size" directive must be at least 1k
+
+== http buffer size - total
+webhook_buffer_size 1m total=64k; # <<
+-- "webhook_buffer_size" directive has a "total=" that is less than one response
+
+== http buffer size - parameter
+webhook_buffer_size 1m all=64m; # <<
+-- invalid parameter "all=64m"
+
+== http buffer size - twice
+webhook_buffer_size 1m;
+webhook_buffer_size 1m; # <<
+-- "webhook_buffer_size" directive is duplicate
+
+== http buffer size - good
+webhook_buffer_size 64m;
+-- ok
+
+== http connections - zero
+webhook_connections 0; # <<
+-- value must be between 1 and 1000000
+
+== http connections - not a number
+webhook_connections many; # <<
+-- "webhook_connections" directive invalid number
+
+== http redact - empty
+webhook_redact a "-_"; # <<
+-- "webhook_redact" directive has an empty name
+
+== http redact - twice
+webhook_redact a;
+webhook_redact b; # <<
+-- "webhook_redact" directive is duplicate
+
+== http store
+webhook_store %%TESTDIR%%/store; # <<
+-- "webhook_store" directive is not available: this module was built without store support (libsqlite3)
+
+== server observe - unknown API
+webhook_observe none; # <<
+-- unknown webhook_api "none"
+
+== server status - parameter
+location / { webhook_status writes=on; # <<
+}
+-- invalid parameter "writes=on" of "webhook_status": "write=on" or "write=off" is expected
+
+== server status - write
+location / { webhook_status write=maybe; # <<
+}
+-- invalid parameter "write=maybe" of "webhook_status": "write=on" or "write=off" is expected
+
+== server status - regex
+location ~ /status { webhook_status; # <<
+}
+-- "webhook_status" answers all paths below a location's prefix and cannot stand in location "/status", which is exact, named or a regular expression
+
+== server status - named
+location @status { webhook_status; # <<
+}
+-- "webhook_status" answers all paths below a location's prefix and cannot stand in location "@status", which is exact, named or a regular expression
+
+== server status - in a server
+webhook_status; # <<
+-- "webhook_status" directive is not allowed here
+
+== server status - loopback
+location / { webhook_status write=on; }
+-- ok
+
+== server status - reading only
+listen 0.0.0.0:%%PORT_1%%;
+location / { webhook_status; }
+-- ok
+
+== server status - public
+listen 0.0.0.0:%%PORT_1%%;
+location / { webhook_status write=on; # <<
+}
+-- [warn] "webhook_status write=on" beyond loopback without allow and deny, auth_basic or auth_request
+
+== server status - public, no realm
+listen 0.0.0.0:%%PORT_1%%;
+auth_basic realm; auth_basic_user_file %%TESTDIR%%/secret;
+location / { auth_basic off; webhook_status write=on; # <<
+}
+-- [warn] "webhook_status write=on" beyond loopback without allow and deny, auth_basic or auth_request
+
+== server status - public, addresses
+listen 0.0.0.0:%%PORT_1%%;
+location / { webhook_status write=on; allow 10.0.0.0/8; deny all; }
+-- ok
+
+== server status - public, password of the server
+listen 0.0.0.0:%%PORT_1%%;
+auth_basic realm; auth_basic_user_file %%TESTDIR%%/secret;
+location / { webhook_status write=on; }
+-- ok
+
+== server status - public, subrequest
+listen 0.0.0.0:%%PORT_1%%;
+location / { webhook_status write=on; auth_request /auth; }
 -- ok
