@@ -74,16 +74,17 @@ struct ngx_http_webhook_route_s {
     unsigned      launch:1;
     unsigned      rerun:1;
     unsigned      ignore:1;
-    unsigned      bodyless:1;      /* all its values come from variables: a 204
-                                      is enough */
+    unsigned      bodyless:1;      /* its id may come from variables alone: a
+                                      204 is enough */
     void         *priv;            /* api.c's own */
 };
 
 
 /*
  * The first route that matches method (bit), URI (normalised path) and "when",
- * or NULL.  Runs in the request: named captures become its variables;
- * r->captures are left as they were.  Status is not looked at.
+ * or NULL.  Runs in the request: named captures become its variables, they
+ * point into "uri", which must live as long; r->captures are left as they
+ * were.  Status is not looked at.
  */
 
 ngx_http_webhook_route_t *ngx_http_webhook_api_route(ngx_http_request_t *r,
@@ -106,8 +107,9 @@ ngx_int_t ngx_http_webhook_api_variables(ngx_http_request_t *r,
  * Reads a document (NULL for a 204): observations are pushed to "list"
  * (ngx_http_webhook_observation_t; texts in r->pool), at most 1000; *unread
  * counts more.  Elements without an id are skipped.  "doc" may be changed
- * (omit).  Returns NGX_HTTP_WEBHOOK_READ_...; free with _free() whatever it
- * returns.
+ * (omit); what a member names by itself is sent even where "omit" removes what
+ * it stands in.  Returns NGX_HTTP_WEBHOOK_READ_...; free with _free() whatever
+ * it returns.
  */
 
 ngx_uint_t ngx_http_webhook_api_read(ngx_http_request_t *r,

@@ -1,0 +1,557 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * api: a route and a document -> observations: who it is (id), where it
+ * stands (api_state.c) and what is sent of it (members, omit).  Next room:
+ * event, by way of emit.
+ */
+
+
+#include "ngx_http_webhook_api_priv.h"
+
+
+static ngx_int_t ngx_http_webhook_api_elements(
+    ngx_http_webhook_api_reading_t *reading, json_t *doc);
+static ngx_int_t ngx_http_webhook_api_element(void *data, json_t *element,
+    const char *key);
+static ngx_int_t ngx_http_webhook_api_observe(
+    ngx_http_webhook_api_reading_t *reading, json_t *element);
+static ngx_int_t ngx_http_webhook_api_id(
+    ngx_http_webhook_api_reading_t *reading, json_t *element,
+    ngx_http_webhook_observation_t *observation, json_t **id);
+static ngx_int_t ngx_http_webhook_api_members(
+    ngx_http_webhook_api_reading_t *reading, json_t *element,
+    ngx_http_webhook_observation_t *observation);
+static ngx_int_t ngx_http_webhook_api_member(
+    ngx_http_webhook_api_reading_t *reading, json_t *element,
+    ngx_http_webhook_api_member_t *member, json_t **result);
+static json_t *ngx_http_webhook_api_list(json_t *element,
+    ngx_http_webhook_api_pointer_t *pointer);
+static ngx_int_t ngx_http_webhook_api_list_item(void *data, json_t *element,
+    const char *key);
+static ngx_int_t ngx_http_webhook_api_complete(
+    ngx_http_webhook_api_reading_t *reading,
+    ngx_http_webhook_observation_t *observation, json_t *id);
+static ngx_int_t ngx_http_webhook_api_own(json_t **member);
+static json_t *ngx_http_webhook_api_string(ngx_str_t *text);
+
+
+ngx_uint_t
+ngx_http_webhook_api_read(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
+    ngx_http_webhook_route_t *route, json_t *doc, ngx_array_t *list,
+    ngx_uint_t *unread)
+{
+    ngx_int_t                        rc;
+    ngx_uint_t                       i, n;
+    ngx_http_webhook_api_value_t   **vp;
+    ngx_http_webhook_api_route_t    *rp;
+    ngx_http_webhook_api_reading_t   reading;
+
+    rp = route->priv;
+
+    ngx_memzero(&reading, sizeof(ngx_http_webhook_api_reading_t));
+
+    reading.request = r;
+    reading.route = route;
+    reading.scope = &rp->scope;
+    reading.list = list;
+    reading.unread = unread;
+
+    *unread = 0;
+
+    reading.texts = ngx_pcalloc(r->pool, (rp->ntexts + 1) * sizeof(ngx_str_t));
+    if (reading.texts == NULL) {
+        return NGX_HTTP_WEBHOOK_READ_NO_MEMORY;
+    }
+
+    vp = rp->texts.elts;
+
+    for (i = 0; i < rp->texts.nelts; i++) {
+        if (ngx_http_complex_value(r, vp[i]->text, &reading.texts[vp[i]->index])
+            != NGX_OK)
+        {
+            return NGX_HTTP_WEBHOOK_READ_NO_MEMORY;
+        }
+    }
+
+    n = rp->scope.members ? rp->scope.members->nelts : 0;
+
+    reading.values = ngx_pcalloc(r->pool, (n + 1) * sizeof(json_t *));
+    if (reading.values == NULL) {
+        return NGX_HTTP_WEBHOOK_READ_NO_MEMORY;
+    }
+
+    rc = ngx_http_webhook_api_elements(&reading, doc);
+
+    for (i = 0; i < n; i++) {
+        json_decref(reading.values[i]);
+    }
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_WEBHOOK_READ_NO_MEMORY;
+    }
+
+    if (list->nelts) {
+        return reading.status ? NGX_HTTP_WEBHOOK_READ_OK
+                              : NGX_HTTP_WEBHOOK_READ_NO_STATUS;
+    }
+
+    return reading.refused ? NGX_HTTP_WEBHOOK_READ_REQUIRE
+                           : NGX_HTTP_WEBHOOK_READ_NO_ID;
+}
+
+
+void
+ngx_http_webhook_api_free(ngx_array_t *list)
+{
+    ngx_uint_t                       i, n;
+    ngx_http_webhook_observation_t  *observation;
+
+    observation = list->elts;
+
+    for (i = 0; i < list->nelts; i++) {
+        for (n = 0; n < NGX_HTTP_WEBHOOK_MEMBERS; n++) {
+            json_decref(observation[i].members[n]);
+            observation[i].members[n] = NULL;
+        }
+    }
+
+    list->nelts = 0;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_elements(ngx_http_webhook_api_reading_t *reading,
+    json_t *doc)
+{
+    json_t                          *element;
+    ngx_int_t                        rc;
+    ngx_uint_t                       i;
+    ngx_http_webhook_api_pointer_t  *pointer;
+
+    if (reading->scope->each == NULL) {
+        return ngx_http_webhook_api_element(reading, doc, NULL);
+    }
+
+    if (doc == NULL) {
+        return NGX_DECLINED;
+    }
+
+    pointer = reading->scope->each->elts;
+
+    for (i = 0; i < reading->scope->each->nelts; i++) {
+
+        if (pointer[i].pointer.wildcards) {
+            rc = ngx_http_webhook_pointer_each(doc, &pointer[i].pointer,
+                                               ngx_http_webhook_api_element,
+                                               reading);
+
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+
+            continue;
+        }
+
+        element = ngx_http_webhook_pointer_get(doc, &pointer[i].pointer);
+
+        if (element && !json_is_null(element)) {
+            return ngx_http_webhook_api_element(reading, element, NULL);
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_element(void *data, json_t *element, const char *key)
+{
+    ngx_http_webhook_api_reading_t *reading = data;
+
+    if (reading->elements == NGX_HTTP_WEBHOOK_ELEMENTS_MAX) {
+        (*reading->unread)++;
+        return NGX_OK;
+    }
+
+    reading->elements++;
+
+    if (!ngx_http_webhook_api_required(reading, element)) {
+        reading->refused = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_webhook_api_observe(reading, element);
+}
+
+
+/*
+ * The order matters: values are read first, so "omit" hides nothing from the
+ * rules; then it takes things out of the document, and the members, which are
+ * parts of the document, lose them too; what is added to a member afterwards
+ * goes to a copy, as the same part may stand in another member.
+ */
+
+static ngx_int_t
+ngx_http_webhook_api_observe(ngx_http_webhook_api_reading_t *reading,
+    json_t *element)
+{
+    json_t                          *id;
+    ngx_int_t                        rc;
+    ngx_uint_t                       i;
+    ngx_http_webhook_observation_t  *observation, ob;
+    ngx_http_webhook_api_pointer_t  *omit;
+
+    ngx_memzero(&ob, sizeof(ngx_http_webhook_observation_t));
+
+    rc = ngx_http_webhook_api_id(reading, element, &ob, &id);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
+    }
+
+    observation = ngx_array_push(reading->list);
+
+    if (observation == NULL) {
+        json_decref(id);
+        return NGX_ERROR;
+    }
+
+    *observation = ob;
+
+    if (ngx_http_webhook_api_state(reading, element, observation) != NGX_OK
+        || ngx_http_webhook_api_members(reading, element, observation)
+           != NGX_OK)
+    {
+        json_decref(id);
+        return NGX_ERROR;
+    }
+
+    if (observation->rank != NGX_HTTP_WEBHOOK_NONE
+        || observation->updated_set)
+    {
+        reading->status = 1;
+    }
+
+    if (element && reading->scope->omit) {
+        omit = reading->scope->omit->elts;
+
+        for (i = 0; i < reading->scope->omit->nelts; i++) {
+            ngx_http_webhook_pointer_delete(element, &omit[i].pointer);
+        }
+    }
+
+    rc = ngx_http_webhook_api_complete(reading, observation, id);
+
+    json_decref(id);
+
+    return rc;
+}
+
+
+/* "id" is a new reference */
+
+static ngx_int_t
+ngx_http_webhook_api_id(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_observation_t *observation, json_t **id)
+{
+    u_char                         buf[32];
+    json_t                        *json;
+    ngx_str_t                      text;
+    ngx_uint_t                     i;
+    ngx_http_webhook_api_value_t  *value;
+
+    value = reading->scope->id->elts;
+
+    for (i = 0; i < reading->scope->id->nelts; i++) {
+
+        if (ngx_http_webhook_api_value(reading, element, &value[i], &text,
+                                       &json)
+            != NGX_OK)
+        {
+            continue;
+        }
+
+        if (json
+            && (json_is_boolean(json)
+                || ngx_http_webhook_json_scalar(json, &text, buf) != NGX_OK
+                || text.len == 0))
+        {
+            continue;
+        }
+
+        observation->id.len = text.len;
+        observation->id.data = ngx_pstrdup(reading->request->pool, &text);
+
+        *id = json ? json_incref(json) : ngx_http_webhook_api_string(&text);
+
+        if (observation->id.data == NULL || *id == NULL) {
+            json_decref(*id);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * Whole members are put into the observation, values for parts of members into
+ * reading->values, all as new references.
+ */
+
+static ngx_int_t
+ngx_http_webhook_api_members(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_observation_t *observation)
+{
+    json_t                         **result;
+    ngx_uint_t                       i;
+    ngx_http_webhook_api_member_t   *member;
+
+    if (reading->scope->members == NULL) {
+        return NGX_OK;
+    }
+
+    member = reading->scope->members->elts;
+
+    for (i = 0; i < reading->scope->members->nelts; i++) {
+
+        result = member[i].name.len ? &reading->values[i]
+                                   : &observation->members[member[i].member];
+
+        json_decref(*result);
+        *result = NULL;
+
+        if (ngx_http_webhook_api_member(reading, element, &member[i], result)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_member(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_api_member_t *member, json_t **result)
+{
+    json_t                        *json;
+    ngx_str_t                      text;
+    ngx_uint_t                     i;
+    ngx_http_webhook_api_value_t  *value;
+
+    value = member->values->elts;
+
+    for (i = 0; i < member->values->nelts; i++) {
+
+        if (value[i].text == NULL && value[i].pointer.pointer.wildcards) {
+
+            if (element == NULL
+                || ngx_http_webhook_pointer_each(element,
+                                              &value[i].pointer.pointer,
+                                              ngx_http_webhook_api_list_item,
+                                              NULL)
+                   == NGX_DECLINED)
+            {
+                continue;
+            }
+
+            *result = ngx_http_webhook_api_list(element, &value[i].pointer);
+            return *result ? NGX_OK : NGX_ERROR;
+        }
+
+        if (ngx_http_webhook_api_value(reading, element, &value[i], &text,
+                                       &json)
+            != NGX_OK)
+        {
+            continue;
+        }
+
+        if (json) {
+
+            if (member->name.len == 0 && !json_is_object(json)
+                && (member->member != NGX_HTTP_WEBHOOK_EXECUTION
+                    || !(json_is_string(json) || json_is_number(json))))
+            {
+                continue;
+            }
+
+            *result = json_incref(json);
+            return NGX_OK;
+        }
+
+        *result = ngx_http_webhook_api_string(&text);
+        return *result ? NGX_OK : NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static json_t *
+ngx_http_webhook_api_list(json_t *element,
+    ngx_http_webhook_api_pointer_t *pointer)
+{
+    json_t     *list;
+    ngx_int_t   rc;
+
+    list = json_array();
+    if (list == NULL) {
+        return NULL;
+    }
+
+    rc = ngx_http_webhook_pointer_each(element, &pointer->pointer,
+                                       ngx_http_webhook_api_list_item, list);
+
+    if (rc == NGX_ERROR) {
+        json_decref(list);
+        return NULL;
+    }
+
+    return list;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_list_item(void *data, json_t *element, const char *key)
+{
+    json_t *list = data;
+
+    if (list && json_array_append(list, element) != 0) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_complete(ngx_http_webhook_api_reading_t *reading,
+    ngx_http_webhook_observation_t *observation, json_t *id)
+{
+    json_t                         **execution, *json;
+    uint32_t                         own;
+    ngx_uint_t                       i;
+    ngx_http_webhook_api_member_t   *member;
+
+    own = 0;
+    execution = &observation->members[NGX_HTTP_WEBHOOK_EXECUTION];
+
+    if (!json_is_object(*execution)) {
+
+        json = json_object();
+        if (json == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (*execution && json_object_set(json, "id", *execution) != 0) {
+            json_decref(json);
+            return NGX_ERROR;
+        }
+
+        json_decref(*execution);
+
+        *execution = json;
+        own = 1 << NGX_HTTP_WEBHOOK_EXECUTION;
+    }
+
+    if (reading->scope->members) {
+        member = reading->scope->members->elts;
+
+        for (i = 0; i < reading->scope->members->nelts; i++) {
+
+            if (reading->values[i] == NULL) {
+                continue;
+            }
+
+            if (!(own & (1 << member[i].member))) {
+                own |= 1 << member[i].member;
+
+                if (ngx_http_webhook_api_own(
+                                    &observation->members[member[i].member])
+                    != NGX_OK)
+                {
+                    return NGX_ERROR;
+                }
+            }
+
+            if (json_object_set(observation->members[member[i].member],
+                                (char *) member[i].name.data,
+                                reading->values[i])
+                != 0)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    json = json_object_get(*execution, "id");
+
+    if (json == NULL || json_is_null(json)) {
+
+        if (!(own & (1 << NGX_HTTP_WEBHOOK_EXECUTION))
+            && ngx_http_webhook_api_own(execution) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (json_object_set(*execution, "id", id) != 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_own(json_t **member)
+{
+    json_t  *copy;
+
+    copy = *member ? json_copy(*member) : json_object();
+    if (copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    json_decref(*member);
+    *member = copy;
+
+    return NGX_OK;
+}
+
+
+/* text of a request may be anything; a JSON string is UTF-8 */
+
+static json_t *
+ngx_http_webhook_api_string(ngx_str_t *text)
+{
+    json_t                   *json;
+    ngx_http_webhook_text_t   quoted;
+
+    json = json_stringn((char *) text->data, text->len);
+    if (json) {
+        return json;
+    }
+
+    ngx_memzero(&quoted, sizeof(ngx_http_webhook_text_t));
+
+    ngx_http_webhook_text_string(&quoted, text->data, text->len);
+
+    if (!quoted.failed) {
+        json = json_loadb((char *) quoted.data, quoted.len, JSON_DECODE_ANY,
+                          NULL);
+    }
+
+    ngx_http_webhook_text_free(&quoted);
+
+    return json;
+}

@@ -1,0 +1,240 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * What the files of api share: a compiled description, as api_conf.c and
+ * api_value.c make it, and one reading of a document, as api.c and api_state.c
+ * do it.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_API_PRIV_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_API_PRIV_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+#include "ngx_http_webhook_api.h"
+#include "ngx_http_webhook_json.h"
+
+
+#define NGX_HTTP_WEBHOOK_ELEMENTS_MAX  1000    /* of one "each" */
+#define NGX_HTTP_WEBHOOK_WILDCARDS     2       /* "*" in one pointer */
+
+
+/* a pointer, also in two parts around its last "*" */
+
+typedef struct {
+    ngx_http_webhook_pointer_t        pointer;
+    ngx_http_webhook_pointer_t        head;    /* up to and with the "*" */
+    ngx_http_webhook_pointer_t        tail;    /* relative to an element */
+} ngx_http_webhook_api_pointer_t;
+
+
+/* a VALUE: a pointer, or text with variables */
+
+typedef struct {
+    ngx_http_webhook_api_pointer_t    pointer;
+    ngx_http_complex_value_t         *text;    /* NULL: a pointer */
+    ngx_uint_t                        index;   /* in the texts of a reading */
+} ngx_http_webhook_api_value_t;
+
+
+/* "goal VALUE...", "sender.email VALUE..." */
+
+typedef struct {
+    ngx_uint_t                        member;
+    ngx_str_t                         name;    /* NUL-terminated; empty: the
+                                                  whole member */
+    ngx_array_t                      *values;  /* ..._api_value_t */
+} ngx_http_webhook_api_member_t;
+
+
+typedef struct {
+    ngx_http_webhook_api_pointer_t    pointer;
+    ngx_array_t                      *values;  /* ..._value_match_t; NULL: it
+                                                  must be there */
+} ngx_http_webhook_api_require_t;
+
+
+/* one TEXT of "states" */
+
+typedef struct {
+    ngx_uint_t                        rank;
+    ngx_str_t                         text;
+#if (NGX_PCRE)
+    ngx_regex_t                      *regex;
+#endif
+} ngx_http_webhook_api_state_t;
+
+
+/* one POINTER[=VALUE] of "present" */
+
+typedef struct {
+    ngx_uint_t                        rank;
+    ngx_http_webhook_api_pointer_t    pointer;
+    ngx_array_t                      *values;  /* as in require */
+} ngx_http_webhook_api_present_t;
+
+
+/*
+ * The directives of a description, or of a route in it; NULL where there is
+ * none.  A route's own are completed from the outer ones when all is read.
+ */
+
+typedef struct {
+    ngx_array_t                      *each;     /* ..._api_pointer_t */
+    ngx_array_t                      *id;       /* ..._api_value_t */
+    ngx_array_t                      *state;    /* ..._api_value_t */
+    ngx_array_t                      *updated;  /* ..._api_value_t */
+    ngx_array_t                      *run;      /* ..._api_value_t */
+    ngx_array_t                      *states;   /* ..._api_state_t */
+    ngx_array_t                      *present;  /* ..._api_present_t */
+    ngx_array_t                      *require;  /* ..._api_require_t */
+    ngx_array_t                      *omit;     /* ..._api_pointer_t */
+    ngx_array_t                      *members;  /* ..._api_member_t */
+} ngx_http_webhook_api_scope_t;
+
+
+#define NGX_HTTP_WEBHOOK_URI_EXACT     0
+#define NGX_HTTP_WEBHOOK_URI_PREFIX    1
+#define NGX_HTTP_WEBHOOK_URI_REGEX     2
+
+#define NGX_HTTP_WEBHOOK_METHOD_OTHER  0x80000000
+#define NGX_HTTP_WEBHOOK_METHOD_ANY    0xffffffff
+
+
+typedef struct {
+    ngx_uint_t                        index;
+    uint32_t                          methods;  /* bits */
+    ngx_uint_t                        type;     /* NGX_HTTP_WEBHOOK_URI_... */
+    ngx_str_t                         uri;
+#if (NGX_PCRE)
+    ngx_http_regex_t                 *regex;
+#endif
+    ngx_http_complex_value_t         *when;     /* NULL: always */
+    u_char                            status[200 / 8];  /* bits, from 200 on */
+
+    ngx_http_webhook_api_scope_t      scope;
+    ngx_array_t                       texts;    /* ..._api_value_t *, the VALUEs
+                                                   of the scope with text */
+    ngx_uint_t                        ntexts;   /* of the description */
+    unsigned                          present_started:1;
+
+    ngx_str_t                         name;     /* for messages */
+    u_char                           *file;
+    ngx_uint_t                        line;
+} ngx_http_webhook_api_route_t;
+
+
+/* the block that is being read: cf->handler_conf of its directives */
+
+typedef struct {
+    ngx_http_webhook_api_t           *api;
+    ngx_http_webhook_api_scope_t      outer;
+    ngx_http_webhook_api_scope_t     *scope;     /* of the present block */
+    ngx_http_webhook_route_t         *route;     /* NULL: the outer block */
+    ngx_uint_t                        ntexts;
+    ngx_array_t                       commands;  /* ngx_command_t */
+} ngx_http_webhook_api_ctx_t;
+
+
+/* one reading of a document */
+
+typedef struct {
+    ngx_http_request_t               *request;
+    ngx_http_webhook_route_t         *route;
+    ngx_http_webhook_api_scope_t     *scope;
+    ngx_str_t                        *texts;    /* by index */
+    json_t                          **values;   /* by member line, owned */
+    ngx_array_t                      *list;
+    ngx_uint_t                       *unread;
+    ngx_uint_t                        elements;
+    unsigned                          refused:1;  /* by require */
+    unsigned                          status:1;   /* some rank or "updated" */
+} ngx_http_webhook_api_reading_t;
+
+
+/* api_route.c */
+
+/* The bit of a method's name; NGX_HTTP_WEBHOOK_METHOD_OTHER: not known. */
+
+uint32_t ngx_http_webhook_api_method(ngx_str_t *name);
+
+
+/* api_state.c; "element" is NULL when there is no document */
+
+/* A text's value, or a borrowed JSON value that is not null; else declined. */
+
+ngx_int_t ngx_http_webhook_api_value(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_api_value_t *value, ngx_str_t *text,
+    json_t **json);
+
+ngx_uint_t ngx_http_webhook_api_required(
+    ngx_http_webhook_api_reading_t *reading, json_t *element);
+
+/* Sets rank and unknown, updated and updated_set, run and has_run. */
+
+ngx_int_t ngx_http_webhook_api_state(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_observation_t *observation);
+
+
+/* api_value.c; errors are logged with file and line */
+
+/* A directive's arguments from the n-th on, as pointers and as VALUEs. */
+
+ngx_array_t *ngx_http_webhook_api_conf_pointers(ngx_conf_t *cf,
+    ngx_array_t *pointers, ngx_uint_t n);
+ngx_array_t *ngx_http_webhook_api_conf_values(ngx_conf_t *cf, ngx_uint_t n,
+    ngx_uint_t wildcards, ngx_uint_t *ntexts);
+
+char *ngx_http_webhook_api_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_webhook_api_conf_states(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_webhook_api_conf_present(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* Completes a route's scope from the outer one and lists its texts. */
+
+ngx_int_t ngx_http_webhook_api_conf_inherit(ngx_conf_t *cf,
+    ngx_http_webhook_api_route_t *route, ngx_http_webhook_api_scope_t *outer);
+
+
+/*
+ * api_conf.c: the module of the directives in webhook_api { }.  The places are
+ * bits that nginx leaves free, outside NGX_ANY_CONF, as "include" is ours
+ * here.  With NGX_MAIN_CONF nginx looks for no configuration of the module in
+ * cf->ctx, which is that of http { }.
+ */
+
+#define NGX_HTTP_WEBHOOK_API_MODULE    0x49504157   /* "WAPI" */
+
+#define NGX_HTTP_WEBHOOK_API_CONF      0x00100000
+#define NGX_HTTP_WEBHOOK_ROUTE_CONF    0x00200000
+
+#define NGX_HTTP_WEBHOOK_BOTH_CONF                                            \
+    (NGX_MAIN_CONF|NGX_HTTP_WEBHOOK_API_CONF|NGX_HTTP_WEBHOOK_ROUTE_CONF)
+
+extern ngx_module_t  ngx_http_webhook_api_module;
+
+
+/* api_member_conf.c */
+
+/* Adds the directives for members that the present file may hold. */
+
+char *ngx_http_webhook_api_conf_members(ngx_conf_t *cf);
+
+char *ngx_http_webhook_api_conf_include(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+/* api_route_conf.c: the block route { } */
+
+char *ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_API_PRIV_H_INCLUDED_ */

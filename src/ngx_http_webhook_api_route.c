@@ -1,0 +1,235 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * api_route: a request -> the route of a description that it takes, and the
+ * variables that the route reads.  Next room: api, which reads the response.
+ */
+
+
+#include "ngx_http_webhook_api_priv.h"
+
+
+#define NGX_HTTP_WEBHOOK_CAPTURES  96      /* int, kept on the stack */
+
+
+static ngx_uint_t ngx_http_webhook_api_uri(ngx_http_request_t *r,
+    ngx_http_webhook_api_route_t *rp, ngx_str_t *uri);
+static ngx_int_t ngx_http_webhook_api_number(ngx_http_webhook_text_t *text,
+    ngx_uint_t n, u_char end);
+
+
+static ngx_str_t  ngx_http_webhook_api_methods[] = {
+    ngx_string("GET"),
+    ngx_string("POST"),
+    ngx_string("PUT"),
+    ngx_string("DELETE"),
+    ngx_string("PATCH"),
+    ngx_string("HEAD"),
+    ngx_string("OPTIONS"),
+    ngx_string("MKCOL"),
+    ngx_string("COPY"),
+    ngx_string("MOVE"),
+    ngx_string("PROPFIND"),
+    ngx_string("PROPPATCH"),
+    ngx_string("LOCK"),
+    ngx_string("UNLOCK"),
+    ngx_string("TRACE"),
+    ngx_null_string
+};
+
+
+uint32_t
+ngx_http_webhook_api_method(ngx_str_t *name)
+{
+    uint32_t    bit;
+    ngx_str_t  *method;
+
+    bit = 1;
+
+    for (method = ngx_http_webhook_api_methods; method->len; method++) {
+
+        if (method->len == name->len
+            && ngx_memcmp(method->data, name->data, name->len) == 0)
+        {
+            return bit;
+        }
+
+        bit <<= 1;
+    }
+
+    return NGX_HTTP_WEBHOOK_METHOD_OTHER;
+}
+
+
+ngx_http_webhook_route_t *
+ngx_http_webhook_api_route(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
+    ngx_str_t *method, ngx_str_t *uri)
+{
+    uint32_t                       bit;
+    ngx_str_t                      when;
+    ngx_uint_t                     i;
+    ngx_http_webhook_route_t      *route;
+    ngx_http_webhook_api_route_t  *rp;
+
+    bit = ngx_http_webhook_api_method(method);
+    route = api->routes.elts;
+
+    for (i = 0; i < api->routes.nelts; i++) {
+
+        rp = route[i].priv;
+
+        if (!(rp->methods & bit)
+            || !ngx_http_webhook_api_uri(r, rp, uri))
+        {
+            continue;
+        }
+
+        if (rp->when) {
+
+            if (ngx_http_complex_value(r, rp->when, &when) != NGX_OK) {
+                return NULL;
+            }
+
+            if (when.len == 0 || (when.len == 1 && when.data[0] == '0')) {
+                continue;
+            }
+        }
+
+        return &route[i];
+    }
+
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_api_uri(ngx_http_request_t *r,
+    ngx_http_webhook_api_route_t *rp, ngx_str_t *uri)
+{
+#if (NGX_PCRE)
+    int                        *captures, local[NGX_HTTP_WEBHOOK_CAPTURES];
+    u_char                     *data;
+    ngx_int_t                   rc;
+    ngx_uint_t                  ncaptures, realloc;
+    ngx_http_core_main_conf_t  *cmcf;
+#endif
+
+    switch (rp->type) {
+
+    case NGX_HTTP_WEBHOOK_URI_EXACT:
+
+        return uri->len == rp->uri.len
+               && ngx_memcmp(uri->data, rp->uri.data, rp->uri.len) == 0;
+
+    case NGX_HTTP_WEBHOOK_URI_PREFIX:
+
+        return uri->len >= rp->uri.len
+               && ngx_memcmp(uri->data, rp->uri.data, rp->uri.len) == 0;
+
+    default: /* NGX_HTTP_WEBHOOK_URI_REGEX */
+
+#if (NGX_PCRE)
+
+        /* $1, $2 ... of the request stay what they were */
+
+        captures = r->captures;
+        ncaptures = r->ncaptures;
+        data = r->captures_data;
+        realloc = r->realloc_captures;
+
+        cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+        r->captures = (cmcf->ncaptures <= NGX_HTTP_WEBHOOK_CAPTURES) ? local
+                                                                     : NULL;
+        r->realloc_captures = 0;
+
+        rc = ngx_http_regex_exec(r, rp->regex, uri);
+
+        r->captures = captures;
+        r->ncaptures = ncaptures;
+        r->captures_data = data;
+        r->realloc_captures = realloc;
+
+        return rc == NGX_OK;
+
+#else
+
+        return 0;
+
+#endif
+    }
+}
+
+
+ngx_uint_t
+ngx_http_webhook_api_status(ngx_http_webhook_route_t *route, ngx_uint_t status)
+{
+    ngx_http_webhook_api_route_t  *rp;
+
+    rp = route->priv;
+
+    if (status < 200 || status > 399) {
+        return 0;
+    }
+
+    status -= 200;
+
+    return (rp->status[status / 8] >> (status % 8)) & 1;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_variables(ngx_http_request_t *r,
+    ngx_http_webhook_route_t *route, ngx_http_webhook_text_t *text)
+{
+    ngx_str_t                       value;
+    ngx_uint_t                      i;
+    ngx_http_webhook_api_value_t  **vp;
+    ngx_http_webhook_api_route_t   *rp;
+
+    rp = route->priv;
+
+    /* one request may take another route when "when" turns out otherwise */
+
+    if (ngx_http_webhook_api_number(text, rp->index, '.') != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    vp = rp->texts.elts;
+
+    for (i = 0; i < rp->texts.nelts; i++) {
+
+        if (vp[i]->text->lengths == NULL) {
+            continue;
+        }
+
+        if (ngx_http_complex_value(r, vp[i]->text, &value) != NGX_OK
+            || ngx_http_webhook_api_number(text, value.len, ':') != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        ngx_http_webhook_text_append(text, value.data, value.len);
+    }
+
+    return text->failed ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_number(ngx_http_webhook_text_t *text, ngx_uint_t n,
+    u_char end)
+{
+    u_char  *p, buf[NGX_INT_T_LEN + 1];
+
+    p = ngx_sprintf(buf, "%ui", n);
+    *p++ = end;
+
+    ngx_http_webhook_text_append(text, buf, p - buf);
+
+    return text->failed ? NGX_ERROR : NGX_OK;
+}

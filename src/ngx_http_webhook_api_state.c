@@ -1,0 +1,613 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * api_state: a document and the rules of a route -> where the execution stands
+ * (rank), what may make an UPDATED event, and its run.  Next room: api, which
+ * adds the members.
+ */
+
+
+#include "ngx_http_webhook_api_priv.h"
+#include "ngx_http_webhook_payload.h"
+
+#include <openssl/sha.h>
+
+
+/* what the elements of a "*" come to, or the one value without it */
+
+typedef struct {
+    ngx_http_webhook_api_scope_t    *scope;
+    ngx_http_webhook_pointer_t      *tail;
+    ngx_array_t                     *values;     /* ..._value_match_t */
+    ngx_uint_t                       n;
+    ngx_uint_t                       hold;
+    ngx_uint_t                       ranks[NGX_HTTP_WEBHOOK_FINISHED + 1];
+    ngx_uint_t                       unknown;
+} ngx_http_webhook_api_tally_t;
+
+
+static ngx_uint_t ngx_http_webhook_api_require_one(json_t *element,
+    ngx_http_webhook_api_require_t *require);
+static ngx_uint_t ngx_http_webhook_api_holds(json_t *json,
+    ngx_array_t *values);
+static void ngx_http_webhook_api_tally(json_t *element,
+    ngx_http_webhook_api_pointer_t *pointer,
+    ngx_http_webhook_pointer_pt handler, ngx_http_webhook_api_tally_t *tally);
+static ngx_int_t ngx_http_webhook_api_tally_hold(void *data, json_t *element,
+    const char *key);
+static ngx_int_t ngx_http_webhook_api_tally_state(void *data, json_t *element,
+    const char *key);
+static void ngx_http_webhook_api_state_text(
+    ngx_http_webhook_api_tally_t *tally, ngx_str_t *text);
+static ngx_uint_t ngx_http_webhook_api_present(
+    ngx_http_webhook_api_scope_t *scope, json_t *element);
+static ngx_uint_t ngx_http_webhook_api_rank(
+    ngx_http_webhook_api_tally_t *tally, ngx_uint_t unknown);
+static ngx_int_t ngx_http_webhook_api_updated(
+    ngx_http_webhook_api_reading_t *reading, json_t *element,
+    ngx_http_webhook_observation_t *observation);
+static ngx_int_t ngx_http_webhook_api_append(void *data, json_t *element,
+    const char *key);
+static int ngx_http_webhook_api_dump(const char *buffer, size_t size,
+    void *data);
+static void ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_observation_t *observation);
+static ngx_int_t ngx_http_webhook_api_integer(ngx_str_t *text, int64_t *value);
+
+
+ngx_int_t
+ngx_http_webhook_api_value(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_api_value_t *value, ngx_str_t *text,
+    json_t **json)
+{
+    *json = NULL;
+
+    if (value->text) {
+        *text = reading->texts[value->index];
+        return text->len ? NGX_OK : NGX_DECLINED;
+    }
+
+    if (element == NULL) {
+        return NGX_DECLINED;
+    }
+
+    *json = ngx_http_webhook_pointer_get(element, &value->pointer.pointer);
+
+    return (*json && !json_is_null(*json)) ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_api_required(ngx_http_webhook_api_reading_t *reading,
+    json_t *element)
+{
+    ngx_uint_t                       i;
+    ngx_http_webhook_api_require_t  *require;
+
+    if (reading->scope->require == NULL) {
+        return 1;
+    }
+
+    require = reading->scope->require->elts;
+
+    for (i = 0; i < reading->scope->require->nelts; i++) {
+        if (!ngx_http_webhook_api_require_one(element, &require[i])) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_api_require_one(json_t *element,
+    ngx_http_webhook_api_require_t *require)
+{
+    ngx_uint_t                       i, negative;
+    ngx_http_webhook_api_tally_t     tally;
+    ngx_http_webhook_value_match_t  *match;
+
+    if (element == NULL) {
+        return 0;
+    }
+
+    if (require->pointer.pointer.wildcards == 0) {
+        return ngx_http_webhook_api_holds(
+                            ngx_http_webhook_pointer_get(element,
+                                                   &require->pointer.pointer),
+                            require->values);
+    }
+
+    ngx_memzero(&tally, sizeof(ngx_http_webhook_api_tally_t));
+
+    tally.values = require->values;
+
+    ngx_http_webhook_api_tally(element, &require->pointer,
+                               ngx_http_webhook_api_tally_hold, &tally);
+
+    /* "is it none of these" must be so everywhere, "is it this" somewhere */
+
+    negative = (require->values != NULL);
+
+    if (require->values) {
+        match = require->values->elts;
+
+        for (i = 0; i < require->values->nelts; i++) {
+            negative = negative && match[i].negative;
+        }
+    }
+
+    return negative ? tally.hold == tally.n : tally.hold != 0;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_api_holds(json_t *json, ngx_array_t *values)
+{
+    u_char     buf[32];
+    ngx_str_t  text;
+
+    if (json && json_is_null(json)) {
+        json = NULL;
+    }
+
+    if (values == NULL) {
+        return json != NULL;
+    }
+
+    if (json == NULL) {
+        return ngx_http_webhook_payload_match(values, NULL);
+    }
+
+    if (ngx_http_webhook_json_scalar(json, &text, buf) != NGX_OK) {
+        ngx_str_null(&text);
+    }
+
+    return ngx_http_webhook_payload_match(values, &text);
+}
+
+
+static void
+ngx_http_webhook_api_tally(json_t *element,
+    ngx_http_webhook_api_pointer_t *pointer,
+    ngx_http_webhook_pointer_pt handler, ngx_http_webhook_api_tally_t *tally)
+{
+    tally->tail = &pointer->tail;
+
+    (void) ngx_http_webhook_pointer_each(element, &pointer->head, handler,
+                                         tally);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_tally_hold(void *data, json_t *element, const char *key)
+{
+    ngx_http_webhook_api_tally_t *tally = data;
+
+    json_t  *json;
+
+    json = ngx_http_webhook_pointer_get(element, tally->tail);
+
+    tally->n++;
+    tally->hold += ngx_http_webhook_api_holds(json, tally->values);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_tally_state(void *data, json_t *element, const char *key)
+{
+    ngx_http_webhook_api_tally_t *tally = data;
+
+    u_char      buf[32];
+    json_t     *json;
+    ngx_str_t   text;
+
+    json = tally->tail ? ngx_http_webhook_pointer_get(element, tally->tail)
+                       : element;
+
+    tally->n++;
+
+    if (json && ngx_http_webhook_json_scalar(json, &text, buf) == NGX_OK) {
+        ngx_http_webhook_api_state_text(tally, &text);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_api_state_text(ngx_http_webhook_api_tally_t *tally,
+    ngx_str_t *text)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_api_state_t  *state;
+#if (NGX_PCRE)
+    ngx_str_t                      subject;
+#endif
+
+    tally->hold++;
+
+    if (tally->scope->states == NULL) {
+        tally->unknown++;
+        return;
+    }
+
+    state = tally->scope->states->elts;
+
+    for (i = 0; i < tally->scope->states->nelts; i++) {
+
+#if (NGX_PCRE)
+
+        if (state[i].regex) {
+            subject.len = ngx_min(text->len, 4096);
+            subject.data = text->data;
+
+            if (ngx_regex_exec(state[i].regex, &subject, NULL, 0) >= 0) {
+                tally->ranks[state[i].rank]++;
+                return;
+            }
+
+            continue;
+        }
+
+#endif
+
+        if (state[i].text.len == text->len
+            && ngx_strncasecmp(state[i].text.data, text->data, text->len) == 0)
+        {
+            tally->ranks[state[i].rank]++;
+            return;
+        }
+    }
+
+    tally->unknown++;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_state(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_observation_t *observation)
+{
+    json_t                        *json;
+    ngx_str_t                      text;
+    ngx_uint_t                     i, present, unknown;
+    ngx_http_webhook_api_tally_t   tally;
+    ngx_http_webhook_api_value_t  *value;
+    ngx_http_webhook_api_route_t  *rp;
+
+    rp = reading->route->priv;
+
+    present = ngx_http_webhook_api_present(reading->scope, element);
+
+    ngx_memzero(&tally, sizeof(ngx_http_webhook_api_tally_t));
+
+    tally.scope = reading->scope;
+
+    if (reading->scope->state) {
+        value = reading->scope->state->elts;
+
+        for (i = 0; i < reading->scope->state->nelts && !tally.hold; i++) {
+
+            tally.n = 0;
+
+            if (value[i].text == NULL && value[i].pointer.pointer.wildcards) {
+
+                if (element) {
+                    ngx_http_webhook_api_tally(element, &value[i].pointer,
+                                              ngx_http_webhook_api_tally_state,
+                                              &tally);
+                }
+
+                continue;
+            }
+
+            if (ngx_http_webhook_api_value(reading, element, &value[i], &text,
+                                           &json)
+                != NGX_OK)
+            {
+                continue;
+            }
+
+            if (json) {
+                tally.tail = NULL;
+                (void) ngx_http_webhook_api_tally_state(&tally, json, NULL);
+
+            } else {
+                tally.n = 1;
+                ngx_http_webhook_api_state_text(&tally, &text);
+            }
+        }
+    }
+
+    /*
+     * Where a description says what being started looks like, a status that
+     * it does not know is that of something that waits.
+     */
+
+    unknown = (rp->present_started && present < NGX_HTTP_WEBHOOK_STARTED)
+              ? NGX_HTTP_WEBHOOK_LAUNCHED : NGX_HTTP_WEBHOOK_STARTED;
+
+    observation->unknown = (tally.unknown != 0);
+    observation->rank = ngx_max(present,
+                                ngx_http_webhook_api_rank(&tally, unknown));
+
+    if (observation->rank == NGX_HTTP_WEBHOOK_NONE
+        && (reading->route->launch || reading->route->rerun))
+    {
+        observation->rank = NGX_HTTP_WEBHOOK_LAUNCHED;
+    }
+
+    ngx_http_webhook_api_run(reading, element, observation);
+
+    return ngx_http_webhook_api_updated(reading, element, observation);
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_api_present(ngx_http_webhook_api_scope_t *scope,
+    json_t *element)
+{
+    json_t                          *json;
+    ngx_uint_t                       i, rank;
+    ngx_http_webhook_api_tally_t     tally;
+    ngx_http_webhook_api_present_t  *present;
+
+    rank = NGX_HTTP_WEBHOOK_NONE;
+
+    if (scope->present == NULL || element == NULL) {
+        return rank;
+    }
+
+    present = scope->present->elts;
+
+    for (i = 0; i < scope->present->nelts; i++) {
+
+        ngx_memzero(&tally, sizeof(ngx_http_webhook_api_tally_t));
+
+        tally.values = present[i].values;
+
+        if (present[i].pointer.pointer.wildcards) {
+            ngx_http_webhook_api_tally(element, &present[i].pointer,
+                                       ngx_http_webhook_api_tally_hold,
+                                       &tally);
+
+        } else {
+            json = ngx_http_webhook_pointer_get(element,
+                                                &present[i].pointer.pointer);
+            tally.n = 1;
+            tally.hold = ngx_http_webhook_api_holds(json, tally.values);
+        }
+
+        if (tally.hold == 0) {
+            continue;
+        }
+
+        if (present[i].rank == NGX_HTTP_WEBHOOK_FINISHED
+            && tally.hold == tally.n)
+        {
+            return NGX_HTTP_WEBHOOK_FINISHED;
+        }
+
+        rank = NGX_HTTP_WEBHOOK_STARTED;
+    }
+
+    return rank;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_api_rank(ngx_http_webhook_api_tally_t *tally,
+    ngx_uint_t unknown)
+{
+    if (tally->hold == 0) {
+        return NGX_HTTP_WEBHOOK_NONE;
+    }
+
+    tally->ranks[unknown] += tally->unknown;
+
+    if (tally->ranks[NGX_HTTP_WEBHOOK_FINISHED] == tally->n) {
+        return NGX_HTTP_WEBHOOK_FINISHED;
+    }
+
+    if (tally->ranks[NGX_HTTP_WEBHOOK_FINISHED]
+        || tally->ranks[NGX_HTTP_WEBHOOK_STARTED])
+    {
+        return NGX_HTTP_WEBHOOK_STARTED;
+    }
+
+    return NGX_HTTP_WEBHOOK_LAUNCHED;
+}
+
+
+/*
+ * The hashes are compared across machines and go into UUIDs, so they have no
+ * key and do not depend on the order of an object's members.
+ */
+
+static ngx_int_t
+ngx_http_webhook_api_updated(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_observation_t *observation)
+{
+    u_char                         digest[SHA256_DIGEST_LENGTH];
+    json_t                        *json;
+    ngx_int_t                      rc;
+    ngx_str_t                      text;
+    ngx_uint_t                     i, n;
+    ngx_http_webhook_text_t        hashed;
+    ngx_http_webhook_api_value_t  *value;
+
+    if (reading->scope->updated == NULL) {
+        return NGX_OK;
+    }
+
+    value = reading->scope->updated->elts;
+    rc = NGX_OK;
+
+    ngx_memzero(&hashed, sizeof(ngx_http_webhook_text_t));
+
+    for (i = 0; i < reading->scope->updated->nelts; i++) {
+
+        hashed.len = 0;
+
+        if (value[i].text == NULL && value[i].pointer.pointer.wildcards) {
+
+            if (element) {
+                rc = ngx_http_webhook_pointer_each(element,
+                                                   &value[i].pointer.pointer,
+                                                   ngx_http_webhook_api_append,
+                                                   &hashed);
+            }
+
+        } else if (ngx_http_webhook_api_value(reading, element, &value[i],
+                                              &text, &json)
+                   == NGX_OK)
+        {
+            if (json) {
+                rc = ngx_http_webhook_api_append(&hashed, json, NULL);
+
+            } else {
+                ngx_http_webhook_text_append(&hashed, text.data, text.len);
+                ngx_http_webhook_text_append(&hashed, "\n", 1);
+            }
+        }
+
+        if (hashed.failed || rc == NGX_ERROR) {
+            ngx_http_webhook_text_free(&hashed);
+            return NGX_ERROR;
+        }
+
+        if (hashed.len == 0) {
+            continue;
+        }
+
+        SHA256(hashed.data, hashed.len, digest);
+
+        for (n = 0; n < 8; n++) {
+            observation->updated[i] = observation->updated[i] << 8
+                                      | digest[n];
+        }
+
+        observation->updated_set |= 1U << i;
+    }
+
+    ngx_http_webhook_text_free(&hashed);
+
+    return NGX_OK;
+}
+
+
+/* appends a scalar's text or a container's JSON, and a newline */
+
+static ngx_int_t
+ngx_http_webhook_api_append(void *data, json_t *element, const char *key)
+{
+    ngx_http_webhook_text_t *hashed = data;
+
+    u_char     buf[32];
+    ngx_str_t  text;
+
+    if (json_is_null(element)) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_webhook_json_scalar(element, &text, buf) == NGX_OK) {
+        ngx_http_webhook_text_append(hashed, text.data, text.len);
+
+    } else if (json_dump_callback(element, ngx_http_webhook_api_dump, hashed,
+                                  JSON_COMPACT|JSON_SORT_KEYS)
+               != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_webhook_text_append(hashed, "\n", 1);
+
+    return hashed->failed ? NGX_ERROR : NGX_OK;
+}
+
+
+static int
+ngx_http_webhook_api_dump(const char *buffer, size_t size, void *data)
+{
+    ngx_http_webhook_text_t *hashed = data;
+
+    ngx_http_webhook_text_append(hashed, buffer, size);
+
+    return hashed->failed ? -1 : 0;
+}
+
+
+static void
+ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_observation_t *observation)
+{
+    u_char                         buf[32];
+    json_t                        *json;
+    ngx_str_t                      text;
+    ngx_uint_t                     i;
+    ngx_http_webhook_api_value_t  *value;
+
+    if (reading->scope->run == NULL) {
+        return;
+    }
+
+    value = reading->scope->run->elts;
+
+    for (i = 0; i < reading->scope->run->nelts; i++) {
+
+        if (ngx_http_webhook_api_value(reading, element, &value[i], &text,
+                                       &json)
+            != NGX_OK)
+        {
+            continue;
+        }
+
+        if (json
+            && ngx_http_webhook_json_scalar(json, &text, buf) != NGX_OK)
+        {
+            continue;
+        }
+
+        if (ngx_http_webhook_api_integer(&text, &observation->run) == NGX_OK) {
+            observation->has_run = 1;
+            return;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_integer(ngx_str_t *text, int64_t *value)
+{
+    size_t    i;
+    int64_t   n;
+    unsigned  digit;
+
+    if (text->len == 0) {
+        return NGX_ERROR;
+    }
+
+    n = 0;
+
+    for (i = 0; i < text->len; i++) {
+
+        digit = (unsigned) text->data[i] - '0';
+
+        if (digit > 9 || n > (INT64_MAX - digit) / 10) {
+            return NGX_ERROR;
+        }
+
+        n = n * 10 + digit;
+    }
+
+    *value = n;
+
+    return NGX_OK;
+}

@@ -1,0 +1,630 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * api_value: the arguments of directives in webhook_api { } -> compiled
+ * pointers, VALUEs and rules; what a route takes from the outer block.
+ * Next room: api_conf, which puts them into routes.
+ */
+
+
+#include "ngx_http_webhook_api_priv.h"
+#include "ngx_http_webhook_conf.h"
+
+
+static ngx_int_t ngx_http_webhook_api_pointer(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t wildcards, ngx_http_webhook_api_pointer_t *pointer);
+static ngx_int_t ngx_http_webhook_api_event(ngx_conf_t *cf, ngx_uint_t first,
+    ngx_uint_t *rank);
+static ngx_int_t ngx_http_webhook_api_state_match(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_http_webhook_api_state_t *state);
+static ngx_array_t *ngx_http_webhook_api_matches(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_uint_t n);
+static ngx_int_t ngx_http_webhook_api_inherit_members(ngx_conf_t *cf,
+    ngx_http_webhook_api_scope_t *scope, ngx_array_t *outer);
+static ngx_int_t ngx_http_webhook_api_append_array(ngx_conf_t *cf,
+    ngx_array_t **array, ngx_array_t *outer);
+static ngx_int_t ngx_http_webhook_api_texts(
+    ngx_http_webhook_api_route_t *route, ngx_array_t *values);
+
+
+static ngx_str_t  ngx_http_webhook_api_events[] = {
+    ngx_null_string,
+    ngx_string("LAUNCHED"),
+    ngx_string("STARTED"),
+    ngx_string("FINISHED")
+};
+
+
+static ngx_int_t
+ngx_http_webhook_api_pointer(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t wildcards, ngx_http_webhook_api_pointer_t *pointer)
+{
+    char                        *err;
+    ngx_uint_t                   i;
+    ngx_http_webhook_pointer_t  *head, *tail, *whole;
+
+    ngx_memzero(pointer, sizeof(ngx_http_webhook_api_pointer_t));
+
+    whole = &pointer->pointer;
+
+    err = ngx_http_webhook_pointer_compile(cf->pool, text, wildcards, whole);
+
+    if (err) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid JSON Pointer \"%V\": %s", text, err);
+        return NGX_ERROR;
+    }
+
+    if (whole->wildcards == 0) {
+        return NGX_OK;
+    }
+
+    for (i = whole->nsegments; i > 0; i--) {
+        if (whole->segments[i - 1].len == 1
+            && whole->segments[i - 1].data[0] == '*')
+        {
+            break;
+        }
+    }
+
+    head = &pointer->head;
+    tail = &pointer->tail;
+
+    *head = *whole;
+    head->nsegments = i;
+
+    tail->text = whole->text;
+    tail->segments = &whole->segments[i];
+    tail->nsegments = whole->nsegments - i;
+
+    return NGX_OK;
+}
+
+
+ngx_array_t *
+ngx_http_webhook_api_conf_pointers(ngx_conf_t *cf, ngx_array_t *pointers,
+    ngx_uint_t n)
+{
+    ngx_str_t                       *value;
+    ngx_http_webhook_api_pointer_t  *pointer;
+
+    if (pointers == NULL) {
+        pointers = ngx_array_create(cf->pool, 2,
+                                    sizeof(ngx_http_webhook_api_pointer_t));
+        if (pointers == NULL) {
+            return NULL;
+        }
+    }
+
+    value = cf->args->elts;
+
+    for ( /* void */ ; n < cf->args->nelts; n++) {
+
+        pointer = ngx_array_push(pointers);
+        if (pointer == NULL) {
+            return NULL;
+        }
+
+        if (ngx_http_webhook_api_pointer(cf, &value[n],
+                                         NGX_HTTP_WEBHOOK_WILDCARDS, pointer)
+            != NGX_OK)
+        {
+            return NULL;
+        }
+    }
+
+    return pointers;
+}
+
+
+ngx_array_t *
+ngx_http_webhook_api_conf_values(ngx_conf_t *cf, ngx_uint_t n,
+    ngx_uint_t wildcards, ngx_uint_t *ntexts)
+{
+    ngx_str_t                         *value;
+    ngx_array_t                       *values;
+    ngx_http_webhook_api_value_t      *av;
+    ngx_http_compile_complex_value_t   ccv;
+
+    values = ngx_array_create(cf->pool, cf->args->nelts,
+                              sizeof(ngx_http_webhook_api_value_t));
+    if (values == NULL) {
+        return NULL;
+    }
+
+    value = cf->args->elts;
+
+    for ( /* void */ ; n < cf->args->nelts; n++) {
+
+        av = ngx_array_push(values);
+        if (av == NULL) {
+            return NULL;
+        }
+
+        ngx_memzero(av, sizeof(ngx_http_webhook_api_value_t));
+
+        if (value[n].len == 0 || value[n].data[0] == '/') {
+
+            if (ngx_http_webhook_api_pointer(cf, &value[n], wildcards,
+                                             &av->pointer)
+                != NGX_OK)
+            {
+                return NULL;
+            }
+
+            continue;
+        }
+
+        av->index = (*ntexts)++;
+        av->text = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+        if (av->text == NULL) {
+            return NULL;
+        }
+
+        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+        ccv.cf = cf;
+        ccv.value = &value[n];
+        ccv.complex_value = av->text;
+
+        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+            return NULL;
+        }
+    }
+
+    return values;
+}
+
+
+char *
+ngx_http_webhook_api_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                       *value;
+    ngx_http_webhook_api_require_t  *require;
+    ngx_http_webhook_api_scope_t    *scope;
+
+    scope = ((ngx_http_webhook_api_ctx_t *) cf->handler_conf)->scope;
+    value = cf->args->elts;
+
+    if (scope->require == NULL) {
+        scope->require = ngx_array_create(cf->pool, 2,
+                                      sizeof(ngx_http_webhook_api_require_t));
+        if (scope->require == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    require = ngx_array_push(scope->require);
+    if (require == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    require->values = NULL;
+
+    if (ngx_http_webhook_api_pointer(cf, &value[1], NGX_HTTP_WEBHOOK_WILDCARDS,
+                                     &require->pointer)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    require->values = ngx_http_webhook_api_matches(cf, &value[2],
+                                                   cf->args->nelts - 2);
+
+    return require->values ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_webhook_api_conf_states(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                     *value;
+    ngx_uint_t                     i, rank;
+    ngx_http_webhook_api_state_t  *state;
+    ngx_http_webhook_api_scope_t  *scope;
+
+    scope = ((ngx_http_webhook_api_ctx_t *) cf->handler_conf)->scope;
+
+    if (ngx_http_webhook_api_event(cf, NGX_HTTP_WEBHOOK_LAUNCHED, &rank)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (scope->states == NULL) {
+        scope->states = ngx_array_create(cf->pool, 4,
+                                         sizeof(ngx_http_webhook_api_state_t));
+        if (scope->states == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    value = cf->args->elts;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        state = ngx_array_push(scope->states);
+        if (state == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_memzero(state, sizeof(ngx_http_webhook_api_state_t));
+
+        state->rank = rank;
+
+        if (ngx_http_webhook_api_state_match(cf, &value[i], state) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_state_match(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_webhook_api_state_t *state)
+{
+#if (NGX_PCRE)
+    u_char               errstr[NGX_MAX_CONF_ERRSTR];
+    ngx_regex_compile_t  rc;
+#endif
+
+    state->text = *value;
+
+    if (value->len == 0 || value->data[0] != '~') {
+        return NGX_OK;
+    }
+
+    state->text.data++;
+    state->text.len--;
+
+    if (state->text.len && state->text.data[0] == '*') {
+        state->text.data++;
+        state->text.len--;
+    }
+
+    if (state->text.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "empty regex in \"%V\"",
+                           value);
+        return NGX_ERROR;
+    }
+
+#if (NGX_PCRE)
+
+    ngx_memzero(&rc, sizeof(ngx_regex_compile_t));
+
+    rc.pattern = state->text;
+    rc.pool = cf->pool;
+    rc.options = NGX_REGEX_CASELESS;
+    rc.err.len = NGX_MAX_CONF_ERRSTR;
+    rc.err.data = errstr;
+
+    if (ngx_regex_compile(&rc) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V", &rc.err);
+        return NGX_ERROR;
+    }
+
+    state->regex = rc.regex;
+
+    return NGX_OK;
+
+#else
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "using regex \"%V\" requires PCRE library", value);
+    return NGX_ERROR;
+
+#endif
+}
+
+
+char *
+ngx_http_webhook_api_conf_present(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    u_char                          *p;
+    ngx_str_t                       *value, text, equal;
+    ngx_uint_t                       i, rank;
+    ngx_http_webhook_api_present_t  *present;
+    ngx_http_webhook_api_scope_t    *scope;
+
+    scope = ((ngx_http_webhook_api_ctx_t *) cf->handler_conf)->scope;
+
+    if (ngx_http_webhook_api_event(cf, NGX_HTTP_WEBHOOK_STARTED, &rank)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (scope->present == NULL) {
+        scope->present = ngx_array_create(cf->pool, 2,
+                                      sizeof(ngx_http_webhook_api_present_t));
+        if (scope->present == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    value = cf->args->elts;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        present = ngx_array_push(scope->present);
+        if (present == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        present->rank = rank;
+        present->values = NULL;
+
+        text = value[i];
+
+        p = ngx_strlchr(text.data, text.data + text.len, '=');
+
+        if (p) {
+            equal.data = p + 1;
+            equal.len = text.data + text.len - equal.data;
+            text.len = p - text.data;
+
+            present->values = ngx_http_webhook_api_matches(cf, &equal, 1);
+            if (present->values == NULL) {
+                return NGX_CONF_ERROR;
+            }
+        }
+
+        if (ngx_http_webhook_api_pointer(cf, &text, NGX_HTTP_WEBHOOK_WILDCARDS,
+                                         &present->pointer)
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_event(ngx_conf_t *cf, ngx_uint_t first, ngx_uint_t *rank)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    for (i = first; i <= NGX_HTTP_WEBHOOK_FINISHED; i++) {
+
+        if (value[1].len == ngx_http_webhook_api_events[i].len
+            && ngx_strncmp(value[1].data, ngx_http_webhook_api_events[i].data,
+                           value[1].len)
+               == 0)
+        {
+            *rank = i;
+            return NGX_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown event \"%V\" in \"%V\" directive, it must be "
+                       "%sSTARTED or FINISHED", &value[1], &value[0],
+                       first == NGX_HTTP_WEBHOOK_LAUNCHED ? "LAUNCHED, " : "");
+
+    return NGX_ERROR;
+}
+
+
+static ngx_array_t *
+ngx_http_webhook_api_matches(ngx_conf_t *cf, ngx_str_t *value, ngx_uint_t n)
+{
+    ngx_uint_t                       i;
+    ngx_array_t                     *matches;
+    ngx_http_webhook_value_match_t  *match;
+
+    matches = ngx_array_create(cf->pool, n,
+                               sizeof(ngx_http_webhook_value_match_t));
+    if (matches == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        match = ngx_array_push(matches);
+        if (match == NULL) {
+            return NULL;
+        }
+
+        if (ngx_http_webhook_match_value(cf, &value[i], match) != NGX_OK) {
+            return NULL;
+        }
+    }
+
+    return matches;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_conf_inherit(ngx_conf_t *cf,
+    ngx_http_webhook_api_route_t *route, ngx_http_webhook_api_scope_t *outer)
+{
+    ngx_uint_t                       i;
+    ngx_http_webhook_api_scope_t    *scope;
+    ngx_http_webhook_api_member_t   *member;
+    ngx_http_webhook_api_present_t  *present;
+
+    scope = &route->scope;
+
+#define ngx_http_webhook_api_inherit(name)                                    \
+    if (scope->name == NULL) {                                                \
+        scope->name = outer->name;                                            \
+    }
+
+    ngx_http_webhook_api_inherit(each);
+    ngx_http_webhook_api_inherit(id);
+    ngx_http_webhook_api_inherit(state);
+    ngx_http_webhook_api_inherit(updated);
+    ngx_http_webhook_api_inherit(run);
+    ngx_http_webhook_api_inherit(states);
+    ngx_http_webhook_api_inherit(present);
+
+    if (ngx_http_webhook_api_append_array(cf, &scope->require, outer->require)
+        != NGX_OK
+        || ngx_http_webhook_api_append_array(cf, &scope->omit, outer->omit)
+           != NGX_OK
+        || ngx_http_webhook_api_inherit_members(cf, scope, outer->members)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (scope->present) {
+        present = scope->present->elts;
+
+        for (i = 0; i < scope->present->nelts; i++) {
+            if (present[i].rank == NGX_HTTP_WEBHOOK_STARTED) {
+                route->present_started = 1;
+            }
+        }
+    }
+
+    if (ngx_array_init(&route->texts, cf->pool, 4,
+                       sizeof(ngx_http_webhook_api_value_t *))
+        != NGX_OK
+        || ngx_http_webhook_api_texts(route, scope->id) != NGX_OK
+        || ngx_http_webhook_api_texts(route, scope->state) != NGX_OK
+        || ngx_http_webhook_api_texts(route, scope->updated) != NGX_OK
+        || ngx_http_webhook_api_texts(route, scope->run) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (scope->members) {
+        member = scope->members->elts;
+
+        for (i = 0; i < scope->members->nelts; i++) {
+            if (ngx_http_webhook_api_texts(route, member[i].values)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_inherit_members(ngx_conf_t *cf,
+    ngx_http_webhook_api_scope_t *scope, ngx_array_t *outer)
+{
+    ngx_uint_t                      i, n, own;
+    ngx_http_webhook_api_member_t  *from, *member;
+
+    if (scope->members == NULL) {
+        scope->members = outer;
+        return NGX_OK;
+    }
+
+    if (outer == NULL) {
+        return NGX_OK;
+    }
+
+    own = scope->members->nelts;
+    from = outer->elts;
+
+    for (i = 0; i < outer->nelts; i++) {
+
+        member = scope->members->elts;
+
+        for (n = 0; n < own; n++) {
+            if (member[n].member == from[i].member
+                && member[n].name.len == from[i].name.len
+                && ngx_strncmp(member[n].name.data, from[i].name.data,
+                               from[i].name.len)
+                   == 0)
+            {
+                break;
+            }
+        }
+
+        if (n < own) {
+            continue;
+        }
+
+        member = ngx_array_push(scope->members);
+        if (member == NULL) {
+            return NGX_ERROR;
+        }
+
+        *member = from[i];
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_append_array(ngx_conf_t *cf, ngx_array_t **array,
+    ngx_array_t *outer)
+{
+    void  *elts;
+
+    if (*array == NULL) {
+        *array = outer;
+        return NGX_OK;
+    }
+
+    if (outer == NULL) {
+        return NGX_OK;
+    }
+
+    elts = ngx_array_push_n(*array, outer->nelts);
+    if (elts == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(elts, outer->elts, outer->nelts * outer->size);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_texts(ngx_http_webhook_api_route_t *route,
+    ngx_array_t *values)
+{
+    ngx_uint_t                      i;
+    ngx_http_webhook_api_value_t   *value, **vp;
+
+    if (values == NULL) {
+        return NGX_OK;
+    }
+
+    value = values->elts;
+
+    for (i = 0; i < values->nelts; i++) {
+
+        if (value[i].text == NULL) {
+            continue;
+        }
+
+        vp = ngx_array_push(&route->texts);
+        if (vp == NULL) {
+            return NGX_ERROR;
+        }
+
+        *vp = &value[i];
+    }
+
+    return NGX_OK;
+}
