@@ -33,6 +33,12 @@ server {
         proxy_pass %%URL_ci%%;
     }
 
+    location ~ ^/name/(.*) {
+        resolver 127.0.0.1:%%PORT_dns%% valid=1s;
+        resolver_timeout 1s;
+        proxy_pass http://$1:%%PORT_ci%%/;
+    }
+
     location / {
         proxy_pass %%URL_up%%;
         proxy_read_timeout 2s;
@@ -206,6 +212,23 @@ is(($h2->requests())[0]->proto, 'h2.0', 'http2 - recorded');
 
 ok(!eval { $t->curl($tls->url('/')) }, 'tls - unknown authority');
 ok(wait_for { scalar $tls->events('tlserror') }, 'tls - error recorded');
+
+# a tunnel, a name server
+
+my $proxy = $t->receiver('proxy', proxy => 1);
+
+is($t->curl('-x', $proxy->url(), '--cacert', $cert->{ca}, $tls->url('/b'))
+	->status, 204, 'proxy - tunnel');
+is(($proxy->requests())[0]->method, 'CONNECT', 'proxy - recorded');
+
+my $dns = $t->dns('dns', names => { 'a.test' => '127.0.0.1' });
+
+is($t->get('/name/a.test')->status, 204, 'dns - found');
+is($t->get('/name/b.test')->status, 502, 'dns - not found');
+$dns->set('b.test' => [ '127.0.0.1', '::1' ], 'c.test' => 'silent');
+is($t->get('/name/b.test')->status, 204, 'dns - set');
+is($t->get('/name/c.test')->status, 502, 'dns - silent');
+is(($dns->events('question'))[0]->{name}, 'a.test', 'dns - recorded');
 
 ###############################################################################
 

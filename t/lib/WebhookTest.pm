@@ -21,32 +21,46 @@ package WebhookTest;
 #	is($t->get('/api/projects/2001')->status, 200, 'proxied');
 #	$t->done();				# stops, checks, done_testing
 #
-# In configurations: %%PORT_x%% (a free port, the same all over the test;
-# requests go to PORT_0 unless told otherwise), %%URL_name%%, %%HOST_name%% (of
-# a receiver or API), %%TESTDIR%%, %%CONF%% (the module's conf/), and in whole
-# files, written with config(), %%GLOBALS%%, %%EVENTS%%, %%GLOBALS_HTTP%%.
+# In configurations: %%PORT_x%% (a free port, the same all over the test, where
+# x is any word; requests go to PORT_0 unless told otherwise, a peer listens on
+# that of its name), %%URL_name%% and %%HOST_name%% (of a peer), %%TESTDIR%%,
+# %%CONF%% (the module's conf/); and in whole files, written with config(),
+# %%GLOBALS%%, %%EVENTS%%, %%GLOBALS_HTTP%%.
 #
-# nginx: config, http_config (main => '...' adds outside http), run, stop,
-#	quit (graceful; true if it ended in time), reload (true if new workers
-#	came, else the reason is in reload_error), reopen, upgrade (USR2),
-#	signal, master_pid, worker_pids, kill_worker ([pid,] signal),
-#	wait_workers, crash (kill -9 of all; run() starts anew), test_config (text of http {}) or test_file: (ok, what it
-#	said)
-# log:	error_log, grep_log (qr), wait_log (qr), mark_log, access_log;
-#	allow (qr): this alert may stand in the error log
-# client: request (METHOD, URI, headers => [], body => , port => ), get, post,
-#	head, connect (a keepalive client), curl (arguments): Responses, see
-#	WebhookTest/Client.pm
-# files: dir, port (x), file (NAME, TEXT), cert (NAME, dns => [], ip => []): {
-#	cert, key, ca}
-# peers: receiver (NAME, tls => cert, http2 => 1, rules => {PATH => ...},
-#	fallback => {...}): answers 204, or what the query or the rules say;
-#	upstream (NAME, ...): the same, answers 404, leaves the query alone;
-#	example_api (NAME, ...).  Behaviours: t/bin/peer.  A peer has url,
-#	port, host, set, requests, wait_requests (N), wait_request (sub),
-#	events, stats, release, deafen, listen, close_all, stop, start, forget;
-#	blackhole (): a port where connecting hangs
-# judge (LIBRARY, ...): what a receiver's own library says of a request
+# nginx:
+#	config (TEXT), http_config (TEXT, main => '...' outside http)
+#	test_config (TEXT in http), test_file (TEXT): nginx -t; (ok, what it
+#		said)
+#	run, stop, quit (graceful; true if it ended in time), crash (kill -9
+#		of all; run() starts anew)
+#	reload: true if new workers came; else reload_error() says why not
+#	upgrade: USR2, with daemon => 1; old_master_pid
+#	signal (NAME), reopen, master_pid, worker_pids, wait_workers
+#	kill_worker ([PID,] SIGNAL): on purpose, the check does not mind
+#	error_log, access_log: texts so far
+#	mark_log, grep_log (qr), wait_log (qr): the error log since the mark
+#	allow (qr): such an alert may stand in the error log
+#	url (URI, PORT), port (x), rss (PID): memory in KB
+# requests, answered by Responses (WebhookTest/Client.pm):
+#	get (URI, ...), head (URI, ...), post (URI, BODY, ...), request
+#		(METHOD, URI, headers => [...], body => , host => , port => )
+#	connect (PORT): a client with keepalive; curl (arguments)
+# files: dir, file (NAME, TEXT), cert (NAME, dns => [], ip => []): {cert, key,
+#	ca}
+# peers, the servers around nginx (WebhookTest/Peer.pm, what they can do:
+# t/bin/peer, t/bin/example-api, t/bin/dns):
+#	receiver (NAME, tls => {cert}, http2 => 1, rules => {PATH => ...},
+#		fallback => {...}): answers 204, or as the query or a rule says
+#	upstream (NAME, ...): the same; answers 404, leaves the query alone
+#	example_api (NAME, token => , manual => 1, ...)
+#	dns (NAME, names => {NAME => ADDRESS})
+#	blackhole: a port where connecting hangs
+#   each has url (PATH), host, port, set (PATH => BEHAVIOUR | [...]), requests
+#	(PATH), wait_requests (N, SECONDS, PATH), wait_request (SUB), forget,
+#	events (NAME), stats, reset_stats, release (N), close_all, deafen,
+#	listen, stop, start, command
+# judge (LIBRARY, SECRET, REQUEST): '', or what a receiver's own library has
+#	against it: standardwebhooks, svix, octokit, stripe
 #
 # Nothing sleeps but wait_for { condition } [seconds]: true as soon as the
 # condition is, false when the time (10 s, longer under sanitizers) is over.
@@ -822,6 +836,19 @@ sub curl {
 
 ###############################################################################
 
+sub url {
+	my ($self, $uri, $port) = @_;
+
+	return 'http://127.0.0.1:' . $self->port(defined $port ? $port : 0)
+		. $uri;
+}
+
+sub rss {
+	my ($self, $pid) = @_;
+
+	return read_file("/proc/$pid/status") =~ /^VmRSS:\s+(\d+)/m ? $1 : 0;
+}
+
 sub file {
 	my ($self, $name, $text) = @_;
 
@@ -869,7 +896,7 @@ sub cert {
 sub peer {
 	my ($self, $program, $name, %o) = @_;
 
-	my $port = delete $o{port} || $self->reserve();
+	my $port = delete $o{port} || $self->port($name);
 
 	my $rules = $o{rules} || {};
 	$_ = ref $_ eq 'ARRAY' ? $_ : [ $_ ] for values %$rules;
@@ -908,6 +935,17 @@ sub example_api {
 	$name = 'api' unless defined $name;
 
 	return $self->peer('example-api', $name, %o);
+}
+
+# a name server, see t/bin/dns: dns('dns', names => {'a.test' => '127.0.0.1'});
+# "resolver %%HOST_dns%%;"; it has set, stats, events
+
+sub dns {
+	my ($self, $name, %o) = @_;
+
+	$name = 'dns' unless defined $name;
+
+	return $self->peer('dns', $name, %o);
 }
 
 # a port that listens and whose queue is full: connecting to it hangs

@@ -142,6 +142,11 @@ sub command {
 sub set {
 	my ($self, %rules) = @_;
 
+	if ($self->{program} =~ /dns$/) {
+		$self->command(cmd => 'names', names => \%rules);
+		return $self;
+	}
+
 	$_ = ref $_ eq 'ARRAY' ? $_ : [ $_ ] for values %rules;
 
 	$self->command(cmd => 'rules', rules => \%rules);
