@@ -216,6 +216,15 @@ invalid:
 ngx_int_t
 ngx_http_webhook_zone_add(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *mcf)
 {
+    mcf->shm_zone = ngx_shared_memory_add(cf, &mcf->zone_name, mcf->zone_size,
+                                          &ngx_http_webhook_module);
+    if (mcf->shm_zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    mcf->shm_zone->init = ngx_http_webhook_zone_init;
+    mcf->shm_zone->data = mcf;
+
     return NGX_OK;
 }
 

@@ -66,6 +66,13 @@ static ngx_command_t  ngx_http_webhook_commands[] = {
       offsetof(ngx_http_webhook_loc_conf_t, inherit),
       NULL },
 
+    { ngx_string("webhook_api"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_webhook_api_block,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("webhook_observe"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_webhook_observe,
@@ -166,7 +173,7 @@ ngx_http_webhook_preconfiguration(ngx_conf_t *cf)
 
     var->get_handler = ngx_http_webhook_events_variable;
 
-    return NGX_OK;
+    return ngx_http_webhook_dispatch_variables(cf);
 }
 
 
@@ -178,11 +185,23 @@ ngx_http_webhook_postconfiguration(ngx_conf_t *cf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_webhook_module);
 
-    states = mcf->zone_size / 512;
-    deliveries = mcf->zone_size / 16384;
+    ngx_http_webhook_zone_capacity(mcf->zone_size, &states, &deliveries);
 
     if (ngx_http_webhook_hooks_check(cf, deliveries) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    if (mcf->shm_zone == NULL) {
+
+        if (mcf->hooks.nelts == 0 && mcf->statuses.nelts == 0
+            && !mcf->observed)
+        {
+            return NGX_OK;
+        }
+
+        if (ngx_http_webhook_zone_add(cf, mcf) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     if (ngx_test_config) {
@@ -278,7 +297,7 @@ ngx_http_webhook_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    return NGX_OK;
+    return ngx_http_webhook_dispatch_init_module(cycle);
 }
 
 
@@ -298,7 +317,7 @@ ngx_http_webhook_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_http_webhook_dispatch_init_process(cycle);
 }
 
 
@@ -309,6 +328,7 @@ ngx_http_webhook_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_webhook_dispatch_exit_process(cycle);
     ngx_http_webhook_curl_exit(cycle);
 }
 
