@@ -14,7 +14,6 @@
 #include "ngx_http_webhook.h"
 #include "ngx_http_webhook_api.h"
 #include "ngx_http_webhook_conf.h"
-#include "ngx_http_webhook_curl.h"
 #include "ngx_http_webhook_dispatch.h"
 #include "ngx_http_webhook_observe.h"
 #include "ngx_http_webhook_status.h"
@@ -304,18 +303,11 @@ ngx_http_webhook_init_module(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_http_webhook_init_process(ngx_cycle_t *cycle)
 {
-    ngx_http_webhook_main_conf_t  *mcf;
-
-    mcf = ngx_http_webhook_worker_conf(cycle);
-    if (mcf == NULL) {
+    if (ngx_http_webhook_worker_conf(cycle) == NULL) {
         return NGX_OK;
     }
 
     json_object_seed(0);
-
-    if (ngx_http_webhook_curl_init(cycle, mcf->connections) != NGX_OK) {
-        return NGX_ERROR;
-    }
 
     return ngx_http_webhook_dispatch_init_process(cycle);
 }
@@ -329,7 +321,6 @@ ngx_http_webhook_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_webhook_dispatch_exit_process(cycle);
-    ngx_http_webhook_curl_exit(cycle);
 }
 
 
