@@ -20,6 +20,7 @@
 
 
 #include "ngx_http_webhook_detached.h"
+#include "ngx_http_webhook_fake.h"
 
 
 #define NGX_HTTP_WEBHOOK_BLOCKED_WAIT  20      /* ms */
@@ -27,27 +28,17 @@
                                                   given back */
 
 
-typedef struct ngx_http_webhook_fake_s  ngx_http_webhook_fake_t;
-
-struct ngx_http_webhook_fake_s {
-    ngx_connection_t              connection;  /* must be first */
-    ngx_event_t                   read;
-    ngx_event_t                   write;
+typedef struct {
+    ngx_http_webhook_fake_t       fake;        /* must be first */
     ngx_event_t                   begin;
     ngx_event_t                   done;
     ngx_event_t                   deadline;
-    ngx_log_t                     log;
-    ngx_http_log_ctx_t            log_ctx;
-    ngx_http_connection_t         hc;
-    ngx_buf_t                     header_in;
-    struct sockaddr_in            sockaddr;
     ngx_queue_t                   queue;
     ngx_http_webhook_detached_t   detached;
-    ngx_msec_t                    timeout;     /* ms */
 
     unsigned                      completed:1; /* the transport filled result */
     unsigned                      ending:1;    /* result is settled */
-};
+} ngx_http_webhook_post_t;
 
 
 static void ngx_http_webhook_detached_begin(ngx_event_t *ev);
@@ -57,18 +48,9 @@ static ngx_int_t ngx_http_webhook_detached_finalized(ngx_http_request_t *sr,
 static void ngx_http_webhook_detached_wake(ngx_http_request_t *r);
 static void ngx_http_webhook_detached_cleanup(void *data);
 static void ngx_http_webhook_detached_timeout(ngx_event_t *ev);
-static void ngx_http_webhook_detached_end(ngx_http_webhook_fake_t *f);
+static void ngx_http_webhook_detached_end(ngx_http_webhook_post_t *f);
 static void ngx_http_webhook_detached_done(ngx_event_t *ev);
-static void ngx_http_webhook_detached_recycle(ngx_http_webhook_fake_t *f);
-static void ngx_http_webhook_detached_event(ngx_event_t *ev);
-static ssize_t ngx_http_webhook_detached_recv(ngx_connection_t *c,
-    u_char *buf, size_t size);
-static ssize_t ngx_http_webhook_detached_recv_chain(ngx_connection_t *c,
-    ngx_chain_t *in, off_t limit);
-static ngx_chain_t *ngx_http_webhook_detached_send_chain(ngx_connection_t *c,
-    ngx_chain_t *in, off_t limit);
-static u_char *ngx_http_webhook_detached_log(ngx_log_t *log, u_char *buf,
-    size_t len);
+static void ngx_http_webhook_detached_recycle(ngx_http_webhook_post_t *f);
 
 
 static ngx_queue_t  ngx_http_webhook_detached_free;
@@ -77,21 +59,22 @@ static ngx_queue_t  ngx_http_webhook_detached_busy;
 
 static ngx_str_t  ngx_http_webhook_detached_method = ngx_string("POST");
 static ngx_str_t  ngx_http_webhook_detached_protocol = ngx_string("HTTP/1.1");
-static ngx_str_t  ngx_http_webhook_detached_addr = ngx_string("127.0.0.1");
 
 
-#define ngx_http_webhook_detached_fake(d)                                     \
-    ngx_queue_data(d, ngx_http_webhook_fake_t, detached)
+#define ngx_http_webhook_detached_post(d)                                     \
+    ngx_queue_data(d, ngx_http_webhook_post_t, detached)
+
+#define ngx_http_webhook_connection_post(c)                                   \
+    ((ngx_http_webhook_post_t *) ngx_http_webhook_fake_get(c))
 
 
 ngx_http_webhook_detached_t *
 ngx_http_webhook_detached_create(ngx_http_conf_ctx_t *ctx)
 {
     ngx_queue_t              *q;
-    ngx_connection_t         *c;
     ngx_http_request_t       *r;
     ngx_http_cleanup_t       *cln;
-    ngx_http_webhook_fake_t  *f;
+    ngx_http_webhook_post_t  *f;
 
     if (ngx_http_webhook_detached_free.next == NULL) {
         ngx_queue_init(&ngx_http_webhook_detached_free);
@@ -99,7 +82,7 @@ ngx_http_webhook_detached_create(ngx_http_conf_ctx_t *ctx)
     }
 
     if (ngx_queue_empty(&ngx_http_webhook_detached_free)) {
-        f = ngx_alloc(sizeof(ngx_http_webhook_fake_t), ngx_cycle->log);
+        f = ngx_alloc(sizeof(ngx_http_webhook_post_t), ngx_cycle->log);
         if (f == NULL) {
             return NULL;
         }
@@ -107,91 +90,27 @@ ngx_http_webhook_detached_create(ngx_http_conf_ctx_t *ctx)
     } else {
         q = ngx_queue_head(&ngx_http_webhook_detached_free);
         ngx_queue_remove(q);
-        f = ngx_queue_data(q, ngx_http_webhook_fake_t, queue);
+        f = ngx_queue_data(q, ngx_http_webhook_post_t, queue);
     }
 
-    ngx_memzero(f, sizeof(ngx_http_webhook_fake_t));
+    ngx_memzero(f, sizeof(ngx_http_webhook_post_t));
 
-    c = &f->connection;
+    r = ngx_http_webhook_fake_request(&f->fake, ctx);
 
-    f->log = *ngx_cycle->log;
-    f->log.handler = ngx_http_webhook_detached_log;
-    f->log.data = &f->log_ctx;
-    f->log_ctx.connection = c;
-
-    f->hc.conf_ctx = ctx;
-
-    f->sockaddr.sin_family = AF_INET;
-    f->sockaddr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-
-    c->fd = (ngx_socket_t) -1;
-    c->type = SOCK_STREAM;
-    c->data = &f->hc;
-    c->log = &f->log;
-    c->log_error = NGX_ERROR_INFO;
-    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
-    c->start_time = ngx_current_msec;
-    c->buffer = &f->header_in;
-
-    c->sockaddr = (struct sockaddr *) &f->sockaddr;
-    c->socklen = sizeof(struct sockaddr_in);
-    c->local_sockaddr = (struct sockaddr *) &f->sockaddr;
-    c->local_socklen = sizeof(struct sockaddr_in);
-    c->addr_text = ngx_http_webhook_detached_addr;
-
-    c->recv = ngx_http_webhook_detached_recv;
-    c->send = ngx_http_webhook_detached_recv;
-    c->recv_chain = ngx_http_webhook_detached_recv_chain;
-    c->send_chain = ngx_http_webhook_detached_send_chain;
-
-    c->tcp_nodelay = NGX_TCP_NODELAY_DISABLED;
-    c->tcp_nopush = NGX_TCP_NOPUSH_DISABLED;
-    c->sndlowat = 1;
-
-    c->read = &f->read;
-    c->write = &f->write;
-
-    /* "active" keeps nginx from adding fd -1 to epoll */
-
-    f->read.data = c;
-    f->read.log = &f->log;
-    f->read.index = NGX_INVALID_INDEX;
-    f->read.handler = ngx_http_webhook_detached_event;
-    f->read.active = 1;
-
-    f->write = f->read;
-    f->write.write = 1;
-    f->write.ready = 1;
-
-    f->begin = f->read;
-    f->begin.handler = ngx_http_webhook_detached_begin;
-
-    f->done = f->read;
-    f->done.handler = ngx_http_webhook_detached_done;
-
-    f->deadline = f->read;
-    f->deadline.handler = ngx_http_webhook_detached_timeout;
-
-    r = ngx_http_create_request(c);
     if (r == NULL) {
         ngx_queue_insert_head(&ngx_http_webhook_detached_free, &f->queue);
         return NULL;
     }
 
-    /* it is no client's request, and is not logged as one */
+    f->begin.data = f;
+    f->begin.log = &f->fake.log;
+    f->begin.handler = ngx_http_webhook_detached_begin;
 
-#if (NGX_STAT_STUB)
-    (void) ngx_atomic_fetch_add(ngx_stat_reading, -1);
-    r->stat_reading = 0;
-    (void) ngx_atomic_fetch_add(ngx_stat_requests, -1);
-#endif
+    f->done = f->begin;
+    f->done.handler = ngx_http_webhook_detached_done;
 
-    r->logged = 1;
-
-    c->data = r;
-    c->requests = 1;
-    f->log_ctx.request = r;
-    f->log_ctx.current_request = r;
+    f->deadline = f->begin;
+    f->deadline.handler = ngx_http_webhook_detached_timeout;
 
     f->detached.request = r;
     f->detached.pool = r->pool;
@@ -225,6 +144,7 @@ ngx_int_t
 ngx_http_webhook_detached_header(ngx_http_webhook_detached_t *d,
     ngx_str_t *name, ngx_str_t *value)
 {
+    size_t               n;
     ngx_table_elt_t     *h;
     ngx_http_request_t  *r;
 
@@ -251,7 +171,23 @@ ngx_http_webhook_detached_header(ngx_http_webhook_detached_t *d,
         && ngx_strncmp(h->lowcase_key, "host", name->len) == 0)
     {
         r->headers_in.host = h;
-        r->headers_in.server = h->value;
+
+        /* $host: without the port, brackets of an IPv6 address kept */
+
+        for (n = value->len; n; n--) {
+
+            if (value->data[n - 1] == ':') {
+                break;
+            }
+
+            if (value->data[n - 1] == ']') {
+                n = 0;
+                break;
+            }
+        }
+
+        r->headers_in.server.len = n ? n - 1 : value->len;
+        r->headers_in.server.data = value->data;
 
     } else if (name->len == sizeof("Content-Type") - 1
                && ngx_strncmp(h->lowcase_key, "content-type", name->len) == 0)
@@ -283,9 +219,9 @@ ngx_http_webhook_detached_run(ngx_http_webhook_detached_t *d, ngx_str_t *host,
     ngx_str_t                 length, name;
     ngx_chain_t              *cl;
     ngx_http_request_t       *r;
-    ngx_http_webhook_fake_t  *f;
+    ngx_http_webhook_post_t  *f;
 
-    f = ngx_http_webhook_detached_fake(d);
+    f = ngx_http_webhook_detached_post(d);
     r = d->request;
 
     length.data = ngx_pnalloc(d->pool, NGX_SIZE_T_LEN);
@@ -380,7 +316,7 @@ ngx_http_webhook_detached_run(ngx_http_webhook_detached_t *d, ngx_str_t *host,
     r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_webhook_detached_wake;
 
-    f->timeout = timeout;
+    f->fake.label = d->label;
 
     ngx_add_timer(&f->deadline, timeout);
     ngx_post_event(&f->begin, &ngx_posted_events);
@@ -398,9 +334,9 @@ failed:
 void
 ngx_http_webhook_detached_discard(ngx_http_webhook_detached_t *d)
 {
-    ngx_http_webhook_fake_t  *f;
+    ngx_http_webhook_post_t  *f;
 
-    f = ngx_http_webhook_detached_fake(d);
+    f = ngx_http_webhook_detached_post(d);
 
     f->ending = 1;
     ngx_http_free_request(d->request, 0);
@@ -411,14 +347,12 @@ ngx_http_webhook_detached_discard(ngx_http_webhook_detached_t *d)
 static void
 ngx_http_webhook_detached_begin(ngx_event_t *ev)
 {
-    ngx_connection_t             *c;
     ngx_http_request_t           *r, *sr;
-    ngx_http_webhook_fake_t      *f;
+    ngx_http_webhook_post_t      *f;
     ngx_http_post_subrequest_t   *ps;
     ngx_http_webhook_detached_t  *d;
 
-    c = ev->data;
-    f = (ngx_http_webhook_fake_t *) c;
+    f = ev->data;
     d = &f->detached;
     r = d->request;
 
@@ -451,17 +385,17 @@ ngx_http_webhook_detached_begin(ngx_event_t *ev)
 
     sr->write_event_handler = ngx_http_webhook_detached_start;
 
-    ngx_http_run_posted_requests(c);
+    ngx_http_run_posted_requests(r->connection);
 }
 
 
 static void
 ngx_http_webhook_detached_start(ngx_http_request_t *sr)
 {
-    ngx_http_webhook_fake_t      *f;
+    ngx_http_webhook_post_t      *f;
     ngx_http_webhook_detached_t  *d;
 
-    f = (ngx_http_webhook_fake_t *) sr->connection;
+    f = ngx_http_webhook_connection_post(sr->connection);
     d = &f->detached;
 
     /* what nginx calls while a transport without phases is under way */
@@ -484,7 +418,7 @@ static ngx_int_t
 ngx_http_webhook_detached_finalized(ngx_http_request_t *sr, void *data,
     ngx_int_t rc)
 {
-    ngx_http_webhook_fake_t  *f = data;
+    ngx_http_webhook_post_t  *f = data;
 
     f->detached.rc = rc;
 
@@ -498,8 +432,8 @@ static void
 ngx_http_webhook_detached_wake(ngx_http_request_t *r)
 {
     if (r->postponed == NULL) {
-        ngx_http_webhook_detached_end((ngx_http_webhook_fake_t *)
-                                      r->connection);
+        ngx_http_webhook_detached_end(
+                              ngx_http_webhook_connection_post(r->connection));
     }
 }
 
@@ -508,10 +442,10 @@ void
 ngx_http_webhook_detached_complete(ngx_http_webhook_detached_t *d)
 {
     ngx_connection_t         *c;
-    ngx_http_webhook_fake_t  *f;
+    ngx_http_webhook_post_t  *f;
 
-    f = ngx_http_webhook_detached_fake(d);
-    c = &f->connection;
+    f = ngx_http_webhook_detached_post(d);
+    c = &f->fake.connection;
 
     if (f->ending) {
         return;
@@ -527,7 +461,7 @@ ngx_http_webhook_detached_complete(ngx_http_webhook_detached_t *d)
 void
 ngx_http_webhook_detached_enough(ngx_http_webhook_detached_t *d)
 {
-    ngx_http_webhook_detached_end(ngx_http_webhook_detached_fake(d));
+    ngx_http_webhook_detached_end(ngx_http_webhook_detached_post(d));
 }
 
 
@@ -535,9 +469,9 @@ void
 ngx_http_webhook_detached_cancel(ngx_http_webhook_detached_t *d,
     ngx_uint_t error, char *message)
 {
-    ngx_http_webhook_fake_t  *f;
+    ngx_http_webhook_post_t  *f;
 
-    f = ngx_http_webhook_detached_fake(d);
+    f = ngx_http_webhook_detached_post(d);
 
     if (f->ending) {
         return;
@@ -552,6 +486,7 @@ ngx_http_webhook_detached_cancel(ngx_http_webhook_detached_t *d,
             d->collect(d);
         }
 
+        d->result.stale = 0;
         d->result.error = error;
         d->result.message.data = (u_char *) message;
         d->result.message.len = ngx_strlen(message);
@@ -566,11 +501,11 @@ ngx_http_webhook_detached_cancel(ngx_http_webhook_detached_t *d,
 ngx_http_webhook_detached_t *
 ngx_http_webhook_detached_get(ngx_http_request_t *r)
 {
-    if (r->connection->recv != ngx_http_webhook_detached_recv) {
-        return NULL;
-    }
+    ngx_http_webhook_post_t  *f;
 
-    return &((ngx_http_webhook_fake_t *) r->connection)->detached;
+    f = ngx_http_webhook_connection_post(r->connection);
+
+    return f ? &f->detached : NULL;
 }
 
 
@@ -579,7 +514,7 @@ ngx_http_webhook_detached_shutdown(ngx_msec_t limit)
 {
     ngx_queue_t              *q;
     ngx_msec_int_t            left;
-    ngx_http_webhook_fake_t  *f;
+    ngx_http_webhook_post_t  *f;
 
     if (ngx_http_webhook_detached_busy.next == NULL) {
         return;
@@ -589,7 +524,7 @@ ngx_http_webhook_detached_shutdown(ngx_msec_t limit)
          q != ngx_queue_sentinel(&ngx_http_webhook_detached_busy);
          q = ngx_queue_next(q))
     {
-        f = ngx_queue_data(q, ngx_http_webhook_fake_t, queue);
+        f = ngx_queue_data(q, ngx_http_webhook_post_t, queue);
 
         if (!f->deadline.timer_set || f->ending) {
             continue;
@@ -608,7 +543,7 @@ ngx_http_webhook_detached_shutdown(ngx_msec_t limit)
 static void
 ngx_http_webhook_detached_cleanup(void *data)
 {
-    ngx_http_webhook_fake_t  *f = data;
+    ngx_http_webhook_post_t  *f = data;
 
     ngx_http_request_t  *r;
 
@@ -629,7 +564,7 @@ ngx_http_webhook_detached_cleanup(void *data)
     r->posted_requests = NULL;
     r->count += NGX_HTTP_WEBHOOK_COUNT;
 
-    f->connection.destroyed = 1;
+    f->fake.connection.destroyed = 1;
 
     if (f->detached.abort && f->detached.sr && !f->completed) {
         f->detached.abort(&f->detached);
@@ -642,12 +577,10 @@ ngx_http_webhook_detached_cleanup(void *data)
 static void
 ngx_http_webhook_detached_timeout(ngx_event_t *ev)
 {
-    ngx_connection_t             *c;
-    ngx_http_webhook_fake_t      *f;
+    ngx_http_webhook_post_t      *f;
     ngx_http_webhook_detached_t  *d;
 
-    c = ev->data;
-    f = (ngx_http_webhook_fake_t *) c;
+    f = ev->data;
     d = &f->detached;
 
     ev->timedout = 0;
@@ -663,13 +596,14 @@ ngx_http_webhook_detached_timeout(ngx_event_t *ev)
 
 
 static void
-ngx_http_webhook_detached_end(ngx_http_webhook_fake_t *f)
+ngx_http_webhook_detached_end(ngx_http_webhook_post_t *f)
 {
     if (f->ending) {
         return;
     }
 
     f->ending = 1;
+    f->fake.closed = 1;
 
     /* left armed, timer and "done" could fall into one turn of the loop */
 
@@ -688,13 +622,11 @@ ngx_http_webhook_detached_end(ngx_http_webhook_fake_t *f)
 static void
 ngx_http_webhook_detached_done(ngx_event_t *ev)
 {
-    ngx_connection_t             *c;
     ngx_http_request_t           *r;
-    ngx_http_webhook_fake_t      *f;
+    ngx_http_webhook_post_t      *f;
     ngx_http_webhook_detached_t  *d;
 
-    c = ev->data;
-    f = (ngx_http_webhook_fake_t *) c;
+    f = ev->data;
     d = &f->detached;
     r = d->request;
 
@@ -721,7 +653,7 @@ ngx_http_webhook_detached_done(ngx_event_t *ev)
      */
 
     r->count += NGX_HTTP_WEBHOOK_COUNT;
-    c->timedout = 0;
+    r->connection->timedout = 0;
 
     ngx_http_free_request(r, 0);
     ngx_http_webhook_detached_recycle(f);
@@ -729,105 +661,16 @@ ngx_http_webhook_detached_done(ngx_event_t *ev)
 
 
 static void
-ngx_http_webhook_detached_recycle(ngx_http_webhook_fake_t *f)
+ngx_http_webhook_detached_recycle(ngx_http_webhook_post_t *f)
 {
-    ngx_uint_t    i;
-    ngx_event_t  *events[5];
+    ngx_http_webhook_fake_close(&f->fake);
 
-    events[0] = &f->read;
-    events[1] = &f->write;
-    events[2] = &f->begin;
-    events[3] = &f->done;
-    events[4] = &f->deadline;
-
-    for (i = 0; i < 5; i++) {
-
-        if (events[i]->timer_set) {
-            ngx_del_timer(events[i]);
-        }
-
-        if (events[i]->posted) {
-            ngx_delete_posted_event(events[i]);
-        }
-    }
+    ngx_http_webhook_fake_clear(&f->begin);
+    ngx_http_webhook_fake_clear(&f->done);
+    ngx_http_webhook_fake_clear(&f->deadline);
 
     f->detached.request = NULL;
 
     ngx_queue_remove(&f->queue);
     ngx_queue_insert_head(&ngx_http_webhook_detached_free, &f->queue);
-}
-
-
-static void
-ngx_http_webhook_detached_event(ngx_event_t *ev)
-{
-    ngx_connection_t         *c;
-    ngx_http_request_t       *r;
-    ngx_http_webhook_fake_t  *f;
-
-    c = ev->data;
-    f = (ngx_http_webhook_fake_t *) c;
-
-    if (f->ending) {
-        return;
-    }
-
-    r = c->data;
-
-    if (ev->delayed && ev->timedout) {
-        ev->delayed = 0;
-        ev->timedout = 0;
-    }
-
-    if (ev->write) {
-        r->write_event_handler(r);
-
-    } else {
-        r->read_event_handler(r);
-    }
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-static ssize_t
-ngx_http_webhook_detached_recv(ngx_connection_t *c, u_char *buf, size_t size)
-{
-    return NGX_ERROR;
-}
-
-
-static ssize_t
-ngx_http_webhook_detached_recv_chain(ngx_connection_t *c, ngx_chain_t *in,
-    off_t limit)
-{
-    return NGX_ERROR;
-}
-
-
-static ngx_chain_t *
-ngx_http_webhook_detached_send_chain(ngx_connection_t *c, ngx_chain_t *in,
-    off_t limit)
-{
-    return NGX_CHAIN_ERROR;
-}
-
-
-static u_char *
-ngx_http_webhook_detached_log(ngx_log_t *log, u_char *buf, size_t len)
-{
-    u_char                   *p;
-    ngx_http_log_ctx_t       *ctx;
-    ngx_http_webhook_fake_t  *f;
-
-    ctx = log->data;
-    f = (ngx_http_webhook_fake_t *) ctx->connection;
-
-    if (log->action) {
-        p = ngx_snprintf(buf, len, " while %s", log->action);
-        len -= p - buf;
-        buf = p;
-    }
-
-    return ngx_snprintf(buf, len, ", webhook: \"%V\"", &f->detached.label);
 }
