@@ -17,7 +17,11 @@
 #include "ngx_http_webhook.h"
 
 
-/* In init_module (master): the eventfds; in init_process, exit_process. */
+/*
+ * In init_module (master): the eventfds; in init_process and exit_process of a
+ * worker, when the configuration has webhooks: slots, pings of new webhooks,
+ * signers, transport.
+ */
 
 ngx_int_t ngx_http_webhook_dispatch_init_module(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_webhook_dispatch_init_process(ngx_cycle_t *cycle);

@@ -1,0 +1,484 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * dispatch: in: webhooks that may have something due (wake.c, ended attempts,
+ * the timer); out: attempts, at most 64 begun in a turn of the event loop, so
+ * that clients are served in between; next: send.
+ */
+
+
+#include "ngx_http_webhook_send.h"
+#include "ngx_http_webhook_curl.h"
+#include "ngx_http_webhook_detached.h"
+#include "ngx_http_webhook_dispatch.h"
+#include "ngx_http_webhook_emit.h"
+#include "ngx_http_webhook_wake.h"
+
+
+#define NGX_HTTP_WEBHOOK_TURN          64      /* attempts begun in a turn */
+#define NGX_HTTP_WEBHOOK_TAKE          16      /* of one webhook at once */
+#define NGX_HTTP_WEBHOOK_PRESSED       200     /* ms to wait for connections */
+#define NGX_HTTP_WEBHOOK_NO_MEMORY     1000    /* ms to wait for memory */
+
+
+typedef struct {
+    ngx_http_webhook_signer_t      *signer;
+    ngx_msec_t                      due;       /* when ready next, if timed */
+    unsigned                        ready:1;
+    unsigned                        timed:1;
+} ngx_http_webhook_sender_t;
+
+
+typedef struct {
+    ngx_http_webhook_main_conf_t   *mcf;
+    ngx_http_webhook_sender_t      *senders;   /* one a webhook */
+    ngx_uint_t                      next;      /* whose turn it is */
+    ngx_uint_t                      in_flight;
+    ngx_event_t                     event;     /* posted: senders are ready */
+    ngx_event_t                     timer;     /* to the next due delivery */
+    unsigned                        exiting:1;
+} ngx_http_webhook_dispatch_t;
+
+
+static void ngx_http_webhook_dispatch_ping(
+    ngx_http_webhook_main_conf_t *mcf, ngx_array_t *fresh, ngx_log_t *log);
+static void ngx_http_webhook_dispatch_ready(ngx_uint_t index);
+static void ngx_http_webhook_dispatch_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_http_webhook_dispatch_sender(ngx_uint_t index,
+    ngx_uint_t max);
+static ngx_uint_t ngx_http_webhook_dispatch_room(void);
+static void ngx_http_webhook_dispatch_timer(ngx_event_t *ev);
+static void ngx_http_webhook_dispatch_arm(void);
+static void ngx_http_webhook_dispatch_done(ngx_http_webhook_hook_t *hook);
+static void ngx_http_webhook_dispatch_exiting(void);
+
+
+static ngx_http_webhook_dispatch_t  ngx_http_webhook_dispatch;
+
+static ngx_http_webhook_wake_handlers_t  ngx_http_webhook_dispatch_wakers = {
+    ngx_http_webhook_dispatch_ready,
+    ngx_http_webhook_dispatch_exiting
+};
+
+
+ngx_int_t
+ngx_http_webhook_dispatch_init_module(ngx_cycle_t *cycle)
+{
+    return ngx_http_webhook_wake_init_module(cycle);
+}
+
+
+ngx_int_t
+ngx_http_webhook_dispatch_init_process(ngx_cycle_t *cycle)
+{
+    ngx_array_t                    fresh;
+    ngx_http_webhook_dispatch_t   *dp;
+    ngx_http_webhook_main_conf_t  *mcf;
+
+    dp = &ngx_http_webhook_dispatch;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_webhook_module);
+
+    ngx_memzero(dp, sizeof(ngx_http_webhook_dispatch_t));
+
+    dp->mcf = mcf;
+
+    dp->senders = ngx_pcalloc(cycle->pool, (mcf->hooks.nelts + 1)
+                                           * sizeof(ngx_http_webhook_sender_t));
+    if (dp->senders == NULL) {
+        return NGX_ERROR;
+    }
+
+    dp->event.handler = ngx_http_webhook_dispatch_handler;
+    dp->event.log = cycle->log;
+    dp->event.data = dp;
+
+    dp->timer.handler = ngx_http_webhook_dispatch_timer;
+    dp->timer.log = cycle->log;
+    dp->timer.data = dp;
+    dp->timer.cancelable = 1;
+
+    if (ngx_array_init(&fresh, cycle->pool, 4,
+                       sizeof(ngx_http_webhook_hook_t *))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_webhook_queue_slots(mcf->zone, mcf, &fresh) != NGX_OK) {
+        ngx_log_error(NGX_LOG_CRIT, cycle->log, 0,
+                      "webhook_zone \"%V\" has no room for all webhooks",
+                      &mcf->zone_name);
+    }
+
+    if (ngx_http_webhook_curl_init(cycle, mcf->connections) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_webhook_wake_init_process(cycle,
+                                           &ngx_http_webhook_dispatch_wakers)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_webhook_dispatch_ping(mcf, &fresh, cycle->log);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_dispatch_ping(ngx_http_webhook_main_conf_t *mcf,
+    ngx_array_t *fresh, ngx_log_t *log)
+{
+    u_char                     uuid[16];
+    ngx_str_t                  nobody;
+    ngx_uint_t                 i;
+    ngx_pool_t                *pool;
+    ngx_http_webhook_hook_t  **hooks;
+
+    hooks = fresh->elts;
+    ngx_str_null(&nobody);
+
+    for (i = 0; i < fresh->nelts; i++) {
+
+        if (!hooks[i]->active
+            || !(hooks[i]->events
+                 & ngx_http_webhook_event_bit(NGX_HTTP_WEBHOOK_PING)))
+        {
+            continue;
+        }
+
+        pool = ngx_create_pool(4096, log);
+        if (pool == NULL) {
+            return;
+        }
+
+        if (ngx_http_webhook_emit_ping(mcf, hooks[i], &nobody, pool, uuid)
+            != NGX_OK)
+        {
+            ngx_log_error(NGX_LOG_ERR, log, 0,
+                          "webhook \"%V\" could not be pinged",
+                          &hooks[i]->name);
+        }
+
+        ngx_destroy_pool(pool);
+    }
+}
+
+
+void
+ngx_http_webhook_dispatch_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                    i;
+    ngx_http_webhook_dispatch_t  *dp;
+
+    dp = &ngx_http_webhook_dispatch;
+
+    if (dp->senders == NULL) {
+        return;
+    }
+
+    ngx_http_webhook_curl_exit(cycle);
+
+    for (i = 0; i < dp->mcf->hooks.nelts; i++) {
+        if (dp->senders[i].signer) {
+            ngx_http_webhook_signer_free(dp->senders[i].signer);
+        }
+    }
+
+    dp->senders = NULL;
+}
+
+
+void
+ngx_http_webhook_dispatch_wake(ngx_http_webhook_hook_t *hook)
+{
+    ngx_http_webhook_wake(hook);
+}
+
+
+ngx_int_t
+ngx_http_webhook_dispatch_variables(ngx_conf_t *cf)
+{
+    return ngx_http_webhook_send_variables(cf);
+}
+
+
+static void
+ngx_http_webhook_dispatch_ready(ngx_uint_t index)
+{
+    ngx_http_webhook_dispatch_t  *dp;
+
+    dp = &ngx_http_webhook_dispatch;
+
+    if (dp->exiting) {
+        return;
+    }
+
+    dp->senders[index].ready = 1;
+
+    if (!dp->event.posted) {
+        ngx_post_event(&dp->event, &ngx_posted_next_events);
+    }
+}
+
+
+static void
+ngx_http_webhook_dispatch_handler(ngx_event_t *ev)
+{
+    ngx_uint_t                    i, n, index, turn, room, again;
+    ngx_http_webhook_dispatch_t  *dp;
+
+    dp = ev->data;
+
+    if (dp->exiting) {
+        return;
+    }
+
+    again = 0;
+    n = dp->mcf->hooks.nelts;
+    turn = NGX_HTTP_WEBHOOK_TURN;
+
+    for (i = 0; i < n; i++) {
+        index = (dp->next + i) % n;
+
+        if (!dp->senders[index].ready) {
+            continue;
+        }
+
+        room = ngx_http_webhook_dispatch_room();
+
+        if (room == 0) {
+            dp->senders[index].timed = 1;
+            dp->senders[index].due = ngx_current_msec
+                                     + NGX_HTTP_WEBHOOK_PRESSED;
+            dp->senders[index].ready = 0;
+            continue;
+        }
+
+        if (turn == 0) {
+            again = 1;
+            break;
+        }
+
+        turn -= ngx_http_webhook_dispatch_sender(index, ngx_min(turn, room));
+
+        again |= dp->senders[index].ready;
+    }
+
+    if (n) {
+        dp->next = (dp->next + 1) % n;
+    }
+
+    if (again) {
+        ngx_post_event(&dp->event, &ngx_posted_next_events);
+    }
+
+    ngx_http_webhook_dispatch_arm();
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_dispatch_sender(ngx_uint_t index, ngx_uint_t max)
+{
+    ngx_uint_t                    i, n, failed;
+    ngx_msec_t                    next;
+    ngx_http_webhook_job_t        jobs[NGX_HTTP_WEBHOOK_TAKE];
+    ngx_http_webhook_hook_t      *hook;
+    ngx_http_webhook_sender_t    *sender;
+    ngx_http_webhook_dispatch_t  *dp;
+
+    dp = &ngx_http_webhook_dispatch;
+    sender = &dp->senders[index];
+    hook = ((ngx_http_webhook_hook_t **) dp->mcf->hooks.elts)[index];
+
+    sender->ready = 0;
+    sender->timed = 0;
+
+    if (!ngx_http_webhook_wake_owned(index)) {
+        return 0;
+    }
+
+    if (sender->signer == NULL) {
+        sender->signer = ngx_http_webhook_signer_create(hook);
+
+        if (sender->signer == NULL) {
+            ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                          "webhook \"%V\": keys could not be prepared",
+                          &hook->name);
+            return 0;
+        }
+    }
+
+    max = ngx_min(max, NGX_HTTP_WEBHOOK_TAKE);
+    failed = 0;
+
+    n = ngx_http_webhook_queue_take(dp->mcf->zone, hook,
+                                    ngx_http_webhook_wake_self(), jobs, max,
+                                    &next);
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_http_webhook_send_start(dp->mcf, hook, sender->signer,
+                                           &jobs[i],
+                                           ngx_http_webhook_dispatch_done)
+            == NGX_OK)
+        {
+            dp->in_flight++;
+            continue;
+        }
+
+        ngx_http_webhook_queue_return(dp->mcf->zone, &jobs[i],
+                                      NGX_HTTP_WEBHOOK_NO_MEMORY);
+        failed = 1;
+    }
+
+    if (failed) {
+        sender->timed = 1;
+        sender->due = ngx_current_msec + NGX_HTTP_WEBHOOK_NO_MEMORY;
+
+    } else if (n == max) {
+        sender->ready = 1;
+
+    } else if (next != NGX_CONF_UNSET_MSEC) {
+        sender->timed = 1;
+        sender->due = ngx_current_msec + next;
+    }
+
+    return n;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_dispatch_room(void)
+{
+    ngx_http_webhook_dispatch_t  *dp;
+
+    dp = &ngx_http_webhook_dispatch;
+
+    /* clients come first */
+
+    if (ngx_cycle->free_connection_n < ngx_cycle->connection_n / 8) {
+        return 0;
+    }
+
+    if (dp->in_flight >= dp->mcf->connections) {
+        return 0;
+    }
+
+    return dp->mcf->connections - dp->in_flight;
+}
+
+
+static void
+ngx_http_webhook_dispatch_timer(ngx_event_t *ev)
+{
+    ngx_uint_t                    i;
+    ngx_msec_int_t                left;
+    ngx_http_webhook_sender_t    *sender;
+    ngx_http_webhook_dispatch_t  *dp;
+
+    dp = ev->data;
+
+    for (i = 0; i < dp->mcf->hooks.nelts; i++) {
+        sender = &dp->senders[i];
+        left = (ngx_msec_int_t) (sender->due - ngx_current_msec);
+
+        if (sender->timed && left <= 0) {
+            ngx_http_webhook_dispatch_ready(i);
+        }
+    }
+
+    ngx_http_webhook_dispatch_arm();
+}
+
+
+static void
+ngx_http_webhook_dispatch_arm(void)
+{
+    ngx_uint_t                    i, found;
+    ngx_msec_int_t                left, first;
+    ngx_http_webhook_sender_t    *sender;
+    ngx_http_webhook_dispatch_t  *dp;
+
+    dp = &ngx_http_webhook_dispatch;
+
+    found = 0;
+    first = 0;
+
+    for (i = 0; i < dp->mcf->hooks.nelts; i++) {
+        sender = &dp->senders[i];
+
+        if (!sender->timed || sender->ready) {
+            continue;
+        }
+
+        left = (ngx_msec_int_t) (sender->due - ngx_current_msec);
+
+        if (!found || left < first) {
+            found = 1;
+            first = left;
+        }
+    }
+
+    if (dp->timer.timer_set) {
+        ngx_del_timer(&dp->timer);
+    }
+
+    if (found && !dp->exiting) {
+        ngx_add_timer(&dp->timer, (ngx_msec_t) ngx_max(first, 1));
+    }
+}
+
+
+static void
+ngx_http_webhook_dispatch_done(ngx_http_webhook_hook_t *hook)
+{
+    ngx_http_webhook_dispatch_t  *dp;
+
+    dp = &ngx_http_webhook_dispatch;
+
+    dp->in_flight--;
+
+    if (ngx_http_webhook_wake_owned(hook->index)) {
+        ngx_http_webhook_dispatch_ready(hook->index);
+
+    } else {
+        ngx_http_webhook_wake(hook);
+    }
+}
+
+
+static void
+ngx_http_webhook_dispatch_exiting(void)
+{
+    ngx_core_conf_t              *ccf;
+    ngx_http_webhook_dispatch_t  *dp;
+
+    dp = &ngx_http_webhook_dispatch;
+
+    dp->exiting = 1;
+
+    if (dp->timer.timer_set) {
+        ngx_del_timer(&dp->timer);
+    }
+
+    if (dp->event.posted) {
+        ngx_delete_posted_event(&dp->event);
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                           ngx_core_module);
+
+    if (ccf->shutdown_timeout != NGX_CONF_UNSET_MSEC
+        && ccf->shutdown_timeout != 0)
+    {
+        ngx_http_webhook_detached_shutdown(ccf->shutdown_timeout);
+    }
+}

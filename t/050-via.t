@@ -1,0 +1,238 @@
+#!/usr/bin/perl
+
+# Deliveries through named locations: whatever the location or the receiver
+# does, the attempt ends once, with a result, and no location but the one that
+# "via" names is entered.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+my %behaviour = (
+	ok => { status => 200, body => 'thanks', headers => { 'X-A' => 'b' } },
+	empty => { status => 204 },
+	bad => { status => 502, body => 'mine', headers => { 'X-A' => 'b' } },
+	accel => { status => 200, body => 'x',
+		headers => { 'X-Accel-Redirect' => '/internal.txt' } },
+	named => { status => 200, body => 'x',
+		headers => { 'X-Accel-Redirect' => '@files' } },
+	short => { status => 200, size => 5000, truncate => 100,
+		then => 'close' },
+	chunks => { status => 200, size => 5000, chunked => 1000,
+		truncate => 1500, then => 'close' },
+	reset => { drop => 'reset' },
+	garbage => { raw => "no http at all\n\n", then => 'close' },
+	hang => { drop => 'hang' },
+	drip => { status => 200, size => 100000, piece => 1, gap => 20 },
+	huge => { status => 200, size => 8000000 },
+	big => { status => 200, size => 60000 },
+	moved => { status => 302, headers => { Location => '/elsewhere' } },
+);
+
+# name => [ extra directives in its location, code, error class ]
+
+my %via = (
+	ok => [ '', 200 ],
+	empty => [ '', 204 ],
+	bad => [ '', 502 ],
+	accel => [ 'proxy_ignore_headers Expires;', 200 ],
+	named => [ 'proxy_ignore_headers Expires;', 200 ],
+	accel_kept => [ '', 200, undef, 'accel' ],
+	short => [ '', 200, 'broken' ],
+	chunks => [ '', 200, 'broken' ],
+	reset => [ '', undef, 'reset' ],
+	garbage => [ '', undef, 'protocol' ],
+	hang => [ '', undef, 'timeout' ],
+	read => [ 'proxy_read_timeout 200ms;', undef, 'timeout', 'hang' ],
+	drip => [ '', 200, 'timeout' ],
+	huge => [ '', 200 ],
+	big => [ '', 200 ],
+	moved => [ '', 302 ],
+	unbuffered => [ 'proxy_buffering off;', 200, undef, 'big' ],
+	unshort => [ 'proxy_buffering off;', 200, 'broken', 'short' ],
+	threads => [ 'aio threads; aio_write on; proxy_buffers 4 4k;'
+		. 'proxy_buffer_size 4k; proxy_busy_buffers_size 8k;'
+		. 'proxy_max_temp_file_size 1m;', 200, undef, 'big' ],
+	limited => [ 'limit_req zone=r burst=1000; limit_conn c 1000;', 200,
+		undef, 'ok' ],
+	rated => [ 'limit_rate 1k;', 200, undef, 'big' ],
+	substituted => [ 'sub_filter thanks no; sub_filter_types *;', 200,
+		undef, 'ok' ],
+	guarded => [ 'auth_request /internal.txt; deny all;', 200, undef,
+		'ok' ],
+	intercepted => [ 'proxy_intercept_errors on; error_page 502 /e.html;',
+		502, undef, 'bad' ],
+	mirrored => [ 'mirror /mirror;', 200, undef, 'ok' ],
+	variables => [ 'log_subrequest on;'
+		. 'access_log %%TESTDIR%%/via.log via;', 200, undef, 'ok' ],
+);
+
+# locations that do not proxy
+
+my %other = (
+	closed => [ 'return 444;', undef, 'protocol' ],
+	said => [ 'return 200 done;', 200 ],
+	busy => [ 'return 503;', 503 ],
+	nothing => [ 'return 204;', 204 ],
+	refused => [ 'proxy_pass http://127.0.0.1:%%PORT_9%%;', undef,
+		'connect' ],
+	paged => [ 'proxy_pass http://127.0.0.1:%%PORT_9%%;'
+		. 'error_page 502 /e.html;', undef, 'connect' ],
+	fallen => [ 'proxy_pass http://127.0.0.1:%%PORT_9%%;'
+		. 'error_page 502 = @said;', undef, 'connect' ],
+	rewritten => [ 'rewrite ^ /internal.txt last;', 403 ],
+	branched => [ 'if ($request_method = POST) { return 418; }', 418 ],
+);
+
+my $t = WebhookTest->new();
+my $r = $t->receiver('r', rules => {
+	map { $_ => [ $behaviour{substr($_, 1)} ] }
+	map { "/$_" } keys %behaviour
+});
+
+$t->port(9);
+$t->file('html/internal.txt', 'not for receivers');
+
+my ($hooks, $locations) = ('', '');
+
+for my $name (sort keys %via) {
+	my ($more, undef, undef, $path) = @{ $via{$name} };
+	$path ||= $name;
+
+	$locations .= "location \@$name {"
+		. 'include %%CONF%%/webhook/via.conf;' . $more
+		. 'proxy_pass http://r; }' . "\n";
+	$hooks .= "webhook $name { url http://receiver.test/$path?a=b%20c; "
+		. "via \@$name; retry off; timeout 2s; secret s3same; }\n";
+}
+
+# via.conf's own line stands against a location that obeys X-Accel-*
+
+$locations =~ s!include \S+via.conf;(proxy_ignore_headers)!$1!g;
+
+for my $name (sort keys %other) {
+	$locations .= "location \@$name { $other{$name}[0] }\n";
+	$hooks .= "webhook $name { url http://receiver.test/; via \@$name; "
+		. "retry off; timeout 2s; }\n";
+}
+
+$t->http_config(<<"EOF");
+
+limit_req_zone \$binary_remote_addr zone=r:1m rate=100r/s;
+limit_conn_zone \$binary_remote_addr zone=c:1m;
+
+log_format via '\$webhook_name \$webhook_delivery \$webhook_attempt '
+               '\$webhook_event \$remote_addr \$host \$request_uri';
+
+upstream r {
+    server %%HOST_r%%;
+    keepalive 4;
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+    root %%TESTDIR%%/html;
+
+    # as many servers have it: no delivery may meet it
+    if (\$request_uri ~ "^/(ok|bad)") {
+        return 301 https://\$host/;
+    }
+
+    $hooks
+
+    $locations
+
+    location \@files {
+        try_files /internal.txt =404;
+    }
+
+    location = /internal.txt {
+        internal;
+    }
+
+    location = /mirror {
+        proxy_pass http://r;
+    }
+
+    location /status/ {
+        webhook_status;
+    }
+}
+
+EOF
+
+$t->run();
+
+###############################################################################
+
+my %log;
+
+my $ended = wait_for {
+	%log = map { ($_->{hook} => $_) } map { @{ $_->{deliveries} } } pages();
+	return keys %log == keys(%via) + keys(%other)
+		&& !grep { $_->{status} =~ /waiting|sending/ } values %log;
+} 20;
+
+ok($ended, 'all attempts ended');
+
+for my $name (sort(keys %via, keys %other)) {
+	my (undef, $code, $class) = @{ $via{$name} || $other{$name} };
+
+	my $d = $t->get("/status/deliveries/$log{$name}{uuid}")->json;
+	my $attempt = $d->{attempts}[-1];
+
+	is(@{ $d->{attempts} }, 1, "$name - one attempt");
+	is($attempt->{code}, $code, "$name - code");
+	is($attempt->{error}, $class, "$name - error");
+	is($d->{status}, $code && !$class && $code < 300 ? 'delivered'
+		: 'failed', "$name - status");
+
+	unlike($d->{response}{body} // '', qr/not for receivers/,
+		"$name - no file of ours");
+}
+
+my $ok = $t->get("/status/deliveries/$log{ok}{uuid}")->json;
+
+is($ok->{response}{body}, 'thanks', 'response body');
+is($ok->{response}{headers}{'X-A'}, 'b', 'response header');
+like($ok->{attempts}[0]{peer}, qr/^127\.0\.0\.1:\d+$/, 'peer');
+
+my ($post) = grep { $_->path eq '/ok' } $r->requests;
+
+is($post->method, 'POST', 'method');
+is($post->target, '/ok?a=b%20c', 'path and query as in url');
+is($post->header('Host'), 'receiver.test', 'host');
+is($post->header('Connection'), undef, 'kept alive');
+is($post->header('Content-Type'), 'application/json', 'content type');
+is($post->json->{type}, 'PING', 'payload');
+
+my $line = read_file($t->dir . '/via.log');
+like($line, qr/^variables [0-9a-f-]{36} 1 PING 127\.0\.0\.1 receiver\.test/,
+	'variables, host');
+like($line, qr/$log{variables}{uuid}/, 'variable - delivery');
+
+$t->done();
+
+###############################################################################
+
+sub pages {
+	my ($after, @pages) = ('');
+
+	do {
+		my $page = $t->get("/status/deliveries?limit=100$after")->json;
+		push @pages, $page;
+		$after = $page->{next} ? "&after=$page->{next}" : '';
+	} while ($after);
+
+	return @pages;
+}
+
+###############################################################################
