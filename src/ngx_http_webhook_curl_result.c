@@ -34,7 +34,7 @@ ngx_http_webhook_curl_progress(ngx_http_webhook_curl_handle_t *h)
     char                       *ip;
     CURL                       *easy;
     u_char                     *p;
-    curl_off_t                  dns, connect, tls, sent, first, total;
+    curl_off_t                  dns, connect, tls, sent, first;
     ngx_http_webhook_result_t  *result;
 
     easy = h->easy;
@@ -71,14 +71,13 @@ ngx_http_webhook_curl_progress(ngx_http_webhook_curl_handle_t *h)
         }
     }
 
-    dns = connect = tls = sent = first = total = 0;
+    dns = connect = tls = sent = first = 0;
 
     (void) curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &dns);
     (void) curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connect);
     (void) curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &tls);
     (void) curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
     (void) curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
-    (void) curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &total);
 
     result->dns = h->dns;
     result->connect = NGX_CONF_UNSET_MSEC;
@@ -103,7 +102,7 @@ ngx_http_webhook_curl_progress(ngx_http_webhook_curl_handle_t *h)
                          ? ngx_http_webhook_curl_ms(sent, first)
                          : NGX_CONF_UNSET_MSEC;
 
-    result->total = h->wait + ngx_http_webhook_curl_ms(0, total);
+    result->total = ngx_current_msec - h->start;
 }
 
 

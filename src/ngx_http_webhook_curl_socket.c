@@ -208,6 +208,12 @@ ngx_http_webhook_curl_close_socket(void *ctx, curl_socket_t fd)
 
     c = ngx_http_webhook_curl_known(fd);
 
+    if (c && c->shared) {
+        ngx_http_webhook_curl_unwatch(c);
+        ngx_http_webhook_curl_release(fd);
+        c = NULL;
+    }
+
     if (c == NULL) {
         return ngx_close_socket(fd);
     }
@@ -238,7 +244,11 @@ ngx_http_webhook_curl_watch(CURL *easy, curl_socket_t fd, int what, void *ctx,
             if (c->shared) {
                 ngx_http_webhook_curl_unwatch(c);
                 ngx_http_webhook_curl_release(fd);
+                return 0;
             }
+
+            c->idle = 1;
+            ngx_reusable_connection(c, 1);
         }
 
         return 0;
@@ -246,7 +256,7 @@ ngx_http_webhook_curl_watch(CURL *easy, curl_socket_t fd, int what, void *ctx,
 
     if (c == NULL) {
 
-        /* libcurl's own, as of its resolver */
+        /* libcurl's own, as of its resolver, or one that nginx reclaimed */
 
         c = ngx_http_webhook_curl_connection(fd);
 
@@ -370,6 +380,11 @@ ngx_http_webhook_curl_want(ngx_connection_t *c, ngx_uint_t wanted)
 {
     ngx_http_webhook_curl_sockets.elts[c->fd].wanted = wanted;
 
+    if (c->reusable) {
+        c->idle = 0;
+        ngx_reusable_connection(c, 0);
+    }
+
     if ((wanted & CURL_POLL_IN) && !c->read->active) {
         if (ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT)
             != NGX_OK)
@@ -406,9 +421,21 @@ ngx_http_webhook_curl_event_handler(ngx_event_t *ev)
 
     if (c->close) {
 
-        /* worker_shutdown_timeout */
+        if (wanted) {
 
-        ngx_http_webhook_curl_close();
+            /* worker_shutdown_timeout */
+
+            ngx_http_webhook_curl_close();
+            return;
+        }
+
+        /*
+         * nginx wants its connection back, or shuts down:  libcurl keeps the
+         * socket.
+         */
+
+        ngx_http_webhook_curl_unwatch(c);
+        ngx_http_webhook_curl_release(c->fd);
         return;
     }
 

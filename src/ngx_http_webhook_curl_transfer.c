@@ -23,7 +23,6 @@ static ngx_int_t ngx_http_webhook_curl_resolve(
 static void ngx_http_webhook_curl_resolve_handler(ngx_resolver_ctx_t *ctx);
 static ngx_int_t ngx_http_webhook_curl_addresses(
     ngx_http_webhook_curl_handle_t *h, ngx_resolver_ctx_t *ctx);
-static ngx_int_t ngx_http_webhook_curl_go(ngx_http_webhook_curl_handle_t *h);
 static ngx_uint_t ngx_http_webhook_curl_retry(
     ngx_http_webhook_curl_handle_t *h, CURLcode code);
 static void ngx_http_webhook_curl_complete(ngx_http_webhook_curl_handle_t *h);
@@ -69,10 +68,6 @@ ngx_http_webhook_curl_start(ngx_http_webhook_detached_t *d,
     h->dns = NGX_CONF_UNSET_MSEC;
 
     d->transport = h;
-    d->result.dns = NGX_CONF_UNSET_MSEC;
-    d->result.connect = NGX_CONF_UNSET_MSEC;
-    d->result.tls = NGX_CONF_UNSET_MSEC;
-    d->result.first_byte = NGX_CONF_UNSET_MSEC;
 
     rc = ngx_http_webhook_curl_request(h);
 
@@ -81,7 +76,7 @@ ngx_http_webhook_curl_start(ngx_http_webhook_detached_t *d,
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_webhook_curl_go(h);
+        rc = ngx_http_webhook_curl_add(h);
     }
 
     if (rc == NGX_ERROR) {
@@ -138,7 +133,6 @@ ngx_http_webhook_curl_ended(ngx_http_webhook_curl_handle_t *h, CURLcode code)
         h->fresh_set = 1;
         h->opened = 0;
         h->requests = 1;
-        h->wait = ngx_current_msec - h->start;
 
         (void) curl_easy_setopt(h->easy, CURLOPT_FRESH_CONNECT, 1L);
 
@@ -358,7 +352,7 @@ ngx_http_webhook_curl_resolve_handler(ngx_resolver_ctx_t *ctx)
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_webhook_curl_go(h);
+        rc = ngx_http_webhook_curl_add(h);
     }
 
     if (rc != NGX_OK) {
@@ -439,15 +433,6 @@ ngx_http_webhook_curl_addresses(ngx_http_webhook_curl_handle_t *h,
 
     return curl_easy_setopt(h->easy, CURLOPT_RESOLVE, list) == CURLE_OK
            ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_curl_go(ngx_http_webhook_curl_handle_t *h)
-{
-    h->wait = ngx_current_msec - h->start;
-
-    return ngx_http_webhook_curl_add(h);
 }
 
 

@@ -60,7 +60,6 @@ struct ngx_http_webhook_curl_handle_s {
     ngx_resolver_ctx_t              *resolve;
     ngx_int_t                        resolved;
     ngx_msec_t                       start;     /* of the attempt */
-    ngx_msec_t                       wait;      /* before libcurl's part */
     ngx_msec_t                       dns;       /* by nginx's resolver */
 
     ngx_uint_t                       status;    /* of the latest headers */
