@@ -1,0 +1,300 @@
+#!/usr/bin/perl
+
+# API descriptions (webhook_api): what nginx -t accepts, and how it refuses the
+# rest, with file and line.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+my $t = WebhookTest->new();
+my $file = $t->dir() . '/test.conf';
+
+# what stands in the block and what is said of it; the line marked "# <<" is
+# the one named; an id and a route are added, %bare: no id, %none: no route,
+# %R: it stands in a route
+
+sub check {
+	my ($what, $expected) = @_;
+
+	my ($flags, $text) = $what =~ /^((?:%\w+ )*)(.*)/s;
+
+	$text = "route GET /x { $text\n}" if $flags =~ /%R/;
+	$text = "id /id;\n$text" unless $flags =~ /%bare/;
+	$text = "$text\nroute GET /y { }" unless $flags =~ /%none/;
+
+	whole($what, "webhook_api a {\n$text\n}", $expected);
+}
+
+sub whole {
+	my ($name, $text, $expected) = @_;
+
+	$name =~ s/\s+/ /g;
+
+	my ($ok, $said) = $t->test_config($text);
+
+	my @lines = split /\n/, read_file($file);
+	my ($line) = grep { $lines[$_ - 1] =~ /# <</ } 1 .. @lines;
+
+	subtest $name => sub {
+		if (defined $expected) {
+			ok(!$ok, 'refused');
+
+			my $where = defined $line ? "$file:$line" : $file;
+			like($said, qr/\[emerg\].*?\Q$expected\E.* in \Q$where\E/,
+				'said');
+
+		} else {
+			ok($ok, 'accepted');
+			unlike($said, qr/\[(?:warn|error|emerg|alert|crit)\]/,
+				'nothing said');
+		}
+
+		diag($said) unless Test::More->builder->is_passing();
+	};
+}
+
+# names and places
+
+whole('no argument', "webhook_api { # <<\nroute GET /x { id /id; } }",
+	'invalid number of arguments in "webhook_api" directive');
+whole('no block', "webhook_api a; # <<",
+	'directive "webhook_api" has no opening "{"');
+whole('in server', "server { webhook_api a { # <<\n} }",
+	'"webhook_api" directive is not allowed here');
+whole('empty name', "webhook_api '' { # <<\n}",
+	'invalid name "" of "webhook_api"');
+whole('the name off', "webhook_api off { # <<\n}",
+	'invalid name "off" of "webhook_api"');
+whole('a name as a parameter', "webhook_api realm=x { # <<\n}",
+	'invalid name "realm=x" of "webhook_api"');
+whole('twice', "webhook_api a { route GET /x { id /i; } }\n" .
+	"webhook_api a { # <<\n}", 'duplicate "webhook_api" "a"');
+whole('twice, where', "webhook_api a { route GET /x { id /i; } }\n" .
+	"webhook_api a { # <<\n}", "the first one is in $file:");
+whole('two', "webhook_api a { route GET /x { id /i; } }\n" .
+	"webhook_api b { route GET /x { id /i; } }");
+whole('no route', "webhook_api a { id /id;\n} # <<",
+	'"webhook_api" "a" has no "route"');
+whole('an empty block', "webhook_api a { } # <<",
+	'"webhook_api" "a" has no "route"');
+
+check("foo 1; # <<", 'unknown directive "foo"');
+check("%R foo; # <<", 'unknown directive "foo"');
+check("enrich goal /g; # <<", 'unknown directive "enrich"');
+check("watch /x; # <<", 'unknown directive "watch"');
+check("listen 80; # <<", '"listen" directive is not allowed here');
+check("launch; # <<", '"launch" directive is not allowed here');
+check("rerun; # <<", '"rerun" directive is not allowed here');
+check("ignore; # <<", '"ignore" directive is not allowed here');
+check("%R route GET /z { # <<\n}", '"route" directive is not allowed here');
+check("route GET /z; # <<", 'directive "route" has no opening "{"');
+check("id2 /id { # <<\n}", 'unknown directive "id2"');
+check("omit /id { # <<\n}", 'directive "omit" is not terminated by ";"');
+
+for my $name (qw/ id state updated run each omit require execution goal sender
+	project snapshot organization sender.email /)
+{
+	check("%bare $name; # <<\nroute GET /z { id /id; }",
+		"invalid number of arguments in \"$name\" directive");
+	whole("$name in http", "$name /id; # <<\n",
+		$name =~ /\.|^(?:exec|goal|sender|proj|snap|orga)/
+		? "unknown directive \"$name\""
+		: "\"$name\" directive is not allowed here");
+}
+
+check("states FINISHED; # <<",
+	'invalid number of arguments in "states" directive');
+check("present FINISHED; # <<",
+	'invalid number of arguments in "present" directive');
+check("route GET { # <<\n}",
+	'invalid number of arguments in "route" directive');
+check("%R launch now; # <<",
+	'invalid number of arguments in "launch" directive');
+
+# duplicates
+
+for my $name (qw/ id state updated run each execution goal sender.email
+	project.name execution.url /)
+{
+	check("%bare %none $name /a;\n$name /b; # <<\nroute GET /z { id /id; }",
+		"\"$name\" directive is duplicate");
+}
+
+check("%R launch;\nlaunch; # <<", '"launch" directive is duplicate');
+check("%R launch;\nignore; # <<",
+	'"ignore" cannot be used with "launch" in one route');
+check("%R rerun;\nlaunch; # <<",
+	'"launch" cannot be used with "rerun" in one route');
+check("%R ignore;\nrerun; # <<",
+	'"rerun" cannot be used with "ignore" in one route');
+
+check("omit /a; omit /b /c; require /a; require /b; states FINISHED a; " .
+	"states FINISHED b; present STARTED /a; present STARTED /b; " .
+	"goal.id /a; goal.name /b; sender /c; sender.id /d;");
+check("%R state /a; updated /a; run /a; each /a; id /a; execution /a; " .
+	"goal /b; launch;");
+
+# members may have any name
+
+check("execution.a-b_C9 /a; organization.name 'Acme Ltd';");
+check("execution.a.b /a; # <<", 'unknown directive "execution.a.b"');
+check("execution. /a; # <<", 'unknown directive "execution."');
+check("other.name /a; # <<", 'unknown directive "other.name"');
+check("goal Acme; # <<",
+	'text cannot be a whole "goal", use "goal.id" or "goal.name"');
+check("execution \$arg_id;");
+
+# pointers
+
+check("state /a~2b; # <<", 'invalid JSON Pointer "/a~2b": ');
+check("omit a; # <<", 'invalid JSON Pointer "a": ');
+check("each a; # <<", 'invalid JSON Pointer "a": ');
+check("require a; # <<", 'invalid JSON Pointer "a": ');
+check("present STARTED a; # <<", 'invalid JSON Pointer "a": ');
+check("present STARTED a=b; # <<", 'invalid JSON Pointer "a": ');
+check("omit ''; # <<", '"omit" directive cannot omit the whole document');
+check("%bare id /a/*; # <<\nroute GET /z { }",
+	'invalid JSON Pointer "/a/*": ');
+check("run /a/*; # <<", 'invalid JSON Pointer "/a/*": ');
+check("execution /a/*; # <<", 'invalid JSON Pointer "/a/*": ');
+check("goal /a/*; # <<", 'invalid JSON Pointer "/a/*": ');
+
+for my $name ('state', 'updated', 'each', 'omit', 'require', 'goal.id',
+	'present STARTED')
+{
+	check("$name /a/*/b/*/c;");
+	check("$name /a/*/b/*/*; # <<", 'invalid JSON Pointer "/a/*/b/*/*": ');
+}
+
+check("each '' /item; execution ''; goal /a~0~1b;");
+
+# values
+
+check("%bare id abc; # <<\nroute GET /z { }",
+	'"abc" is the same for all executions, "id" must be a JSON Pointer or ' .
+	'hold a variable');
+check("%bare %none route GET ~^/x/(?<run>.+)\$ { id /id \$run; }");
+check("goal.id \${a; # <<", 'the closing bracket in "a" variable is missing');
+check("updated " . join(' ', map { "/$_" } 1 .. 16) . ";");
+check("updated " . join(' ', map { "/$_" } 1 .. 17) . "; # <<",
+	'"updated" directive has more than 16 values');
+
+# states, present, require
+
+check("states FINISHED done '~^fail'; states LAUNCHED a; states STARTED b;");
+check("states UPDATED a; # <<", 'unknown event "UPDATED" in "states" ' .
+	'directive, it must be LAUNCHED, STARTED or FINISHED');
+check("states finished a; # <<", 'unknown event "finished" in "states"');
+check("states FINISHED ~; # <<", 'empty regex in "~"');
+check("states FINISHED '~('; # <<", 'in "("');
+check("present LAUNCHED /a; # <<", 'unknown event "LAUNCHED" in "present" ' .
+	'directive, it must be STARTED or FINISHED');
+check("present FINISHED /a=true /b=~^x /c=!0; present STARTED /d=;");
+check("present FINISHED '/a=~('; # <<", 'in "("');
+check("require /a b !c '~^d' *;");
+check("require /a '~('; # <<", 'in "("');
+
+# routes
+
+for my $method (qw/ GET POST,PUT * GET,HEAD,DELETE,PATCH /) {
+	check("route $method /a { }");
+}
+
+check("route get /a { # <<\n}", 'unknown method "get" in "get"');
+check("route GET, /a { # <<\n}", 'unknown method "" in "GET,"');
+check("route GET,FOO /a { # <<\n}", 'unknown method "FOO" in "GET,FOO"');
+check("route GET,GET /a { # <<\n}", 'duplicate method "GET" in "GET,GET"');
+check("route *,GET /a { # <<\n}", 'unknown method "*" in "*,GET"');
+
+check("route GET /a* { }");
+check("route GET /* { }");
+check("route GET a { # <<\n}",
+	'invalid URI "a", it must begin with "/" or "~"');
+check("route GET '' { # <<\n}", 'invalid URI ""');
+check("route GET /a/*/b { # <<\n}",
+	'invalid URI "/a/*/b", "*" may only stand at its end, use a regex');
+check("route GET ~^/(?<x>[^/]+)/\\d+\$ { }");
+check("route GET '~*^/A{1,2};x y\$' { }");
+check("route GET ~ { # <<\n}", 'empty regex in "~"');
+check("route GET ~* { # <<\n}", 'empty regex in "~*"');
+check("route GET ~^/(a { # <<\n}", 'in "^/(a"');
+check("route GET ~^/([0-9]{3})\$ { # <<\n}",
+	'a regex with "{", "}", ";" or a space must be quoted');
+check("route GET ~^/(?<uri>a) { # <<\n}", 'the duplicate "uri" variable');
+
+for my $status (qw/ 2xx 200 200,201 200-204 2xx,3xx 303 /) {
+	check("route GET /a status=$status { }");
+}
+
+for my $status ('', '4xx', '1xx', '2', '2xy', '200,', '199', '400', '204-200',
+	'200-400', '206', '304', 'abc', '200 ', '-200', '2000')
+{
+	check("route GET /a 'status=$status' { # <<\n}", 'invalid status "');
+}
+
+check("route GET /a status=200 status=201 { # <<\n}",
+	'duplicate "status" parameter');
+check("route GET /a when=\$arg_a when=\$arg_b { # <<\n}",
+	'duplicate "when" parameter');
+check("route GET /a when= { # <<\n}", 'empty "when" parameter');
+check("route GET /a when=1 { # <<\n}", 'no variable in "when=1"');
+check("route GET /a 'when=\${x' { # <<\n}",
+	'the closing bracket in "x" variable is missing');
+check("route GET /a status=2xx when=\$arg_a-\$http_b { }");
+check("route GET /a foo=1 { # <<\n}", 'invalid parameter "foo=1"');
+
+# what a route needs
+
+check("%none %bare route GET /z { # <<\n}", 'no "id" for "route" "GET /z"');
+check("%none %bare route GET /z { ignore; }");
+check("%none %bare route GET /z { }\nid /id;");
+
+# include
+
+$t->file('members.conf', "sender.city /city;\nroute GET /inc {\n" .
+	"    include " . $t->dir() . "/kind.conf;\n}\n");
+$t->file('kind.conf', "launch;\nexecution.some-name /x;\n");
+$t->file('bad.conf', "\nbad 1;\n");
+
+whole('include', "webhook_api a { id /id; include $t->{dir}/members.conf; }");
+whole('include of a pattern',
+	"webhook_api a { id /id; include $t->{dir}/mem*.conf; }");
+whole('include of nothing',
+	"webhook_api a { id /id; include $t->{dir}/none*.conf;\n} # <<",
+	'"webhook_api" "a" has no "route"');
+whole('include of no file',
+	"webhook_api a { id /id; include $t->{dir}/none.conf; # <<\n}",
+	'open() "' . $t->dir() . '/none.conf" failed');
+
+{
+	my ($ok, $said) = $t->test_config("webhook_api a { include " .
+		"$t->{dir}/bad.conf; }");
+	ok(!$ok, 'an error in an included file');
+	like($said, qr!unknown directive "bad" in \Q$t->{dir}\E/bad.conf:2!,
+		'named');
+
+	($ok, $said) = $t->test_config("webhook_api a { route GET /x " .
+		"{ id \$nosuch; } }");
+	ok(!$ok, 'an unknown variable');
+	like($said, qr/\[emerg\].*unknown "nosuch" variable/, 'named');
+}
+
+# what comes with the module
+
+for my $name (glob repo() . '/conf/webhook/*.conf') {
+	next unless read_file($name) =~ /^webhook_api /m;
+
+	whole("shipped: $name", "include $name;");
+}
+
+$t->done();
+
+###############################################################################
