@@ -1058,9 +1058,70 @@ sub reports {
 	return map { substr $_, 0, 8000 } @reports;
 }
 
-# the module's own check of its shared memory, once it has one
+# the module's own check of its shared memory, at every webhook_status that a
+# stranger may see
 
-sub zone_check { }
+sub zone_check {
+	my ($self) = @_;
+
+	for my $at ($self->status_locations()) {
+
+		my $r = eval {
+			$self->get("$at->{prefix}check", host => $at->{host},
+				port => $at->{port});
+		};
+
+		next if $r ? $r->status =~ /^40[13]$/ : !$self->up();
+
+		Test::More::is($r ? $r->status : 'no answer', 200,
+			'zone is consistent')
+			or Test::More::diag($r ? $r->body : $@);
+	}
+}
+
+# {prefix (ending in /), host, port} of each, as far as nginx.conf itself says
+
+sub status_locations {
+	my ($self) = @_;
+
+	my $conf = read_file("$self->{dir}/nginx.conf");
+	my (@blocks, @found);
+
+	$conf =~ s/^\s*#.*//mg;
+
+	while ($conf =~ /((?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\\.
+		|[^;{}"'\\])*)([;{}])/gxs)
+	{
+		my ($words, $end) = ($1, $2);
+		my ($name, @values) = split ' ', $words;
+		my ($server) = grep { $_->{name} eq 'server' } reverse @blocks;
+
+		if ($end eq '{') {
+			push @blocks, { name => $name, value => $values[-1] };
+
+		} elsif ($end eq '}') {
+			pop @blocks;
+
+		} elsif (!$server) {
+			next;
+
+		} elsif ($name eq 'listen' && "@values" !~ /^unix:|\bssl\b/) {
+			$server->{port} ||= $1 if $values[0] =~ /(\d+)$/;
+
+		} elsif ($name eq 'server_name') {
+			$server->{host} ||= $values[0];
+
+		} elsif ($name eq 'webhook_status') {
+			my $prefix = $blocks[-1]{value};
+			$prefix .= '/' unless $prefix =~ m!/$!;
+
+			push @found, [ $server, $prefix ];
+		}
+	}
+
+	return map { { %{ $_->[0] }, prefix => $_->[1] } }
+		grep { $_->[0]{port} } @found;
+}
 
 sub cleanup {
 	my ($self) = @_;
