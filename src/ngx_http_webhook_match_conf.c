@@ -287,19 +287,11 @@ ngx_http_webhook_member_value(ngx_conf_t *cf, ngx_str_t *text,
                       JSON_DECODE_ANY|JSON_ALLOW_NUL, &error);
 
     if (json && (json_is_number(json) || json_is_boolean(json)
-                 || json_is_null(json)))
+                 || json_is_null(json))
+        && text->data[0] > ' ' && text->data[text->len - 1] > ' ')
     {
         json_decref(json);
         *value = *text;
-
-        while (value->len && value->data[value->len - 1] <= ' ') {
-            value->len--;
-        }
-
-        while (value->len && value->data[0] <= ' ') {
-            value->data++;
-            value->len--;
-        }
 
         return NGX_CONF_OK;
     }

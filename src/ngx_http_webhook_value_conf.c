@@ -396,6 +396,10 @@ ngx_http_webhook_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
+    if (text.len == 0) {
+        return NGX_CONF_OK;
+    }
+
     header = ngx_array_push(&hook->headers);
     if (header == NULL) {
         return NGX_CONF_ERROR;
