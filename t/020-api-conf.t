@@ -204,7 +204,7 @@ check("require /a '~('; # <<", 'in "("');
 
 # routes
 
-for my $method (qw/ GET POST,PUT * GET,HEAD,DELETE,PATCH /) {
+for my $method ('GET', 'POST,PUT', '*', 'GET,HEAD,DELETE,PATCH') {
 	check("route $method /a { }");
 }
 
@@ -230,7 +230,7 @@ check("route GET ~^/([0-9]{3})\$ { # <<\n}",
 	'a regex with "{", "}", ";" or a space must be quoted');
 check("route GET ~^/(?<uri>a) { # <<\n}", 'the duplicate "uri" variable');
 
-for my $status (qw/ 2xx 200 200,201 200-204 2xx,3xx 303 /) {
+for my $status ('2xx', '200', '200,201', '200-204', '2xx,3xx', '303') {
 	check("route GET /a status=$status { }");
 }
 
