@@ -303,8 +303,8 @@ ngx_http_webhook_observe_server(ngx_http_webhook_observe_walk_t *walk)
 
     place = (node == NULL
              || node->inclusive == NULL
-             || node->len != 1
-             || node->name[0] != '/');
+             || node->inclusive->name.len != 1
+             || node->inclusive->name.data[0] != '/');
 
     if (ngx_http_webhook_observe_location(walk, clcf, loc_conf, place)
         != NGX_OK)
