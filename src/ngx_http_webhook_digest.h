@@ -30,9 +30,9 @@ void ngx_http_webhook_digest_init(void);
 
 /*
  * Computes the digest of a response's bytes; before any state is looked at.
- * "method": as the client sent it.  NGX_OK: known, nothing to read; NGX_DECLINED: not known, may be stored when
- * all of it was applied and nothing changed; NGX_ABORT: digests cannot tell
- * here.
+ * "method": as the client sent it.  NGX_OK: known, nothing to read;
+ * NGX_DECLINED: not known, may be stored when all of it was applied and
+ * nothing changed; NGX_ABORT: digests cannot tell here.
  */
 
 ngx_int_t ngx_http_webhook_digest(ngx_http_request_t *r,

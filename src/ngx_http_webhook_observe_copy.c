@@ -229,6 +229,9 @@ ngx_http_webhook_observe_give_up(ngx_http_webhook_observe_ctx_t *ctx,
 {
     ngx_http_webhook_main_conf_t  *mcf;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "webhook observe gave up: %i", (ngx_int_t) counter);
+
     ctx->reading = 0;
     ctx->done = 1;
 

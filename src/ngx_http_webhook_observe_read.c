@@ -89,6 +89,10 @@ ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
 
     json_decref(doc);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "webhook observe read: events:%ui still:%ui reason:%i",
+                   ctx->events, still, (ngx_int_t) counter);
+
     ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_READ, 1);
 
     if (counter != NGX_HTTP_WEBHOOK_OBSERVE_NO) {
