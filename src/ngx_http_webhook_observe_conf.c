@@ -207,7 +207,19 @@ ngx_http_webhook_observe_check(ngx_conf_t *cf)
     ngx_http_webhook_api_t          **api;
     ngx_http_core_srv_conf_t        **cscfp;
     ngx_http_core_main_conf_t        *cmcf;
+    ngx_http_webhook_loc_conf_t      *wlcf;
     ngx_http_webhook_observe_walk_t   walk;
+
+    /* there may be no server to take it over */
+
+    wlcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_webhook_module);
+
+    if (wlcf->observe != NGX_CONF_UNSET_PTR
+        && wlcf->observe
+        && ngx_http_webhook_observe_resolve(cf, wlcf->observe) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     walk.cf = cf;
     walk.main = ngx_http_conf_get_module_main_conf(cf,

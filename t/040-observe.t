@@ -286,7 +286,7 @@ is_read("/doc/s$_", 0, "status $_")
 $up->set('/strict/1' => [ { json => doc(1) },
 	{ status => 201, json => doc(1) } ]);
 is_read('/strict/1', 0, 'the route wants 201');
-is_read('/strict/1', 1, '201');
+is_read('/strict/1', 1, 'it is 201');
 
 is_read('/doc/s201', 0, 'HEAD', method => 'HEAD');
 
@@ -422,7 +422,7 @@ my $modified = $t->get('/files/plain.json')->header('last-modified');
 events('/files/plain.json');
 my $r = is_read('/files/plain.json', 0, 'not modified',
 	headers => [ 'If-Modified-Since' => $modified ]);
-is($r->status, 304, '304');
+is($r->status, 304, 'status 304');
 
 gzip(\$running => "$dir/html/ex/gz.json.gz");
 write_file("$dir/html/ex/gz.json", $running);
@@ -430,7 +430,8 @@ $r = is_read('/files/gz.json', 1, 'gzip_static',
 	headers => [ 'Accept-Encoding' => 'gzip' ]);
 is($r->header('content-encoding'), 'gzip', 'gzip_static, to the client');
 
-$up->set('/cached/1' => { json => doc('cached', 'running') });
+$up->set('/cached/1' => { json => doc('cached', 'running'),
+	headers => { 'Accept-Ranges' => 'bytes' } });
 
 $r = is_read('/cached/1', 1, 'filling a cache');
 is($r->header('x-cache'), 'MISS', 'a miss');
@@ -443,7 +444,7 @@ is($r->body, $cached, 'body from the cache');
 
 $r = is_read('/cached/1', 0, 'a part from the cache',
 	headers => [ Range => 'bytes=0-9' ]);
-is($r->status, 206, '206');
+is($r->status, 206, 'status 206');
 is($r->body, substr($cached, 0, 10), 'the part');
 
 is_read('/cached/1', 0, 'HEAD from the cache', method => 'HEAD');

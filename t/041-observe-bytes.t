@@ -132,7 +132,7 @@ webhook_api test {
     states      STARTED running;
     states      FINISHED done;
 
-    route * * { }
+    route * /* { }
 }
 
 EOF
