@@ -163,13 +163,13 @@ sub comparable {
 }
 
 my %documents = (
-	small => { body => sized(100) },
+	little => { body => sized(100) },
 	middle => { body => sized(20_000) },
 	large => { body => sized(200_000) },
 	over => { body => sized(400_000) },
 	chunked => { body => sized(50_000), chunked => 1000 },
-	gzip => { body => sized(50_000), gzip => 1 },
-	'gzip-chunked' => { body => sized(50_000), gzip => 1, chunked => 777 },
+	zipped => { body => sized(50_000), gzip => 1 },
+	'zipped-chunked' => { body => sized(50_000), gzip => 1, chunked => 777 },
 	html => { body => '<html>' . sized(50_000),
 		headers => { 'Content-Type' => 'text/html' } },
 	empty => { body => '' },
@@ -251,7 +251,7 @@ my %events;
 $events{$1} += $2
 	while $t->access_log() =~ m!^\S*/(\w+)(?:\.json)? \d+ events=(\d+)$!mg;
 
-is($events{$_}, 1, "$_ was read") for qw/ small middle large /;
+is($events{$_}, 1, "$_ was read") for qw/ little middle large /;
 is($events{$_}, 0, "$_ was not read") for qw/ html empty cut missing moved /;
 is($events{over}, 0, 'over was not read');
 
