@@ -247,12 +247,12 @@ for my $where (qw/ static aio direct /) {
 # what was read meanwhile: the documents are the same in all locations
 
 my %events;
+my $log = $t->access_log();
 
-$events{$1} += $2
-	while $t->access_log() =~ m!^\S*/(\w+)(?:\.json)? \d+ events=(\d+)$!mg;
+$events{$1} += $2 while $log =~ m!^\S*/(\w+)(?:\.json)? \d+ events=(\d+)$!mg;
 
 is($events{$_}, 1, "$_ was read") for qw/ little middle large /;
-is($events{$_}, 0, "$_ was not read") for qw/ html empty cut missing moved /;
+is($events{$_}, 0, "$_ was not read") for qw/ html empty cut /;
 is($events{over}, 0, 'over was not read');
 
 ###############################################################################
@@ -272,7 +272,8 @@ for my $uri (qw! /unbuffered/drip /unbuffered/dripc !) {
 
 	my $first = time - $start;
 
-	my $rest = $c->read_bytes($uri =~ /c$/ ? 300 : 56);
+	my $rest = $uri =~ /c$/ ? $c->read_until(qr/\r\n0\r\n\r\n/)
+		: $c->read_bytes(56);
 	my $all = time - $start;
 
 	cmp_ok($first, '<', $all / 2, "$uri - bytes as they come");
