@@ -429,9 +429,9 @@ sub run {
 
 	if ($gone) {
 		delete $self->{child};
-		die 'nginx did not start: '
-			. read_file("$self->{dir}/stderr") . $self->error_log()
-			. "\n";
+		die join "\n", 'nginx did not start: '
+			. read_file("$self->{dir}/stderr"), $self->error_log(),
+			$self->reports(), '';
 	}
 
 	$self->{running} = 1;
