@@ -20,7 +20,6 @@
 
 /* what is peculiar to a setting, in its "conf" */
 
-
 #define NGX_HTTP_WEBHOOK_NO_DEFAULT  0x1
 #define NGX_HTTP_WEBHOOK_REPEATS     0x2
 
