@@ -260,7 +260,8 @@ ngx_http_webhook_status_delivery(ngx_http_webhook_status_t *s)
     if (n == 0 || attempt[n - 1].status == 0) {
         ngx_http_webhook_status_literal(text, "null");
 
-    } else if (ngx_http_webhook_status_response(s, &attempt[n - 1], &secrets)
+    } else if (ngx_http_webhook_status_response(s, &attempt[n - 1],
+                                              hook ? &secrets : NULL)
                != NGX_OK)
     {
         return NGX_ERROR;
@@ -283,6 +284,8 @@ ngx_http_webhook_status_delivery(ngx_http_webhook_status_t *s)
 }
 
 
+/* secrets NULL: what it may echo is not known, the webhook is gone */
+
 static ngx_int_t
 ngx_http_webhook_status_response(ngx_http_webhook_status_t *s,
     ngx_http_webhook_attempt_t *attempt, ngx_array_t *secrets)
@@ -293,6 +296,13 @@ ngx_http_webhook_status_response(ngx_http_webhook_status_t *s,
 
     ngx_http_webhook_status_literal(text, "{");
     ngx_http_webhook_status_number(text, "code", attempt->status);
+
+    if (secrets == NULL) {
+        ngx_http_webhook_status_literal(text, ",\"headers\":null"
+                                              ",\"body\":null"
+                                              ",\"base64\":false");
+        goto size;
+    }
 
     ngx_http_webhook_status_literal(text, ",\"headers\":");
     ngx_http_webhook_status_scrub(secrets, &attempt->headers);
@@ -309,8 +319,9 @@ ngx_http_webhook_status_response(ngx_http_webhook_status_t *s,
         return NGX_ERROR;
     }
 
-    ngx_http_webhook_status_number(text, "size", attempt->body_size);
+size:
 
+    ngx_http_webhook_status_number(text, "size", attempt->body_size);
     ngx_http_webhook_status_boolean(text, "truncated", attempt->truncated);
     ngx_http_webhook_status_literal(text, "}");
 

@@ -20,6 +20,8 @@ my $t = WebhookTest->new(workers => 2);
 my $up = $t->upstream('up');
 my $r = $t->receiver('ci');
 my $echo = $t->receiver('echo');
+my $held = $t->receiver('held', fallback => { status => 200, hold => 1,
+	body => 'H3ldBodyOfAWebhookThatIsGone' });
 my $bad = $t->receiver('bad', fallback => { status => 500,
 	headers => { 'X-Why' => 'because' }, body => 'no' });
 
@@ -52,6 +54,7 @@ webhook_api jobs {
 
     route POST /api/jobs { launch; }
     route POST /api/batch { launch; each /jobs/*; }
+    route POST /held/batch { launch; each /jobs/*; }
     route GET /api/jobs/* { }
 }
 
@@ -108,6 +111,30 @@ server {
         webhook bad {
             url %%URL_bad%%/;
             retry 50ms 50ms 1h;
+        }
+    }
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name held;
+
+    location /held/ {
+        proxy_pass %%URL_up%%;
+        proxy_ignore_client_abort on;
+        webhook_observe jobs;
+
+        webhook held {
+            url %%URL_held%%/;
+            queue 2500;
+            max_in_flight 1;
+        }
+
+        webhook tiny {
+            url %%URL_held%%/;
+            queue 1;
+            max_in_flight 1;
+            events PING;
         }
     }
 }
@@ -217,7 +244,7 @@ is($response->header('x-content-type-options'), 'nosniff', 'nosniff');
 is($response->header('content-length'), length $response->body,
 	'content length');
 is(join(' ', sort map { $_->{name} } @{ $response->json->{hooks} }),
-	'bad ci down echo hidden', 'hooks - all');
+	'bad ci down echo held hidden tiny', 'hooks - all');
 
 my $head = ask('HEAD', '/hooks/hidden');
 
@@ -225,14 +252,14 @@ is($head->status, 200, 'head');
 is($head->header('content-length'), length show('/hooks/hidden')->body,
 	'head - content length');
 
-is(scalar @{ show('/')->json->{hooks} }, 5, 'root');
+is(scalar @{ show('/')->json->{hooks} }, 7, 'root');
 
 for my $prefix ('/read', '/deep/er') {
 	is(show("$prefix/hooks/bad")->json->{name}, 'bad', "below $prefix");
-	is(scalar @{ show("$prefix/")->json->{hooks} }, 5, "root of $prefix");
+	is(scalar @{ show("$prefix/")->json->{hooks} }, 7, "root of $prefix");
 }
 
-is(scalar @{ show('/read')->json->{hooks} }, 5, 'root without a slash');
+is(scalar @{ show('/read')->json->{hooks} }, 7, 'root without a slash');
 problem(show('/readhooks'), 404, undef, 'no segment of its own');
 is(show('/guarded/hooks')->status, 403, 'guarded');
 is(show('/check')->body, '{"consistent":true}', 'check');
@@ -627,9 +654,64 @@ my $odd = "<img src=x>\"\\\n\x{e9}";
 
 $up->set('/api/jobs' => { json => { id => $odd, status => 'queued' } });
 $t->post('/api/jobs', '{}');
-is(count('hook=ci&execution=%3Cimg+src%3Dx%3E%22%5C%0A%C3%A9'), 1,
+ok(wait_for { count('hook=ci&execution=%3Cimg+src%3Dx%3E%22%5C%0A%C3%A9') },
 	'an odd execution');
 is(list('hook=ci&limit=1')->[0]{execution}, $odd, 'as it is');
+
+###############################################################################
+
+# more than one look at the zone finds, and pages through
+
+for my $part ('x', 'y') {
+	$up->set('/held/batch' => { json => { jobs => [ map {
+		{ id => sprintf('%s%04d', $part, $_), status => 'queued' }
+	} 1 .. 1000 ] } });
+
+	$t->post('/held/batch', '{}', host => 'held');
+	ok(wait_for { count("hook=held&execution=${part}1000") }, "queued $part");
+}
+
+ok(wait_for { hook('held')->{waiting} == 1999 }, 'many wait');
+is(hook('held')->{in_flight}, 1, 'one at a time');
+is(list('execution=x0001&hook=held')->[0]{execution}, 'x0001',
+	'the oldest of them');
+is(list('limit=1&execution=y1000')->[0]{execution}, 'y1000', 'the newest');
+is(count('hook=held&status=sending'), 1, 'one is sent');
+
+my %held;
+my $next = '';
+
+do {
+	my $answer = show("/deliveries?hook=held&limit=100$next")->json;
+
+	$held{$_->{execution}}++ for @{ $answer->{deliveries} };
+	$next = defined $answer->{next} ? "&after=$answer->{next}" : undef;
+
+} while (defined $next);
+
+is(scalar keys %held, 2000, 'pages - all of them');
+is(scalar(grep { $_ != 1 } values %held), 0, 'pages - each once');
+
+# a queue that is full
+
+my @tiny = map { action('/hooks/tiny/ping') } 1 .. 4;
+
+problem($tiny[3], 503, undef, 'queue full');
+is(show('/deliveries/' . $_->json->{uuid})->status, 200, 'accepted is known')
+	for grep { $_->status == 202 } @tiny;
+
+$held->release(1);
+ok(wait_for { hook('held')->{delivered} == 1 || hook('tiny')->{delivered} },
+	'one was released');
+
+my ($gone) = (@{ list('hook=held&status=delivered') },
+	@{ list('hook=tiny&status=delivered') });
+
+is(delivery($gone->{uuid})->{response}{body}, 'H3ldBodyOfAWebhookThatIsGone',
+	'its answer');
+
+$all =~ s/H3ldBodyOfAWebhookThatIsGone//g;
+push @secrets, 'H3ldBodyOfAWebhookThatIsGone';
 
 ###############################################################################
 
@@ -644,6 +726,66 @@ is(join(' ', map { $_->{uuid} } @{ list('limit=100') }),
 	join(' ', map { $_->{uuid} } @$before), 'reload - deliveries');
 is(hook('ci')->{state}, 'ok', 'reload - hook');
 is(show('/check')->status, 200, 'reload - check');
+
+# a webhook that is gone; what its endpoint may have echoed nobody knows
+
+my $conf = read_file($t->dir . '/nginx.conf');
+
+$conf =~ s/webhook (held|tiny) \{.*?\}//gs;
+write_file($t->dir . '/nginx.conf', $conf);
+ok($t->reload(), 'reload without two webhooks');
+
+is(show('/hooks/held')->status, 404, 'gone');
+
+$d = delivery($gone->{uuid});
+
+is($d->{hook}, $gone->{hook}, 'gone - name');
+is($d->{request}{url}, undef, 'gone - no url');
+is($d->{response}{code}, 200, 'gone - code');
+is($d->{response}{body}, undef, 'gone - no body');
+is($d->{response}{headers}, undef, 'gone - no headers');
+
+$held->release();
+
+###############################################################################
+
+# a zone that is full
+
+my $small = WebhookTest->new(workers => 1);
+
+$small->http_config(<<EOF);
+
+webhook_zone zone=small:1m;
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+
+    webhook one {
+        url http://127.0.0.1:$closed/;
+        retry 1h;
+        queue 100000;
+    }
+
+    location / {
+        webhook_status write=on;
+    }
+}
+
+EOF
+
+$small->run();
+
+my $client = $small->connect();
+
+for (1 .. 10000) {
+	$response = $client->request('POST', '/hooks/one/ping', body => '',
+		headers => [ 'X-Webhook-Write' => 1 ]);
+
+	last if !$response || $response->status != 202;
+}
+
+problem($response, 503, undef, 'zone full');
+$small->done(more => 1);
 
 ###############################################################################
 
