@@ -8,6 +8,8 @@
 #                          under valgrind, NGX_SRC=DIR with that nginx
 # make demo                see one execution's deliveries
 # make clean
+#
+# V=1 shows the compiler's command lines.
 
 NAME = ngx_http_webhook_module
 NGX_DEV = /usr/share/nginx/src
@@ -26,6 +28,7 @@ NGX_CONF = --with-compat --with-debug --with-threads \
 
 SHELL = /bin/bash
 here = $(CURDIR)
+quiet = $(if $(V),,-s)
 jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 ifdef NGX_SRC
@@ -59,8 +62,9 @@ DESTDIR =
 
 
 all: $(out)/Makefile
-	@$(MAKE) --no-print-directory $(jobs) -f $(out)/Makefile -C $(tree) \
-	    $(if $(NGX_SRC),binary) modules
+	@$(MAKE) $(quiet) --no-print-directory $(jobs) -f $(out)/Makefile \
+	    -C $(tree) $(if $(NGX_SRC),binary) modules
+	@echo "built $(so)"
 
 $(out)/inputs: FORCE
 	@mkdir -p $(out)
@@ -69,7 +73,8 @@ $(out)/inputs: FORCE
 ifdef NGX_SRC
 
 $(out)/Makefile: $(out)/inputs
-	cd $(tree) && $(configure) $(NGX_CONF) --with-cc-opt="-g -O2 -fPIC" \
+	@echo "configuring for nginx $(version)"
+	@cd $(tree) && $(configure) $(NGX_CONF) --with-cc-opt="-g -O2 -fPIC" \
 	    --add-dynamic-module=$(here) --builddir=$(out) \
 	    > $(out)/configure.log || { tail -5 $(out)/configure.log; exit 1; }
 
@@ -79,7 +84,8 @@ $(out)/Makefile: $(out)/inputs
 	@test -f $(tree)/conf_flags || { \
 	    echo "$(tree) is missing: make deps, or apt-get install nginx-dev"; \
 	    exit 1; }
-	cd $(tree) && . ./conf_flags \
+	@echo "configuring for the installed nginx"
+	@cd $(tree) && . ./conf_flags \
 	&& ./configure "$${NGX_CONF_FLAGS[@]}" \
 	    --with-cc-opt="-g -O2 -fPIC `dpkg-buildflags --get CPPFLAGS`" \
 	    --with-ld-opt="`dpkg-buildflags --get LDFLAGS` -fPIC" \
