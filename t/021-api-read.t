@@ -62,6 +62,7 @@ $t->http_config(<<'EOF');
         route GET /when when=$http_x_when { }
         route GET /list { each /jobs/* /item/jobs/*; id /id ""; }
         route GET /one { each /envelope ""; }
+        route GET ~^/two/(?<one>.)$ { id $one; }
         route GET ~^/uri/(?<uid>.+)$ { id $uid; execution $uid; }
         route * /any { launch; }
     }
@@ -85,6 +86,11 @@ $t->http_config(<<'EOF');
         location / {
             proxy_pass                 %%URL_api%%;
             proxy_ignore_client_abort  on;
+        }
+
+        location ~ ^/(t)(w)o/ {
+            add_header  X-Captures $1$2;
+            proxy_pass  %%URL_api%%;
         }
 
         location ~ ^/captures/(.)(.) {
@@ -238,6 +244,12 @@ is(names(@e), 'LAUNCHED', 'a rerun without a body, caseless');
 is_deeply($e[0]{execution}, { id => 'r-1' }, 'its execution');
 is(names(events('POST', '/rerun/r-1', '', status => 204)), '',
 	'again while it runs');
+
+$api->set('*' => { status => 200, body => '{"status":"running"}' });
+is($t->get('/two/x')->header('X-Captures'), 'tw',
+	'captures of a location stay');
+is(names(grep { $_->{execution}{id} eq 'x' } events('GET', '/nothing', '{}')),
+	'STARTED', 'while those of the route are read');
 
 # states
 
