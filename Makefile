@@ -22,7 +22,8 @@ CONF_DIR = /etc/nginx/webhook
 NGX_CONF = --with-compat --with-debug --with-threads \
            --with-http_ssl_module --with-http_v2_module \
            --with-http_realip_module --with-http_auth_request_module \
-           --with-http_gunzip_module --with-http_slice_module \
+           --with-http_gunzip_module --with-http_gzip_static_module \
+           --with-http_slice_module --with-http_addition_module \
            --with-http_sub_module --with-http_stub_status_module \
            --error-log-path=stderr
 
