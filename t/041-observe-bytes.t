@@ -185,6 +185,11 @@ for my $where (qw/ small unbuffered cached temp gzip gunzip sub /, '') {
 	for my $name (sort keys %documents) {
 		my $uri = $where eq '' ? "/$name" : "/$where/$name";
 
+		# how much of it sub_filter lets out depends on when nginx sees
+		# the end, observed or not
+
+		next if $uri eq '/sub/cut';
+
 		for my $try (1, $where eq 'cached' ? 2 : ()) {
 			my @got = map {
 				comparable($t->get($uri, port => $_, headers =>
