@@ -19,6 +19,7 @@ ngx_http_webhook_inflate(const u_char *data, size_t len, u_char *out,
     size_t max, size_t *n)
 {
     int        rc;
+    u_char     more;
     ngx_int_t  result;
     z_stream   z;
 
@@ -53,6 +54,17 @@ ngx_http_webhook_inflate(const u_char *data, size_t len, u_char *out,
         }
 
         if (rc == Z_BUF_ERROR) {
+
+            if (z.avail_out == 0) {
+
+                /* there is no room: is there more? */
+
+                z.next_out = &more;
+                z.avail_out = 1;
+
+                (void) inflate(&z, Z_SYNC_FLUSH);
+            }
+
             result = z.avail_out ? NGX_AGAIN : NGX_DECLINED;
             break;
         }
