@@ -1,0 +1,327 @@
+#!/usr/bin/perl
+
+# From a response to what receivers get: which events, in what order, for which
+# webhooks, with which payloads and headers; and that what was read before is
+# not read again.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+my $t = WebhookTest->new(workers => 2);
+my $up = $t->upstream('up');
+my $r = $t->receiver('ci');
+my $dir = $t->dir();
+
+$t->http_config(<<'EOF');
+
+log_format events '$request_method $request_uri events=$webhook_events';
+access_log %%TESTDIR%%/access.log events;
+
+webhook_defaults { events EXECUTION; }
+
+webhook_api test {
+    id          /id;
+    execution   "";
+    project     /project;
+    sender.name $remote_user;
+    state       /status;
+    states      LAUNCHED queued;
+    states      STARTED running;
+    states      FINISHED done;
+    updated     /step;
+    omit        /bulk;
+
+    route POST /jobs        { launch; }
+    route GET  /list        { each /items/*; }
+    route POST /status      { }
+    route GET  ~^/(jobs|nobody|digest)/ { }
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+
+    error_log %%TESTDIR%%/debug.log debug;
+
+    webhook_observe test;
+    proxy_ignore_client_abort on;
+
+    location / {
+        proxy_pass %%URL_up%%;
+        client_body_buffer_size 1k;
+
+        webhook all { url %%URL_ci%%/all; }
+        webhook same { url %%URL_ci%%/same; content_type
+            application/x-www-form-urlencoded; }
+        webhook final { url %%URL_ci%%/final; events FINISHED; }
+        webhook project { url %%URL_ci%%/project; match /project/id 4889; }
+        webhook asleep { url %%URL_ci%%/asleep; active off; }
+        webhook members {
+            url %%URL_ci%%/members;
+            match /organization/name Acme;
+            member organization.name Acme;
+            member project.id 7;
+        }
+        webhook headers {
+            url %%URL_ci%%/headers;
+            header X-Constant constant;
+            header X-Trace $http_x_trace;
+            header X-Both "trace $http_x_trace of $request_method";
+            header X-Missing $http_x_missing;
+            events LAUNCHED;
+        }
+    }
+
+    location /nobody/ {
+        proxy_pass %%URL_up%%;
+    }
+}
+
+EOF
+
+$t->run();
+
+###############################################################################
+
+my $taken = 0;
+
+sub got {
+	my ($n) = @_;
+
+	my @all = $r->wait_requests($taken + $n);
+	my %of;
+
+	push @{ $of{$_->path()} }, $_ for @all[$taken .. $#all];
+	$taken = @all;
+
+	return %of;
+}
+
+sub names { return join ' ', map { $_->json->{event} } @{ $_[0] || [] } }
+
+my $job = { id => 'a', status => 'queued', step => 1, bulk => 'x' x 1000,
+	project => { id => 4889, name => 'P' }, apiToken => 's3same' };
+
+# launched
+
+$up->set('/jobs' => { status => 201, json => $job });
+$t->post('/jobs', '{}', headers => [ 'X-Trace' => 'abc', Authorization =>
+	'Basic YWxpY2U6cGFzcw==' ]);
+
+my %of = got(5);
+
+is(join(' ', sort keys %of), '/all /headers /members /project /same',
+	'webhooks that want LAUNCHED');
+
+my $all = $of{'/all'}[0];
+my $json = $all->json;
+
+is($json->{type}, 'EXECUTION', 'type');
+is($json->{event}, 'LAUNCHED', 'event');
+is($json->{execution}{id}, 'a', 'execution');
+is($json->{execution}{bulk}, undef, 'omitted');
+is($json->{execution}{apiToken}, '***', 'redacted');
+is($json->{project}{name}, 'P', 'project');
+is($json->{sender}{name}, 'alice', 'sender');
+is($json->{organization}, undef, 'no organization');
+is($all->header('x-webhook-sequence'), 1, 'sequence');
+is($all->header('x-webhook-event'), 'LAUNCHED', 'event, header');
+unlike($all->body, qr/s3same|YWxpY2U|pass/, 'no secret');
+like($all->body, qr/^\{"type":"EXECUTION","event":"LAUNCHED","execution":/,
+	'order of members');
+
+like($of{'/same'}[0]->body, qr/^payload=%7B%22type%22/, 'as a form');
+
+$json = $of{'/members'}[0]->json;
+is($json->{organization}{name}, 'Acme', 'member of the webhook');
+is($json->{project}{id}, 4889, 'not in place of what there is');
+
+my %uuid = map { $of{$_}[0]->header('x-webhook-delivery') => 1 } keys %of;
+is(keys %uuid, 5, 'each webhook has ids of its own');
+
+my $h = $of{'/headers'}[0];
+is($h->header('x-constant'), 'constant', 'a header');
+is($h->header('x-trace'), 'abc', 'a header from a variable');
+is($h->header('x-both'), 'trace abc of POST', 'a header with variables');
+is(scalar(() = $h->header('x-missing')), 0, 'an empty header is left out');
+
+# the same answer once more
+
+$t->post('/jobs', '{}');
+
+# a header with a control byte
+
+$job->{id} = 'b';
+$job->{project}{id} = 5;
+$up->set('/jobs' => { json => $job });
+$t->post('/jobs', '{}', headers => [ 'X-Trace' => "a\tb" ]);
+
+%of = got(4);
+
+is(join(' ', sort keys %of), '/all /headers /members /same',
+	'nothing twice; no match');
+is(scalar(() = $of{'/headers'}[0]->header($_)), 0, "$_ dropped")
+	for qw/ x-trace x-both /;
+is($of{'/headers'}[0]->header('x-constant'), 'constant', 'others stay');
+
+# started, updated, finished
+
+$job->{id} = 'a';
+$job->{project}{id} = 4889;
+
+for my $step ([ running => 1, 'STARTED' ], [ running => 2, 'UPDATED' ],
+	[ running => 2, '' ], [ running => 3, 'UPDATED' ], [ done => 3, 'FINISHED' ],
+	[ done => 4, '' ])
+{
+	my ($status, $n, $event) = @$step;
+
+	$job->{status} = $status;
+	$job->{step} = $n;
+	$up->set('/jobs/a' => { json => $job });
+	$t->get('/jobs/a');
+
+	next unless $event;
+
+	%of = got($event eq 'FINISHED' ? 5 : 4);
+	is(names($of{'/all'}), $event, "$status, $n: $event");
+	is($of{'/all'}[0]->json->{execution}{step}, $n, 'with that document');
+	is(join(' ', sort keys %of), $event eq 'FINISHED'
+		? '/all /final /members /project /same'
+		: '/all /members /project /same', 'for those that want it');
+}
+
+# seen final at once: what was skipped, in order
+
+$up->set('/jobs/b' => { json => { id => 'b', status => 'done' } });
+$t->get('/jobs/b');
+
+%of = got(7);
+is(names($of{'/all'}), 'STARTED FINISHED', 'what was skipped');
+is(join(' ', map { $_->header('x-webhook-sequence') } @{ $of{'/all'} }),
+	'2 3', 'in order');
+is(names($of{'/final'}), 'FINISHED', 'the last alone');
+is($of{'/members'}[1]->json->{project}{id}, 7, 'a member that is missing');
+
+# where nobody listens the state is kept all the same
+
+$up->set("/nobody/c" => { json => { id => 'c', status => 'running' } },
+	'/jobs/c' => [ { json => { id => 'c', status => 'running' } },
+		{ json => { id => 'c', status => 'done' } } ]);
+$t->get('/nobody/c');
+like($t->access_log(), qr!^GET /nobody/c events=1$!m, 'counted')
+	if wait_for { $t->access_log() =~ m!/nobody/c events! };
+$t->get('/jobs/c');
+$t->get('/jobs/c');
+
+%of = got(4);
+is(names($of{'/all'}), 'FINISHED', 'seen before where nobody listened');
+
+# a list
+
+$up->set('/list' => { json => { items => [ map { { id => "l$_",
+	status => 'running' } } 1 .. 100 ] } });
+$t->get('/list');
+
+%of = got(300);
+is(@{ $of{'/all'} }, 100, 'an event for each of a list');
+is(join(' ', sort map { $_->json->{execution}{id} } @{ $of{'/all'} }),
+	join(' ', sort map { "l$_" } 1 .. 100), 'all of them');
+
+# many at once
+
+$up->set('/jobs/z' => { delay => 200, json => { id => 'z',
+	status => 'running' } });
+
+my @clients = map { $t->connect() } 1 .. 20;
+$_->send_request('GET', '/jobs/z') for @clients;
+$_->read_response() for @clients;
+
+%of = got(3);
+is(names($of{'/all'}), 'STARTED', 'once, of twenty at once');
+
+###############################################################################
+
+# what has been read is not read again
+
+sub skipped {
+	my ($method, $uri, %o) = @_;
+
+	my $before = length read_file("$dir/debug.log");
+	my $result;
+
+	$t->request($method, $uri, %o);
+
+	wait_for {
+		my $log = substr read_file("$dir/debug.log"), $before;
+
+		$result = $log =~ /webhook observe gave up: 1\n/ ? 'skipped'
+			: $log =~ /webhook observe gave up/ ? 'given up'
+			: $log =~ /webhook observe read/ ? 'read' : undef;
+	};
+
+	return $result;
+}
+
+my $doc = { json => { id => 'd', status => 'running' } };
+
+$up->set('/digest/d' => $doc, '/digest/other' => $doc,
+	'/digest/e' => { json => { id => 'e', status => 'running' } });
+
+is(skipped(GET => '/digest/d'), 'read', 'a change');
+is(skipped(GET => '/digest/d'), 'read', 'no change');
+is(skipped(GET => '/digest/d'), 'skipped', 'the same again');
+is(skipped(GET => '/digest/d?x'), 'read', 'another query');
+is(skipped(GET => '/digest/other'), 'read', 'another path');
+is(skipped(GET => '/digest/d'), 'skipped', 'the same still');
+is(skipped(GET => '/digest/d', headers => [ Authorization =>
+	'Basic YWxpY2U6cGFzcw==' ]), 'read', 'another user');
+is(skipped(GET => '/digest/d'), 'read', 'one user again');
+is(skipped(GET => '/digest/d'), 'skipped', 'and again');
+
+$up->set('/digest/d' => { %$doc, chunked => 5 });
+is(skipped(GET => '/digest/d'), 'skipped', 'in other pieces');
+
+is(skipped(GET => '/digest/e'), 'read', 'another execution starts');
+is(skipped(GET => '/digest/d'), 'read', 'which makes digests void');
+is(skipped(GET => '/digest/d'), 'skipped', 'until the next time');
+
+# bodies
+
+$up->set('/status' => $doc);
+
+my $small = 'x' x 500;
+my $large = 'x' x 5000;
+
+is(skipped(POST => '/status', body => $small), 'read', 'POST');
+is(skipped(POST => '/status', body => $small), 'skipped', 'POST, the same');
+is(skipped(POST => '/status', body => "y$small"), 'read', 'POST, another body');
+is(skipped(POST => '/status', body => $large), 'read', 'POST, in a file');
+is(skipped(POST => '/status', body => $large), 'read', 'always');
+is(skipped(POST => '/status', body => ''), 'read', 'POST, no body');
+is(skipped(POST => '/status', body => ''), 'skipped', 'POST, no body again');
+is(skipped(POST => '/status', headers => [ 'Transfer-Encoding' => 'chunked' ],
+	body => "1\r\nx\r\n0\r\n\r\n"), 'read', 'POST, chunked');
+is(skipped(POST => '/status', headers => [ 'Transfer-Encoding' => 'chunked' ],
+	body => "1\r\nx\r\n0\r\n\r\n"), 'read', 'always');
+
+$up->set('/jobs' => { json => { id => 'd', status => 'running' } });
+is(skipped(POST => '/jobs', body => ''), 'read', 'a launch') for 1 .. 3;
+
+# a new configuration reads anew
+
+is(skipped(GET => '/digest/d'), 'read', 'after the launch');
+is(skipped(GET => '/digest/d'), 'skipped', 'skipped before a reload');
+ok($t->reload(), 'reload');
+is(skipped(GET => '/digest/d'), 'read', 'read after it');
+
+$t->done();
+
+###############################################################################
