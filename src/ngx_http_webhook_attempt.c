@@ -16,10 +16,17 @@
 #define NGX_HTTP_WEBHOOK_TEXT_MAX      8192    /* bytes of headers kept */
 #define NGX_HTTP_WEBHOOK_PEER_MAX      64
 
+/* timers have milliseconds: "rate" lets so much be made up for, us */
+
+#define NGX_HTTP_WEBHOOK_RATE_SLACK    5000
+
 
 static ngx_int_t ngx_http_webhook_attempt_expire(
     ngx_http_webhook_zone_t *zone, ngx_http_webhook_zslot_t *slot,
     ngx_http_webhook_hook_t *hook, uint64_t wall, ngx_msec_t *next);
+static ngx_uint_t ngx_http_webhook_attempt_rate(
+    ngx_http_webhook_zslot_t *slot, ngx_http_webhook_hook_t *hook,
+    ngx_uint_t n, ngx_msec_t *wait);
 static uint32_t ngx_http_webhook_attempt_due(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, ngx_uint_t *look);
 static ngx_msec_t ngx_http_webhook_attempt_wait(
@@ -42,8 +49,8 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
     uint32_t                       index;
     uint64_t                       wall;
     ngx_int_t                      more;
-    ngx_msec_t                     wait, expire;
-    ngx_uint_t                     i, allowed, look;
+    ngx_msec_t                     wait, pace, expire;
+    ngx_uint_t                     i, allowed, rated, look;
     ngx_http_webhook_zslot_t      *slot;
     ngx_http_webhook_zdelivery_t  *d;
 
@@ -77,9 +84,11 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
 
     allowed = ngx_http_webhook_retry_allowed(hook, &slot->health, wall,
                                              slot->in_flight, &wait);
+
+    rated = ngx_http_webhook_attempt_rate(slot, hook, n, &pace);
     look = 0;
 
-    for (i = 0; i < n && i < allowed; i++) {
+    for (i = 0; i < n && i < allowed && i < rated; i++) {
 
         index = ngx_http_webhook_attempt_due(zone, slot, &look);
 
@@ -95,6 +104,10 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
         ngx_http_webhook_zone_commit(zone);
 
         ngx_http_webhook_attempt_job(zone, index, &jobs[i]);
+
+        if (hook->rate) {
+            slot->paced += 1000000000 / hook->rate;
+        }
     }
 
     *next = ngx_http_webhook_attempt_wait(zone, slot);
@@ -115,6 +128,15 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
 
         if (i == allowed) {
             *next = ngx_max(*next, wait);
+        }
+
+        if (i == rated) {
+
+            if (i) {
+                (void) ngx_http_webhook_attempt_rate(slot, hook, 1, &pace);
+            }
+
+            *next = ngx_max(*next, pace);
         }
     }
 
@@ -184,6 +206,37 @@ ngx_http_webhook_attempt_expire(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_delivery_trim(zone, logged);
 
     return rc;
+}
+
+
+/* how many of n attempts "rate" lets begin; if none, *wait = ms until one */
+
+static ngx_uint_t
+ngx_http_webhook_attempt_rate(ngx_http_webhook_zslot_t *slot,
+    ngx_http_webhook_hook_t *hook, ngx_uint_t n, ngx_msec_t *wait)
+{
+    uint64_t  now, step;
+
+    *wait = 0;
+
+    if (hook->rate == 0) {
+        return n;
+    }
+
+    now = (uint64_t) ngx_current_msec * 1000 + NGX_HTTP_WEBHOOK_RATE_SLACK;
+    step = 1000000000 / hook->rate;
+
+    /* an idle webhook saves up nothing; the rate may have been another one */
+
+    slot->paced = ngx_max(slot->paced, now - NGX_HTTP_WEBHOOK_RATE_SLACK);
+    slot->paced = ngx_min(slot->paced, now + step);
+
+    if (slot->paced > now) {
+        *wait = (ngx_msec_t) ((slot->paced - now + 999) / 1000);
+        return 0;
+    }
+
+    return ngx_min(n, 1 + (now - slot->paced) / step);
 }
 
 

@@ -17,6 +17,14 @@
 #define NGX_HTTP_WEBHOOK_EXECUTION_MAX  128     /* bytes kept of an id */
 
 
+/* a queue that was full, to be logged when the lock is free */
+
+typedef struct {
+    ngx_http_webhook_hook_t     *hook;       /* NULL: none */
+    uint64_t                     dropped;    /* so far */
+} ngx_http_webhook_queue_full_t;
+
+
 static ngx_int_t ngx_http_webhook_queue_prepare(ngx_http_webhook_zone_t *zone,
     u_char *key, ngx_http_webhook_new_event_t *event,
     ngx_http_webhook_list_t *list);
@@ -34,7 +42,8 @@ static void ngx_http_webhook_queue_give_way(ngx_http_webhook_zone_t *zone,
 static void ngx_http_webhook_queue_link(ngx_http_webhook_zone_t *zone,
     uint32_t index);
 static void ngx_http_webhook_queue_count(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_new_event_t *events, ngx_uint_t n);
+    ngx_http_webhook_new_event_t *events, ngx_uint_t n,
+    ngx_http_webhook_queue_full_t *full);
 
 
 ngx_int_t
@@ -42,13 +51,15 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
     ngx_http_webhook_state_t *new, ngx_http_webhook_new_event_t *events,
     ngx_uint_t n)
 {
-    uint32_t                    i, state, made, next;
-    uint64_t                    version, logged;
-    ngx_uint_t                  k, final;
-    ngx_http_webhook_shm_t     *sh;
-    ngx_http_webhook_list_t     list;
-    ngx_http_webhook_zstate_t  *s;
+    uint32_t                        i, state, made, next;
+    uint64_t                        version, logged;
+    ngx_uint_t                      k, final;
+    ngx_http_webhook_shm_t         *sh;
+    ngx_http_webhook_list_t         list;
+    ngx_http_webhook_zstate_t      *s;
+    ngx_http_webhook_queue_full_t   full;
 
+    full.hook = NULL;
     sh = zone->sh;
     state = 0;
     made = 0;
@@ -98,7 +109,7 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
     sh->pinned = 0;
     logged = sh->logged;
 
-    ngx_http_webhook_queue_count(zone, events, n);
+    ngx_http_webhook_queue_count(zone, events, n, &full);
 
     /* nothing fails from here on */
 
@@ -139,6 +150,13 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
     ngx_http_webhook_delivery_trim(zone, logged);
 
     ngx_http_webhook_zone_unlock(zone);
+
+    if (full.hook) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "webhook \"%V\": the queue of %ui is full, "
+                      "%uL deliveries dropped so far",
+                      &full.hook->name, full.hook->queue, full.dropped);
+    }
 
     return NGX_OK;
 
@@ -488,7 +506,8 @@ ngx_http_webhook_queue_link(ngx_http_webhook_zone_t *zone, uint32_t index)
 
 static void
 ngx_http_webhook_queue_count(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_new_event_t *events, ngx_uint_t n)
+    ngx_http_webhook_new_event_t *events, ngx_uint_t n,
+    ngx_http_webhook_queue_full_t *full)
 {
     ngx_uint_t                        i, k;
     ngx_http_webhook_zslot_t         *slot;
@@ -505,11 +524,24 @@ ngx_http_webhook_queue_count(ngx_http_webhook_zone_t *zone,
                 continue;
             }
 
+            if (slot->dropped == 0 && slot->over == 0) {
+                continue;
+            }
+
             slot->ended[NGX_HTTP_WEBHOOK_DROPPED] += slot->dropped;
             slot->dropped = 0;
 
             for ( /* void */ ; slot->over; slot->over--) {
                 ngx_http_webhook_queue_give_way(zone, slot);
+            }
+
+            /* a line a second at most: many would fill the disk */
+
+            if (zone->sh->complained != (uint64_t) ngx_time()) {
+                zone->sh->complained = ngx_time();
+
+                full->hook = new[k].hook;
+                full->dropped = slot->ended[NGX_HTTP_WEBHOOK_DROPPED];
             }
         }
 

@@ -233,6 +233,9 @@ typedef struct {
     ngx_http_webhook_owner_t     owner;      /* pid 0: none */
     uint64_t                     renewed;    /* ms, monotonic */
 
+    uint64_t                     paced;      /* "rate": when the next attempt
+                                                may begin, us, monotonic */
+
     uint64_t                     ended[8];   /* by status */
     uint64_t                     attempts;
     uint32_t                     recent;
@@ -311,6 +314,8 @@ typedef struct {
                                                 ms, monotonic; 0: none */
     uint64_t                     adds;       /* calls of queue_add() */
     uint64_t                     rebuilt;    /* how often */
+    uint64_t                     complained; /* of a full queue, in the log,
+                                                seconds */
 
     /* derived */
 
