@@ -148,6 +148,7 @@ struct ngx_http_webhook_hook_s {
                                               never 0 */
     ngx_uint_t                    index;   /* in ..._main_conf_t.hooks */
     uint32_t                      slot;    /* in the zone; from init_process */
+    uint64_t                      endpoint;  /* url's hash; also from there */
 
     ngx_str_t                     url;     /* NUL-terminated; secret */
     ngx_str_t                     shown;   /* the same with secrets left out */

@@ -62,8 +62,11 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
 
     slot = ngx_http_webhook_slot(zone, hook);
 
+    /* a worker of an older configuration may have another url */
+
     if (slot == NULL
         || slot->waiting == 0
+        || slot->url != hook->endpoint
         || !ngx_http_webhook_owns(&slot->owner, self))
     {
         ngx_http_webhook_zone_unlock(zone);
@@ -460,6 +463,21 @@ ngx_http_webhook_queue_finish(ngx_http_webhook_zone_t *zone,
     health = slot->health;
 
     ngx_http_webhook_retry_judge(hook, result, &ctx, &health, verdict);
+
+    if (slot->url != hook->endpoint) {
+
+        /* what an older url said is nothing against the present one */
+
+        health = slot->health;
+
+        if (verdict->status != NGX_HTTP_WEBHOOK_DELIVERED) {
+            verdict->status = NGX_HTTP_WEBHOOK_WAITING;
+            verdict->kept = 1;
+            verdict->wait = 0;
+        }
+
+        verdict->recovered = 0;
+    }
 
     ngx_http_webhook_zone_begin(zone);
 

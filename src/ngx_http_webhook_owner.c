@@ -94,6 +94,7 @@ ngx_http_webhook_queue_slots(ngx_http_webhook_zone_t *zone,
         ngx_http_webhook_zone_unlock(zone);
 
         hooks[i]->slot = index;
+        hooks[i]->endpoint = url;
         seen[index] = 1;
     }
 

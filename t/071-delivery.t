@@ -104,7 +104,8 @@ server {
     $locations
 
     location /status/ {
-        webhook_status write=on;
+        access_log off;
+        webhook_status;
     }
 }
 
@@ -259,7 +260,8 @@ for my $n (0 .. 4) {
 	} } $n * 40 + 1 .. $n * 40 + 40 ] } });
 }
 
-is($t->get("/capped/$_")->status, 200, "capped - response $_") for 0 .. 4;
+is(request('GET', "/capped/$_")->status, 200, "capped - response $_")
+	for 0 .. 4;
 
 ok(wait_for { $cap->stats->{held} == 7 }, 'capped - as many as may');
 is(hook('capped')->{in_flight}, 7, 'capped - in flight');
@@ -420,6 +422,26 @@ is(join(' ', sort map { $_->json->{execution}{id} } @q), 'a b',
 	'gone - all of it comes there');
 is(hook('gone')->{state}, 'ok', 'gone - enabled');
 
+# what was under way when the url changed says nothing of the new one
+
+$r->set('/moving' => { hold => 1 });
+$hooks{moving} = 'retry 1h; url %%URL_r%%/moving;';
+configure();
+ok($t->reload(), 'moving - a new webhook');
+
+see('moving', 'a', 'running');
+$r->wait_requests(1, undef, '/moving');
+
+$hooks{moving} = 'retry 1h; url %%URL_r%%/there;';
+configure();
+ok($t->reload(), 'moving - another url');
+is($r->release(undef, status => 410), 1, 'moving - gone, says the old one');
+
+@q = $r->wait_requests(1, undef, '/there');
+is(@q && seen($q[0]), 'STARTED a', 'moving - sent to the new one');
+ok(wait_for { hook('moving')->{delivered} == 1 }, 'moving - delivered');
+is(hook('moving')->{state}, 'ok', 'moving - it is not gone');
+
 # the breaker, again: a probe with the oldest, then all the others
 
 @q = $r->wait_requests(13, 20, '/broken');
@@ -438,18 +460,30 @@ $t->done();
 
 ###############################################################################
 
-# a client sees an execution in the location of a webhook
+# a client sees an execution in the location of a webhook; an answer is read
+# after it was sent, and before the request is logged
 
 sub see {
 	my ($name, $id, $status, $progress) = @_;
 
-	return $t->get("/$name?id=$id&s=$status&p=" . ($progress // ''));
+	return request('GET', "/$name?id=$id&s=$status&p="
+		. ($progress // ''));
 }
 
 sub launch {
 	my ($name, $id) = @_;
 
-	return $t->post("/$name?id=$id&s=waiting");
+	return request('POST', "/$name?id=$id&s=waiting");
+}
+
+sub request {
+	my ($method, $uri) = @_;
+
+	my $response = $t->request($method, $uri);
+
+	wait_for { index($t->access_log(), " $uri ") >= 0 };
+
+	return $response;
 }
 
 sub hook {
