@@ -31,8 +31,8 @@ static void ngx_http_webhook_curl_set_init(ngx_http_webhook_curl_set_t *set,
 static void ngx_http_webhook_curl_set_clean(ngx_http_webhook_curl_set_t *set);
 static ngx_int_t ngx_http_webhook_curl_prepare(
     ngx_http_webhook_curl_handle_t *h);
-static ngx_int_t ngx_http_webhook_curl_option(CURL *easy, CURLoption option,
-    ngx_str_t *value);
+static ngx_int_t ngx_http_webhook_curl_pem(CURL *easy, CURLoption option,
+    ngx_str_t *pem);
 
 
 static ngx_http_webhook_curl_handles_t  ngx_http_webhook_curl_handles;
@@ -351,10 +351,10 @@ ngx_http_webhook_curl_prepare(ngx_http_webhook_curl_handle_t *h)
                             hook->proxy.len ? (char *) hook->proxy.data : "")
         || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL)
         || curl_easy_setopt(easy, CURLOPT_CAINFO, cainfo)
-        || ngx_http_webhook_curl_option(easy, CURLOPT_SSLCERT,
-                                        &hook->ssl_certificate) != NGX_OK
-        || ngx_http_webhook_curl_option(easy, CURLOPT_SSLKEY,
-                                        &hook->ssl_certificate_key) != NGX_OK)
+        || ngx_http_webhook_curl_pem(easy, CURLOPT_SSLCERT_BLOB,
+                                     &hook->ssl_certificate_pem) != NGX_OK
+        || ngx_http_webhook_curl_pem(easy, CURLOPT_SSLKEY_BLOB,
+                                     &hook->ssl_certificate_key_pem) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -377,13 +377,20 @@ ngx_http_webhook_curl_prepare(ngx_http_webhook_curl_handle_t *h)
 }
 
 
+/* what nginx read as root, for the worker may not */
+
 static ngx_int_t
-ngx_http_webhook_curl_option(CURL *easy, CURLoption option, ngx_str_t *value)
+ngx_http_webhook_curl_pem(CURL *easy, CURLoption option, ngx_str_t *pem)
 {
-    if (value->len == 0) {
+    struct curl_blob  blob;
+
+    if (pem->len == 0) {
         return NGX_OK;
     }
 
-    return curl_easy_setopt(easy, option, value->data) == CURLE_OK ? NGX_OK
-                                                                   : NGX_ERROR;
+    blob.data = pem->data;
+    blob.len = pem->len;
+    blob.flags = CURL_BLOB_NOCOPY;
+
+    return curl_easy_setopt(easy, option, &blob) ? NGX_ERROR : NGX_OK;
 }

@@ -6,7 +6,8 @@ package WebhookTest;
 #	use WebhookTest;			# exports wait_for, read_file,
 #						# write_file, json, repo
 #	my $t = WebhookTest->new();		# workers => 2, daemon => 0,
-#						# master => 1, modules => [.so]
+#						# master => 1, modules => [.so],
+#						# user => root
 #	my $r = $t->receiver('ci');		# a WebhookTest::Peer
 #	my $api = $t->example_api('api');
 #
@@ -123,6 +124,7 @@ sub new {
 		daemon => $o{daemon} || 0,
 		master => exists $o{master} ? $o{master} : 1,
 		connections => $o{connections} || 1024,
+		user => $o{user} || 'root',
 		env => $o{env} || {},
 		ports => {},
 		locks => [],
@@ -266,7 +268,7 @@ sub globals {
 	$text .= "load_module $_;\n" for @{ $self->{modules} };
 	$text .= 'daemon ' . ($self->{daemon} ? 'on' : 'off') . ";\n";
 	$text .= "master_process off;\n" unless $self->{master};
-	$text .= "user root;\n" if $> == 0;
+	$text .= "user $self->{user};\n" if $> == 0;
 	$text .= "worker_processes $self->{workers};\n";
 	$text .= "pid $self->{dir}/nginx.pid;\n";
 	$text .= "error_log $self->{dir}/error.log $level;\n";
