@@ -56,11 +56,11 @@ ngx_http_webhook_observe_copy(ngx_http_webhook_observe_ctx_t *ctx,
             last = 1;
         }
 
-        if (ngx_buf_special(b)) {
-            continue;
-        }
-
         if (!ngx_buf_in_memory(b)) {
+
+            if (!b->in_file) {
+                continue;
+            }
 
             /* somebody did not heed filter_need_in_memory */
 

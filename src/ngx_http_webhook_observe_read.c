@@ -146,14 +146,11 @@ ngx_http_webhook_observe_document(ngx_http_webhook_observe_ctx_t *ctx,
         return NGX_HTTP_WEBHOOK_CNT_TRUNCATED;
     }
 
-    if (ngx_strcmp(reason, "inexact") == 0) {
-        return NGX_HTTP_WEBHOOK_CNT_INEXACT;
-    }
-
-    if (ngx_strcmp(reason, "too deep") == 0
+    if (ngx_strcmp(reason, "inexact") == 0
+        || ngx_strcmp(reason, "too deep") == 0
         || ngx_strcmp(reason, "too many values") == 0)
     {
-        return NGX_HTTP_WEBHOOK_CNT_TOO_LARGE;
+        return NGX_HTTP_WEBHOOK_CNT_INEXACT;
     }
 
     if (ngx_strcmp(reason, "no memory") == 0) {

@@ -180,16 +180,19 @@ events('/half') for 1, 2;
 $up->set('/drip' => { body => sized(2000, 'drip'), piece => 50, gap => 20 });
 
 for (1 .. 3) {
+	my $before = $up->requests('/drip');
 	my $pid = fork();
 
 	if ($pid == 0) {
 		open STDOUT, '>', '/dev/null';
 		open STDERR, '>', '/dev/null';
-		exec 'curl', '-s', '--http2', '-m', '0.2', '--cacert',
-			$cert->{ca}, 'https://localhost:' . $t->port('ssl')
-			. '/drip' or POSIX::_exit(127);
+		exec 'curl', '-s', '--http2', '--cacert', $cert->{ca},
+			'https://localhost:' . $t->port('ssl') . '/drip'
+			or POSIX::_exit(127);
 	}
 
+	wait_for { $up->requests('/drip') > $before };
+	kill 'KILL', $pid;
 	waitpid $pid, 0;
 	is(events('/drip'), 0, 'HTTP/2, gone in the middle');
 }
