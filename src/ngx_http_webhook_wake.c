@@ -14,9 +14,9 @@
  */
 
 
-#include <sys/eventfd.h>
-
 #include "ngx_http_webhook_wake.h"
+
+#include <sys/eventfd.h>
 
 
 #define NGX_HTTP_WEBHOOK_LEASE  1000           /* ms between renewals */
