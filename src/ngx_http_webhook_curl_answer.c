@@ -125,8 +125,9 @@ ngx_http_webhook_curl_is(u_char *p, u_char *colon, char *name, size_t len)
 
 
 /*
- * The answer has come whole before the request was sent, so the receiver may
- * never read the rest, and libcurl would wait for that: the status decides.
+ * The answer has come before the request was sent, so the receiver may never
+ * read the rest, and libcurl would wait for that:  the status decides, once
+ * the body is there, or at once if its length is unknown.
  */
 
 static ngx_uint_t
@@ -139,8 +140,8 @@ ngx_http_webhook_curl_early(ngx_http_webhook_curl_handle_t *h)
     }
 
     if (h->status != 204
-        && (h->length == -1
-            || h->d->result.body_size < (size_t) h->length))
+        && h->length != -1
+        && h->d->result.body_size < (size_t) h->length)
     {
         return 0;
     }

@@ -17,10 +17,15 @@
 #include "ngx_http_webhook_curl_transfer.h"
 
 
+#define NGX_HTTP_WEBHOOK_CURL_WRITES   256            /* in a row, and then */
+#define NGX_HTTP_WEBHOOK_CURL_PAUSE    20             /* ms */
+
+
 typedef struct {
     ngx_connection_t                *connection;  /* NULL: unknown */
     ino_t                            inode;       /* tells it from another one
                                                      of the same number */
+    ngx_uint_t                       writes;      /* ready to write, in a row */
     unsigned                         wanted:2;    /* CURL_POLL_IN, _OUT */
 } ngx_http_webhook_curl_socket_t;
 
@@ -44,6 +49,8 @@ static void ngx_http_webhook_curl_unwatch(ngx_connection_t *c);
 static ngx_int_t ngx_http_webhook_curl_want(ngx_connection_t *c,
     ngx_uint_t wanted);
 static void ngx_http_webhook_curl_event_handler(ngx_event_t *ev);
+static void ngx_http_webhook_curl_writable(ngx_connection_t *c,
+    ngx_http_webhook_curl_socket_t *s);
 
 
 static ngx_http_webhook_curl_sockets_t  ngx_http_webhook_curl_sockets;
@@ -341,6 +348,7 @@ ngx_http_webhook_curl_connection(ngx_socket_t fd)
     c->write->handler = ngx_http_webhook_curl_event_handler;
 
     sockets->elts[fd].connection = c;
+    sockets->elts[fd].writes = 0;
     sockets->elts[fd].wanted = 0;
 
     return c;
@@ -379,6 +387,11 @@ static ngx_int_t
 ngx_http_webhook_curl_want(ngx_connection_t *c, ngx_uint_t wanted)
 {
     ngx_http_webhook_curl_sockets.elts[c->fd].wanted = wanted;
+    ngx_http_webhook_curl_sockets.elts[c->fd].writes = 0;
+
+    if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
 
     if (c->reusable) {
         c->idle = 0;
@@ -409,19 +422,19 @@ ngx_http_webhook_curl_want(ngx_connection_t *c, ngx_uint_t wanted)
 static void
 ngx_http_webhook_curl_event_handler(ngx_event_t *ev)
 {
-    ngx_uint_t         wanted;
-    ngx_connection_t  *c;
+    ngx_connection_t                *c;
+    ngx_http_webhook_curl_socket_t  *s;
 
     c = ev->data;
-    wanted = ngx_http_webhook_curl_sockets.elts[c->fd].wanted;
+    s = &ngx_http_webhook_curl_sockets.elts[c->fd];
 
     ngx_log_debug3(NGX_LOG_DEBUG_EVENT, ev->log, 0,
-                   "webhook curl event fd:%d write:%d wanted:%ui",
-                   c->fd, ev->write, wanted);
+                   "webhook curl event fd:%d write:%d wanted:%d",
+                   c->fd, ev->write, s->wanted);
 
     if (c->close) {
 
-        if (wanted) {
+        if (s->wanted) {
 
             /* worker_shutdown_timeout */
 
@@ -439,18 +452,60 @@ ngx_http_webhook_curl_event_handler(ngx_event_t *ev)
         return;
     }
 
-    if (!(wanted & (ev->write ? CURL_POLL_OUT : CURL_POLL_IN))) {
+    if (!(s->wanted & (ev->write ? CURL_POLL_OUT : CURL_POLL_IN))) {
 
         /*
          * The peer of an idle connection has closed it, or talks:  libcurl
          * will look when it wants to use the connection again.
          */
 
-        (void) ngx_del_event(ev, ev->write ? NGX_WRITE_EVENT : NGX_READ_EVENT,
-                             0);
+        if (ev->active) {
+            (void) ngx_del_event(ev, ev->write ? NGX_WRITE_EVENT
+                                               : NGX_READ_EVENT, 0);
+        }
+
+        ev->timedout = 0;
         return;
     }
 
-    ngx_http_webhook_curl_action(c->fd, ev->write ? CURL_CSELECT_OUT
-                                                  : CURL_CSELECT_IN);
+    if (ev->write) {
+        ngx_http_webhook_curl_writable(c, s);
+        return;
+    }
+
+    s->writes = 0;
+
+    ngx_http_webhook_curl_action(c->fd, CURL_CSELECT_IN);
+}
+
+
+/*
+ * Older versions of libcurl ask to write even while HTTP/2's flow control has
+ * them wait:  without a pause, this would go round at full speed.
+ */
+
+static void
+ngx_http_webhook_curl_writable(ngx_connection_t *c,
+    ngx_http_webhook_curl_socket_t *s)
+{
+    ngx_event_t  *wev;
+
+    wev = c->write;
+
+    if (wev->timedout) {
+        wev->timedout = 0;
+
+        if (ngx_add_event(wev, NGX_WRITE_EVENT, NGX_LEVEL_EVENT) == NGX_OK) {
+            return;
+        }
+
+    } else if (s->writes++ >= NGX_HTTP_WEBHOOK_CURL_WRITES) {
+
+        if (ngx_del_event(wev, NGX_WRITE_EVENT, 0) == NGX_OK) {
+            wev->cancelable = 1;
+            ngx_add_timer(wev, NGX_HTTP_WEBHOOK_CURL_PAUSE);
+        }
+    }
+
+    ngx_http_webhook_curl_action(c->fd, CURL_CSELECT_OUT);
 }
