@@ -62,11 +62,23 @@ static ngx_http_webhook_status_route_t  ngx_http_webhook_status_routes[] = {
     { ngx_string("hooks/*/ping"), NGX_HTTP_POST,
       ngx_http_webhook_status_ping },
 
+    { ngx_string("hooks/*/pause"), NGX_HTTP_POST,
+      ngx_http_webhook_status_pause },
+
+    { ngx_string("hooks/*/resume"), NGX_HTTP_POST,
+      ngx_http_webhook_status_resume },
+
+    { ngx_string("hooks/*/recover"), NGX_HTTP_POST,
+      ngx_http_webhook_status_recover },
+
     { ngx_string("deliveries"), NGX_HTTP_WEBHOOK_GET,
       ngx_http_webhook_status_deliveries },
 
     { ngx_string("deliveries/*"), NGX_HTTP_WEBHOOK_GET,
       ngx_http_webhook_status_delivery },
+
+    { ngx_string("deliveries/*/redeliver"), NGX_HTTP_POST,
+      ngx_http_webhook_status_redeliver },
 
     { ngx_string("check"), NGX_HTTP_WEBHOOK_GET,
       ngx_http_webhook_status_check }
@@ -78,6 +90,7 @@ static ngx_http_webhook_status_title_t  ngx_http_webhook_status_titles[] = {
     { 403, "Forbidden" },
     { 404, "Not Found" },
     { 405, "Method Not Allowed" },
+    { 409, "Conflict" },
     { 500, "Internal Server Error" },
     { 503, "Service Unavailable" }
 };

@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_webhook_status_priv.h"
+#include "ngx_http_webhook_dispatch.h"
 #include "ngx_http_webhook_emit.h"
 #include "ngx_http_webhook_format.h"
 
@@ -19,6 +20,10 @@ static ngx_uint_t ngx_http_webhook_status_own_origin(ngx_http_request_t *r,
     ngx_str_t *origin);
 static ngx_uint_t ngx_http_webhook_status_is(ngx_str_t *value,
     const char *text);
+static ngx_int_t ngx_http_webhook_status_set(ngx_http_webhook_status_t *s,
+    ngx_uint_t pause);
+static ngx_int_t ngx_http_webhook_status_no_hook(
+    ngx_http_webhook_status_t *s);
 
 
 static ngx_str_t  ngx_http_webhook_remote_user = ngx_string("remote_user");
@@ -147,8 +152,7 @@ ngx_http_webhook_status_ping(ngx_http_webhook_status_t *s)
     hook = ngx_http_webhook_status_hook(s, &s->name);
 
     if (hook == NULL) {
-        return ngx_http_webhook_status_problem(s, NGX_HTTP_NOT_FOUND,
-                                 "there is no webhook of this name", NULL);
+        return ngx_http_webhook_status_no_hook(s);
     }
 
     vv = ngx_http_get_variable(s->request, &ngx_http_webhook_remote_user,
@@ -194,4 +198,153 @@ ngx_http_webhook_status_ping(ngx_http_webhook_status_t *s)
     ngx_http_webhook_status_literal(&s->text, "}");
 
     return NGX_HTTP_ACCEPTED;
+}
+
+
+ngx_int_t
+ngx_http_webhook_status_pause(ngx_http_webhook_status_t *s)
+{
+    return ngx_http_webhook_status_set(s, 1);
+}
+
+
+ngx_int_t
+ngx_http_webhook_status_resume(ngx_http_webhook_status_t *s)
+{
+    return ngx_http_webhook_status_set(s, 0);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_status_set(ngx_http_webhook_status_t *s, ngx_uint_t pause)
+{
+    ngx_int_t                 rc;
+    ngx_http_webhook_hook_t  *hook;
+
+    rc = ngx_http_webhook_status_args(s, NULL, NULL);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    hook = ngx_http_webhook_status_hook(s, &s->name);
+
+    if (hook == NULL
+        || ngx_http_webhook_queue_pause(s->mcf->zone, hook->slot, pause)
+           != NGX_OK)
+    {
+        return ngx_http_webhook_status_no_hook(s);
+    }
+
+    ngx_http_webhook_dispatch_wake(hook);
+
+    return ngx_http_webhook_status_one_hook(s);
+}
+
+
+ngx_int_t
+ngx_http_webhook_status_redeliver(ngx_http_webhook_status_t *s)
+{
+    u_char                     uuid[16];
+    uint32_t                   slot;
+    ngx_int_t                  rc;
+    ngx_uint_t                 i;
+    ngx_http_webhook_hook_t  **hook;
+
+    rc = ngx_http_webhook_status_args(s, NULL, NULL);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = NGX_DECLINED;
+
+    if (ngx_http_webhook_uuid_parse(&s->name, uuid) == NGX_OK) {
+        rc = ngx_http_webhook_queue_again(s->mcf->zone, uuid, &slot);
+    }
+
+    switch (rc) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_BUSY:
+        return ngx_http_webhook_status_problem(s, NGX_HTTP_CONFLICT,
+                            "the delivery has not ended", NULL);
+
+    case NGX_AGAIN:
+        return ngx_http_webhook_status_problem(s,
+                            NGX_HTTP_SERVICE_UNAVAILABLE,
+                            "the webhook zone has no room", NULL);
+
+    default:
+        return ngx_http_webhook_status_problem(s, NGX_HTTP_NOT_FOUND,
+                            "there is no such delivery", NULL);
+    }
+
+    hook = s->mcf->hooks.elts;
+
+    for (i = 0; i < s->mcf->hooks.nelts; i++) {
+        if (hook[i]->slot == slot) {
+            ngx_http_webhook_dispatch_wake(hook[i]);
+        }
+    }
+
+    ngx_http_webhook_status_literal(&s->text, "{\"uuid\":");
+    ngx_http_webhook_text_string(&s->text, s->name.data, s->name.len);
+    ngx_http_webhook_status_literal(&s->text, "}");
+
+    return NGX_HTTP_ACCEPTED;
+}
+
+
+ngx_int_t
+ngx_http_webhook_status_recover(ngx_http_webhook_status_t *s)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   name;
+    ngx_uint_t                  limit, count;
+    ngx_http_webhook_hook_t    *hook;
+    ngx_http_webhook_filter_t   filter;
+
+    rc = ngx_http_webhook_status_args(s, &filter, &limit);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (filter.slot != NGX_HTTP_WEBHOOK_NO_SLOT || filter.events
+        || filter.statuses || filter.execution.len || filter.until || filter.after
+        || limit != NGX_HTTP_WEBHOOK_LIMIT_DEFAULT)
+    {
+        ngx_str_set(&name, "since");
+
+        return ngx_http_webhook_status_problem(s, NGX_HTTP_BAD_REQUEST,
+                            "no parameter but this one is known here", &name);
+    }
+
+    hook = ngx_http_webhook_status_hook(s, &s->name);
+
+    if (hook == NULL) {
+        return ngx_http_webhook_status_no_hook(s);
+    }
+
+    count = ngx_http_webhook_queue_recover(s->mcf->zone, hook->slot,
+                                           filter.since);
+
+    ngx_http_webhook_dispatch_wake(hook);
+
+    ngx_http_webhook_status_literal(&s->text, "{");
+    ngx_http_webhook_status_number(&s->text, "count", count);
+    ngx_http_webhook_status_literal(&s->text, "}");
+
+    return NGX_HTTP_ACCEPTED;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_status_no_hook(ngx_http_webhook_status_t *s)
+{
+    return ngx_http_webhook_status_problem(s, NGX_HTTP_NOT_FOUND,
+                                 "there is no webhook of this name", NULL);
 }

@@ -89,7 +89,16 @@ uint32_t ngx_http_webhook_status_bit(ngx_str_t *name);
 
 ngx_int_t ngx_http_webhook_status_may_write(ngx_http_webhook_status_t *s);
 
+/*
+ * These carry an action out, render what came of it and return its status, or
+ * NGX_ERROR.
+ */
+
 ngx_int_t ngx_http_webhook_status_ping(ngx_http_webhook_status_t *s);
+ngx_int_t ngx_http_webhook_status_pause(ngx_http_webhook_status_t *s);
+ngx_int_t ngx_http_webhook_status_resume(ngx_http_webhook_status_t *s);
+ngx_int_t ngx_http_webhook_status_recover(ngx_http_webhook_status_t *s);
+ngx_int_t ngx_http_webhook_status_redeliver(ngx_http_webhook_status_t *s);
 
 
 /*

@@ -1,0 +1,180 @@
+#!/usr/bin/perl
+
+# What people do at the status endpoint: pause and resume a webhook, deliver
+# again what has ended, recover all that failed.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+my $t = WebhookTest->new();
+my $up = $t->upstream('up');
+my $r = $t->receiver('r');
+
+$t->http_config(<<'EOF');
+
+webhook_api jobs {
+    id /id;
+    state /status;
+    states FINISHED done;
+
+    route POST /api/jobs { launch; }
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+
+    location /api/ {
+        proxy_pass %%URL_up%%;
+        proxy_ignore_client_abort on;
+        webhook_observe jobs;
+
+        webhook ci {
+            url     %%URL_r%%/ci;
+            events  LAUNCHED;
+            retry   off;
+        }
+
+        webhook slow {
+            url     %%URL_r%%/slow;
+            events  LAUNCHED;
+            retry   1h;
+        }
+    }
+
+    location /status/ {
+        webhook_status write=on;
+    }
+
+    location /read/ {
+        webhook_status;
+    }
+}
+
+EOF
+
+$t->run();
+
+###############################################################################
+
+# pause, resume
+
+is(action('/hooks/ci/pause')->json->{state}, 'paused', 'paused');
+is(action('/hooks/slow/pause')->json->{state}, 'paused', 'another, too');
+
+launch("a$_") for 1 .. 3;
+
+my $waiting = wait_for { hook('ci')->{waiting} == 3 };
+ok($waiting, 'deliveries wait');
+is($r->requests, 0, 'nothing is sent');
+
+is(action('/hooks/ci/resume')->json->{state}, 'ok', 'resumed');
+
+my @got = $r->wait_requests(3);
+is(@got, 3, 'sent after that');
+is(join(' ', map { $_->json->{execution}{id} } @got), 'a1 a2 a3', 'in order');
+is(hook('slow')->{waiting}, 3, 'the other one still waits');
+
+is(action('/hooks/none/pause')->status, 404, 'pause - unknown');
+is(action('/hooks/none/resume')->status, 404, 'resume - unknown');
+is(action('/hooks/ci/pause?a=b')->status, 400, 'pause - parameter');
+is($t->get('/status/hooks/ci/pause')->status, 405, 'pause - method');
+is(action('/hooks/ci/pause', '/read')->status, 403, 'pause - write=off');
+is(hook('ci')->{state}, 'ok', 'pause - none of these');
+
+###############################################################################
+
+# deliver again
+
+my $list = list('hook=ci&status=delivered&execution=a2');
+is(@$list, 1, 'a delivery');
+
+my $uuid = $list->[0]{uuid};
+my $again = action("/deliveries/$uuid/redeliver");
+
+is($again->status, 202, 'again');
+is($again->json->{uuid}, $uuid, 'again - uuid');
+
+@got = $r->wait_requests(4);
+is($got[3]->header('X-Webhook-Delivery'), $uuid, 'again - received');
+is($got[3]->header('X-Webhook-Attempt'), 2, 'again - a new attempt');
+is($got[3]->body, $got[1]->body, 'again - the same payload');
+
+my $done = wait_for { delivery($uuid)->{status} eq 'delivered' };
+ok($done, 'again - delivered');
+is(@{ delivery($uuid)->{attempts} }, 2, 'again - two attempts');
+
+my $open = list('hook=slow&status=waiting')->[0]{uuid};
+is(action("/deliveries/$open/redeliver")->status, 409, 'again - waits');
+is(action('/deliveries/01234567-89ab-8def-8123-456789abcdef/redeliver')
+	->status, 404, 'again - unknown');
+is(action('/deliveries/nonsense/redeliver')->status, 404, 'again - no uuid');
+
+###############################################################################
+
+# recover
+
+$r->set('/ci' => { status => 400 });
+
+my $before = time();
+launch("b$_") for 1 .. 20;
+
+my $failed = wait_for { hook('ci')->{failed} == 20 };
+ok($failed, 'failed');
+
+$r->set('/ci' => { status => 204 });
+my $received = $r->requests;
+
+is(action('/hooks/ci/recover?since=2199-01-01')->json->{count}, 0,
+	'recover - none that late');
+is(action('/hooks/ci/recover?limit=5')->status, 400, 'recover - parameter');
+is(action('/hooks/ci/recover?since=x')->status, 400, 'recover - bad time');
+is(action('/hooks/none/recover')->status, 404, 'recover - unknown');
+
+my $recover = action('/hooks/ci/recover?since=' . ($before * 1000));
+is($recover->status, 202, 'recover');
+is($recover->json->{count}, 20, 'recover - all that failed');
+
+my @all = $r->wait_requests($received + 20);
+my %ids = map { $_->header('X-Webhook-Delivery') => 1 }
+	@all[$received .. $#all];
+is(keys %ids, 20, 'recover - each once');
+
+my $recovered = wait_for { hook('ci')->{waiting} + hook('ci')->{in_flight}
+	== 0 };
+ok($recovered, 'recover - delivered');
+is(action('/hooks/ci/recover')->json->{count}, 0, 'recover - nothing left');
+is(@{ list('hook=ci&status=failed') }, 0, 'recover - none failed');
+
+$t->done();
+
+###############################################################################
+
+sub launch {
+	my ($id) = @_;
+
+	$up->set('/api/jobs' => { json => { id => $id, status => 'new' } });
+
+	return $t->post('/api/jobs', '{}');
+}
+
+sub action {
+	my ($path, $prefix) = @_;
+
+	return $t->post(($prefix || '/status') . $path, '',
+		headers => [ 'X-Webhook-Write' => 1 ]);
+}
+
+sub hook { $t->get("/status/hooks/$_[0]")->json }
+sub list { $t->get("/status/deliveries?$_[0]")->json->{deliveries} }
+sub delivery { $t->get("/status/deliveries/$_[0]")->json }
+
+###############################################################################
