@@ -314,8 +314,8 @@ ngx_http_webhook_status_recover(ngx_http_webhook_status_t *s)
     }
 
     if (filter.slot != NGX_HTTP_WEBHOOK_NO_SLOT || filter.events
-        || filter.statuses || filter.execution.len || filter.until || filter.after
-        || limit != NGX_HTTP_WEBHOOK_LIMIT_DEFAULT)
+        || filter.statuses || filter.execution.len || filter.until
+        || filter.after || limit != NGX_HTTP_WEBHOOK_LIMIT_DEFAULT)
     {
         ngx_str_set(&name, "since");
 

@@ -1,0 +1,128 @@
+#!/usr/bin/perl
+
+# One webhook's trouble is nobody else's: beside endpoints that hang, are
+# dead, drip, have no name or speak nonsense, the others' deliveries arrive
+# while those attempts are still under way, and so do the API's answers.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+my $n = 200;
+
+my $t = WebhookTest->new();
+my $api = $t->upstream('api', fallback => { status => 200,
+	json => { id => 1, status => 'new' } });
+my $good = $t->receiver('good');
+my $bad = $t->receiver('bad', rules => {
+	'/hang' => { hold => 1 },
+	'/drip' => { status => 200, size => 100000, piece => 1, gap => 20 },
+	'/nonsense' => { raw => "nonsense\n\n", then => 'close' },
+	'/reset' => { drop => 'reset' },
+});
+
+$t->port('dead');
+
+my %trouble = (
+	hang => $bad->url('/hang'),
+	drip => $bad->url('/drip'),
+	nonsense => $bad->url('/nonsense'),
+	reset => $bad->url('/reset'),
+	dead => 'http://127.0.0.1:%%PORT_dead%%/',
+	nowhere => 'http://webhook.invalid/',
+);
+
+my @good = map { "good$_" } 1 .. 4;
+
+my $hooks = join '', map { "webhook $_ { url $trouble{$_}; "
+	. "timeout 60s; retry 1h; events LAUNCHED; }\n" } sort keys %trouble;
+
+$hooks .= join '', map { 'webhook ' . $_ . ' { url ' . $good->url("/$_")
+	. "; events LAUNCHED; }\n" } @good;
+
+$t->http_config(<<"EOF");
+
+webhook_zone zone=webhooks:32m;
+
+webhook_api jobs {
+    id    /id;
+    state /status;
+
+    route POST /api/jobs/* { launch; id /none \$uri; }
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+
+    location /api/ {
+        proxy_pass %%URL_api%%;
+        proxy_ignore_client_abort on;
+        webhook_observe jobs;
+
+        $hooks
+    }
+
+    location /status/ {
+        webhook_status;
+    }
+}
+
+EOF
+
+$t->run();
+
+###############################################################################
+
+my $answers = 0;
+my $c = $t->connect($t->port(0));
+
+for my $i (1 .. $n) {
+	my $r = $c->request('POST', "/api/jobs/$i", body => '{}');
+	$answers++ if $r && $r->status == 200;
+}
+
+is($answers, $n, 'every answer of the API came');
+
+my @got = $good->wait_requests($n * @good);
+is(@got, $n * @good, 'every delivery of the others came');
+
+my %seen;
+$seen{$_->path}{$_->json->{execution}{id}}++ for @got;
+
+for my $name (@good) {
+	is(keys %{ $seen{"/$name"} }, $n, "$name - each execution");
+	is((grep { $_ != 1 } values %{ $seen{"/$name"} }), 0,
+		"$name - each once");
+}
+
+# and all that while
+
+my $hang = hook('hang');
+is($hang->{in_flight}, 16, 'attempts that hang are still under way');
+is($hang->{waiting} + $hang->{in_flight}, $n, 'nothing of theirs is lost');
+is($hang->{delivered}, 0, 'nor delivered');
+
+for my $name (qw/ dead nowhere nonsense reset /) {
+	my $broken = wait_for { hook($name)->{state} eq 'probing' };
+	ok($broken, "$name - only probes go out");
+
+	my $h = hook($name);
+	is($h->{waiting}, $n, "$name - all of them wait");
+	cmp_ok($h->{attempts}, '<', 40, "$name - it is not hammered");
+}
+
+$t->done();
+
+###############################################################################
+
+sub hook { $t->get("/status/hooks/$_[0]")->json }
+
+###############################################################################
