@@ -171,8 +171,7 @@ ngx_http_webhook_curl_remove(ngx_http_webhook_curl_handle_t *h)
     if (ngx_http_webhook_curl_loop.multi) {
         (void) curl_multi_remove_handle(ngx_http_webhook_curl_loop.multi,
                                         h->easy);
-        ngx_http_webhook_curl_sweep(h);
-        h->nfds = 0;
+        ngx_http_webhook_curl_settle(h);
     }
 }
 

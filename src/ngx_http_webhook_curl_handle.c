@@ -290,7 +290,7 @@ ngx_http_webhook_curl_put(ngx_http_webhook_curl_handle_t *h)
         (void) curl_easy_setopt(h->easy, CURLOPT_FRESH_CONNECT, 0L);
     }
 
-    ngx_memzero(&h->d, offsetof(ngx_http_webhook_curl_handle_t, message)
+    ngx_memzero(&h->d, offsetof(ngx_http_webhook_curl_handle_t, sockaddr)
                        - offsetof(ngx_http_webhook_curl_handle_t, d));
 
     h->next = set->free;

@@ -15,6 +15,7 @@
 #include <openssl/x509_vfy.h>
 
 
+static void ngx_http_webhook_curl_peer(ngx_http_webhook_curl_handle_t *h);
 static void ngx_http_webhook_curl_unconnected(
     ngx_http_webhook_curl_handle_t *h);
 static void ngx_http_webhook_curl_timed_out(ngx_http_webhook_curl_handle_t *h);
@@ -31,9 +32,7 @@ void
 ngx_http_webhook_curl_progress(ngx_http_webhook_curl_handle_t *h)
 {
     long                        n;
-    char                       *ip;
     CURL                       *easy;
-    u_char                     *p;
     curl_off_t                  dns, connect, tls, sent, first;
     ngx_http_webhook_result_t  *result;
 
@@ -53,23 +52,7 @@ ngx_http_webhook_curl_progress(ngx_http_webhook_curl_handle_t *h)
     result->reused = (n == 0 && h->requests > 0);
     result->stale = (h->requests > 1);
 
-    ip = NULL;
-    (void) curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &ip);
-
-    if (ip && ip[0]) {
-        p = ngx_pnalloc(h->d->pool, NGX_SOCKADDR_STRLEN + sizeof("[]:65535"));
-
-        if (p) {
-            (void) curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &n);
-
-            result->peer.data = p;
-            result->peer.len = ngx_snprintf(p, NGX_SOCKADDR_STRLEN,
-                                            ngx_strchr(ip, ':') ? "[%s]:%l"
-                                                                : "%s:%l",
-                                            ip, n)
-                               - p;
-        }
-    }
+    ngx_http_webhook_curl_peer(h);
 
     dns = connect = tls = sent = first = 0;
 
@@ -103,6 +86,44 @@ ngx_http_webhook_curl_progress(ngx_http_webhook_curl_handle_t *h)
                          : NGX_CONF_UNSET_MSEC;
 
     result->total = ngx_current_msec - h->start;
+}
+
+
+/* libcurl knows the peer once it is connected, we whom it tried. */
+
+static void
+ngx_http_webhook_curl_peer(ngx_http_webhook_curl_handle_t *h)
+{
+    long        n;
+    char       *ip;
+    u_char     *p;
+    ngx_str_t  *peer;
+
+    peer = &h->d->result.peer;
+
+    p = ngx_pnalloc(h->d->pool, NGX_SOCKADDR_STRLEN);
+    if (p == NULL) {
+        return;
+    }
+
+    ip = NULL;
+    n = 0;
+
+    (void) curl_easy_getinfo(h->easy, CURLINFO_PRIMARY_IP, &ip);
+    (void) curl_easy_getinfo(h->easy, CURLINFO_PRIMARY_PORT, &n);
+
+    if (ip && ip[0]) {
+        peer->len = ngx_snprintf(p, NGX_SOCKADDR_STRLEN,
+                                 ngx_strchr(ip, ':') ? "[%s]:%l" : "%s:%l",
+                                 ip, n)
+                    - p;
+
+    } else if (h->socklen) {
+        peer->len = ngx_sock_ntop(&h->sockaddr.sockaddr, h->socklen, p,
+                                  NGX_SOCKADDR_STRLEN, 1);
+    }
+
+    peer->data = p;
 }
 
 
@@ -300,11 +321,11 @@ ngx_http_webhook_curl_timed_out(ngx_http_webhook_curl_handle_t *h)
 
     host = h->hook->proxy.len ? &proxy : &h->hook->host;
 
-    if (result->peer.len) {
+    if (h->connected) {
         host = &h->hook->host;
         fmt = "the TLS handshake with %V did not end within %M ms";
 
-    } else if (result->dns != NGX_CONF_UNSET_MSEC) {
+    } else if (h->opened || result->dns != NGX_CONF_UNSET_MSEC) {
         fmt = "no connection to %V within %M ms";
 
     } else {

@@ -141,6 +141,21 @@ ngx_http_webhook_curl_sweep(ngx_http_webhook_curl_handle_t *h)
 }
 
 
+void
+ngx_http_webhook_curl_settle(ngx_http_webhook_curl_handle_t *h)
+{
+    ngx_uint_t  i;
+
+    ngx_http_webhook_curl_sweep(h);
+
+    for (i = 0; i < h->nfds; i++) {
+        ngx_http_webhook_curl_sockets.elts[h->fds[i]].connection->data = NULL;
+    }
+
+    h->nfds = 0;
+}
+
+
 static ngx_uint_t
 ngx_http_webhook_curl_closed(ngx_socket_t fd)
 {
@@ -199,6 +214,10 @@ ngx_http_webhook_curl_open_socket(void *ctx, curlsocktype purpose,
 
     h->fds[h->nfds++] = fd;
     h->opened = 1;
+    h->connected = 0;
+
+    h->socklen = ngx_min(address->addrlen, sizeof(ngx_sockaddr_t));
+    ngx_memcpy(&h->sockaddr, &address->addr, h->socklen);
 
     return fd;
 }
@@ -239,7 +258,8 @@ int
 ngx_http_webhook_curl_watch(CURL *easy, curl_socket_t fd, int what, void *ctx,
     void *socketp)
 {
-    ngx_connection_t  *c;
+    ngx_connection_t                *c;
+    ngx_http_webhook_curl_handle_t  *h;
 
     c = ngx_http_webhook_curl_known(fd);
 
@@ -273,6 +293,15 @@ ngx_http_webhook_curl_watch(CURL *easy, curl_socket_t fd, int what, void *ctx,
         }
 
         c->shared = 1;
+    }
+
+    h = c->data;
+
+    if (h && (what & CURL_POLL_IN)) {
+
+        /* libcurl reads when it has connected, no sooner */
+
+        h->connected = 1;
     }
 
     if (ngx_http_webhook_curl_want(c, what) != NGX_OK) {

@@ -79,7 +79,10 @@ struct ngx_http_webhook_curl_handle_s {
     unsigned                         starting:1;
     unsigned                         resolve_set:1;
     unsigned                         fresh_set:1;
+    socklen_t                        socklen;   /* of sockaddr; 0: none */
+
     unsigned                         opened:1;  /* a connection of its own */
+    unsigned                         connected:1;  /* that, by TCP */
     unsigned                         again:1;   /* refused to send on another
                                                    kept-alive connection */
     unsigned                         retried:1;
@@ -93,6 +96,7 @@ struct ngx_http_webhook_curl_handle_s {
 
     /* end of what is zeroed */
 
+    ngx_sockaddr_t                   sockaddr;  /* of the latest socket */
     char                             message[CURL_ERROR_SIZE];
 };
 
@@ -131,6 +135,10 @@ int ngx_http_webhook_curl_watch(CURL *easy, curl_socket_t fd, int what,
  */
 
 void ngx_http_webhook_curl_sweep(ngx_http_webhook_curl_handle_t *h);
+
+/* The same at its end: those that stay are no longer this transfer's. */
+
+void ngx_http_webhook_curl_settle(ngx_http_webhook_curl_handle_t *h);
 
 void ngx_http_webhook_curl_sockets_exit(void);
 
