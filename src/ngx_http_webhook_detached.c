@@ -24,6 +24,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_BLOCKED_WAIT  20      /* ms */
+#define NGX_HTTP_WEBHOOK_BEFORE        100     /* ms */
 #define NGX_HTTP_WEBHOOK_COUNT         1000    /* references that are never
                                                   given back */
 
@@ -38,6 +39,8 @@ typedef struct {
 
     unsigned                      completed:1; /* the transport filled result */
     unsigned                      ending:1;    /* result is settled */
+    unsigned                      cut:1;       /* the worker exits before its
+                                                  time is over */
 } ngx_http_webhook_post_t;
 
 
@@ -520,6 +523,10 @@ ngx_http_webhook_detached_shutdown(ngx_msec_t limit)
         return;
     }
 
+    /* a little before nginx itself closes all connections */
+
+    limit -= ngx_min(limit / 10, NGX_HTTP_WEBHOOK_BEFORE);
+
     for (q = ngx_queue_head(&ngx_http_webhook_detached_busy);
          q != ngx_queue_sentinel(&ngx_http_webhook_detached_busy);
          q = ngx_queue_next(q))
@@ -535,6 +542,7 @@ ngx_http_webhook_detached_shutdown(ngx_msec_t limit)
         if (left > (ngx_msec_int_t) limit) {
             ngx_del_timer(&f->deadline);
             ngx_add_timer(&f->deadline, limit);
+            f->cut = 1;
         }
     }
 }
@@ -587,6 +595,15 @@ ngx_http_webhook_detached_timeout(ngx_event_t *ev)
 
     if (f->ending) {
         ngx_post_event(&f->done, &ngx_posted_events);
+        return;
+    }
+
+    if (f->cut) {
+
+        /* it says nothing of the endpoint */
+
+        ngx_http_webhook_detached_cancel(d, NGX_HTTP_WEBHOOK_ERR_INTERNAL,
+                                         "nginx is shutting down");
         return;
     }
 

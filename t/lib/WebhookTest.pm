@@ -32,8 +32,8 @@ package WebhookTest;
 #	config (TEXT), http_config (TEXT, main => '...' outside http)
 #	test_config (TEXT in http), test_file (TEXT): nginx -t; (ok, what it
 #		said)
-#	run, stop, quit (graceful; true if it ended in time), crash (kill -9
-#		of all; run() starts anew)
+#	run, stop, quit (graceful; true if it ended in time; wait_gone: after a
+#		signal), crash (kill -9 of all; run() starts anew)
 #	reload: true if new workers came; else reload_error() says why not
 #	upgrade: USR2, with daemon => 1; old_master_pid
 #	signal (NAME), reopen, master_pid, worker_pids, wait_workers
@@ -45,6 +45,8 @@ package WebhookTest;
 # requests, answered by Responses (WebhookTest/Client.pm):
 #	get (URI, ...), head (URI, ...), post (URI, BODY, ...), request
 #		(METHOD, URI, headers => [...], body => , host => , port => )
+#	see (METHOD, URI, ...): a request, done when it stands in the access
+#		log: a response is read after it was sent
 #	connect (PORT): a client with keepalive; curl (arguments)
 # files: dir, file (NAME, TEXT), cert (NAME, dns => [], ip => []): {cert, key,
 #	ca}
@@ -636,6 +638,14 @@ sub quit {
 	$self->{last_pid} = $self->master_pid();
 	$self->signal('QUIT');
 
+	return $self->wait_gone($timeout);
+}
+
+# after a signal of the test's own; true if all ended in time
+
+sub wait_gone {
+	my ($self, $timeout) = @_;
+
 	my $done = wait_for { $self->gone() } $timeout;
 
 	$self->{running} = 0 if $done;
@@ -807,6 +817,17 @@ sub post {
 
 	return $self->request('POST', $uri, body => defined $body ? $body : '',
 		%o);
+}
+
+sub see {
+	my ($self, $method, $uri, %o) = @_;
+
+	my $before = length $self->access_log();
+	my $response = $self->request($method, $uri, %o);
+
+	wait_for { index($self->access_log(), " $uri ", $before) >= 0 };
+
+	return $response;
 }
 
 sub connect {
