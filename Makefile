@@ -53,7 +53,7 @@ so = $(out)/$(NAME).so
 
 # a new source file, another option or another nginx means: configure again
 inputs = $(sort $(wildcard src/*.c src/*.h)) $(tree) $(NGX_CONF) \
-         $(shell cksum < config) $(shell cksum < Makefile) \
+         $(shell cat config src/page.html | cksum) $(shell cksum < Makefile) \
          $(shell cat $(tree)/conf_flags 2>/dev/null | cksum) \
          $(shell cksum < $(tree)/src/core/nginx.h 2>/dev/null)
 

@@ -13,6 +13,7 @@
 
 #include "ngx_http_webhook_status.h"
 #include "ngx_http_webhook_status_priv.h"
+#include "ngx_http_webhook_page.h"
 
 
 #define NGX_HTTP_WEBHOOK_GET  (NGX_HTTP_GET|NGX_HTTP_HEAD)
@@ -41,6 +42,7 @@ static void ngx_http_webhook_status_cleanup(void *data);
 static ngx_int_t ngx_http_webhook_status_answer(ngx_http_webhook_status_t *s);
 static ngx_uint_t ngx_http_webhook_status_match(ngx_http_webhook_status_t *s,
     ngx_str_t *path, ngx_str_t *pattern);
+static ngx_int_t ngx_http_webhook_status_root(ngx_http_webhook_status_t *s);
 static ngx_int_t ngx_http_webhook_status_check(ngx_http_webhook_status_t *s);
 static ngx_int_t ngx_http_webhook_status_send(ngx_http_webhook_status_t *s,
     ngx_uint_t status);
@@ -51,7 +53,7 @@ static ngx_int_t ngx_http_webhook_status_header(ngx_http_request_t *r,
 static ngx_http_webhook_status_route_t  ngx_http_webhook_status_routes[] = {
 
     { ngx_string(""), NGX_HTTP_WEBHOOK_GET,
-      ngx_http_webhook_status_hooks },
+      ngx_http_webhook_status_root },
 
     { ngx_string("hooks"), NGX_HTTP_WEBHOOK_GET,
       ngx_http_webhook_status_hooks },
@@ -332,6 +334,27 @@ ngx_http_webhook_status_hook(ngx_http_webhook_status_t *s, ngx_str_t *name)
 }
 
 
+static ngx_int_t
+ngx_http_webhook_status_root(ngx_http_webhook_status_t *s)
+{
+    ngx_str_t  *page;
+
+    if (!ngx_http_webhook_page_wanted(s->request)) {
+        return ngx_http_webhook_status_hooks(s);
+    }
+
+    /* the query is the page's own: its filters */
+
+    page = ngx_http_webhook_page();
+
+    ngx_http_webhook_text_append(&s->text, page->data, page->len);
+
+    s->page = 1;
+
+    return NGX_HTTP_OK;
+}
+
+
 /* for tests and operators: holds the lock for a look at the whole zone */
 
 static ngx_int_t
@@ -408,6 +431,7 @@ ngx_http_webhook_status_send(ngx_http_webhook_status_t *s, ngx_uint_t status)
 {
     ngx_int_t            rc;
     ngx_buf_t           *b;
+    const char          *policy;
     ngx_chain_t          out;
     ngx_http_request_t  *r;
 
@@ -436,7 +460,23 @@ ngx_http_webhook_status_send(ngx_http_webhook_status_t *s, ngx_uint_t status)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (status >= NGX_HTTP_BAD_REQUEST) {
+    if (s->page) {
+        policy = ngx_http_webhook_page_policy();
+
+        if (policy == NULL
+            || ngx_http_webhook_status_header(r, "Content-Security-Policy",
+                                              policy)
+               != NGX_OK
+            || ngx_http_webhook_status_header(r, "Referrer-Policy",
+                                              "no-referrer")
+               != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_str_set(&r->headers_out.content_type, "text/html; charset=utf-8");
+
+    } else if (status >= NGX_HTTP_BAD_REQUEST) {
         ngx_str_set(&r->headers_out.content_type, "application/problem+json");
 
     } else {

@@ -82,7 +82,9 @@ ngx_http_webhook_status_hooks(ngx_http_webhook_status_t *s)
         }
     }
 
-    ngx_http_webhook_status_literal(&s->text, "]}");
+    ngx_http_webhook_status_literal(&s->text, "]");
+    ngx_http_webhook_status_boolean(&s->text, "write", s->lcf->write);
+    ngx_http_webhook_status_literal(&s->text, "}");
 
     return NGX_HTTP_OK;
 }

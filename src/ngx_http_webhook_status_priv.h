@@ -37,6 +37,7 @@ typedef struct {
     ngx_str_t                      name;      /* what "*" of the route is */
     ngx_uint_t                     methods;   /* of a 405, for Allow */
     ngx_http_webhook_text_t        text;      /* the document */
+    unsigned                       page:1;    /* it is the page */
 } ngx_http_webhook_status_t;
 
 

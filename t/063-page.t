@@ -1,0 +1,164 @@
+#!/usr/bin/perl
+
+# The page, in a real browser: it lives, filters, unfolds, acts; what comes
+# from outside runs nothing, and the copied curl is harmless in a shell.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use JSON::PP;
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+my ($chromium) = grep { -x } qw! /usr/bin/chromium !;
+
+plan(skip_all => 'no chromium') unless $chromium;
+plan(skip_all => 'under valgrind') if $ENV{WEBHOOK_VALGRIND};
+
+my $t = WebhookTest->new();
+my $up = $t->upstream('up');
+my $r = $t->receiver('r');
+
+my $hostile = q{</pre><script>window.hit=1</script><img src=x onerror=hit=2>}
+	. q{'"`$(touch %%TESTDIR%%/hit)`touch %%TESTDIR%%/hit`;${hit}{{7*7}}\\}
+	. "\x{1}\x{7f}";
+$hostile = $t->expand($hostile);
+
+$t->http_config(<<'EOF');
+
+webhook_api jobs {
+    id /id;
+    state /status;
+    states FINISHED done;
+
+    route POST /api/jobs { launch; }
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+
+    location /api/ {
+        proxy_pass %%URL_up%%;
+        proxy_ignore_client_abort on;
+        webhook_observe jobs;
+
+        webhook ci {
+            url          %%URL_r%%/ci;
+            events       LAUNCHED;
+            description  "<b>bold</b>";
+            secret       whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw;
+        }
+
+        webhook other {
+            url     %%URL_r%%/other;
+            events  LAUNCHED;
+            retry   off;
+        }
+    }
+
+    location /status/ {
+        webhook_status write=on;
+    }
+
+    location /read {
+        webhook_status;
+    }
+}
+
+EOF
+
+$r->set('/ci' => { status => 200, body => $hostile,
+	headers => { 'X-Hostile' => '<script>hit=3</script>' } });
+$r->set('/other' => { status => 500 });
+
+$t->run();
+
+launch('first');
+launch($hostile);
+
+ok($r->wait_requests(4), 'deliveries are there');
+
+my $page = $t->get('/status/', headers => [ Accept => 'text/html' ]);
+
+is($page->status, 200, 'page');
+is($page->header('Content-Type'), 'text/html; charset=utf-8', 'type');
+is($page->header('X-Content-Type-Options'), 'nosniff', 'nosniff');
+is($page->header('Cache-Control'), 'no-store', 'no-store');
+like($page->header('Content-Security-Policy'),
+	qr/^default-src 'none'; script-src 'sha256-[^']+';/, 'policy');
+unlike($page->body, qr!(src|href)=!, 'nothing is loaded');
+is($t->get('/status/', headers => [ Accept => 'application/json' ])
+	->header('Content-Type'), 'application/json', 'JSON for others');
+
+###############################################################################
+
+# the browser says what it saw, a name and a value in a line
+
+my $spec = $t->file('page.json', JSON::PP->new->encode({
+	url => 'http://localhost:' . $t->port(0),
+	chromium => $chromium, dir => $t->dir,
+}));
+
+# what the page itself launches
+
+$up->set('/api/jobs' => { json => { id => 'second', status => 'new' } });
+
+my ($status, $said) = $t->output('node', repo('t/node/page.js'), $spec);
+is($status, 0, 'browser') or diag($said);
+
+my %saw = map { /^(\w+) (.*)$/s ? ($1 => $2) : () } split /\n/, $said;
+
+is($saw{hooks}, 2, 'webhooks');
+is($saw{rows}, 4, 'deliveries');
+is($saw{live}, 6, 'new ones come by themselves');
+is($saw{filtered}, 3, 'filter');
+like($saw{url} || '', qr/hook=ci/, 'filter - in the url');
+is($saw{reloaded}, 3, 'filter - after loading again');
+is($saw{found}, 1, 'found in the payload');
+is($saw{unfolded}, 1, 'unfolded by keyboard');
+is($saw{folded}, 0, 'folded');
+is($saw{keys}, 1, 'list of keys');
+is($saw{hit}, 'undefined', 'nothing ran');
+is($saw{scripts}, 1, 'no element came from outside');
+is($saw{bold}, 0, 'no markup either');
+is($saw{pinged}, 1, 'ping');
+is($saw{paused}, 'paused', 'pause');
+is($saw{resumed}, 'healthy', 'resume');
+is($saw{again}, 2, 'sent again');
+is($saw{read_only}, 0, 'no buttons without write=on');
+is($saw{width}, 360, '360 px are enough');
+is($saw{dark}, 'rgb(13, 17, 23)', 'dark');
+is($saw{axe}, '', 'axe finds nothing serious');
+is($saw{errors}, '', 'no errors in the console');
+
+# the copied curl, in a shell: the receiver gets the very payload
+
+my $curl = read_file($t->dir . '/curl');
+my $before = $r->requests;
+
+like($curl, qr/^curl /, 'a curl command');
+is(system('sh ' . $t->dir . '/curl >/dev/null 2>&1'), 0, 'curl in a shell');
+
+my @got = $r->wait_requests($before + 1);
+is($got[-1]->json->{execution}{id}, $hostile, 'curl - the payload');
+ok(!-e $t->dir . '/hit', 'curl - nothing else ran');
+
+$t->done();
+
+###############################################################################
+
+sub launch {
+	my ($id) = @_;
+
+	$up->set('/api/jobs' => { json => { id => $id, status => 'new' } });
+
+	return $t->post('/api/jobs', '{}');
+}
+
+###############################################################################
