@@ -1,0 +1,315 @@
+#!/usr/bin/perl
+
+# Secrets in every place that has one: in webhooks, in what callers send, in
+# what the API answers.  They go where they belong and appear nowhere else: in
+# no payload, no answer of the status endpoint and no log, whatever fails.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use MIME::Base64 qw/ encode_base64 /;
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+# each is one word, found as such or in base64
+
+my %secret = map { $_ => "S3c$_" . 'x' . sprintf '%08x', rand 0xffffffff }
+	qw/ Signing Old Seed File Env Literal Basic Cookie Variable Mixed Query
+	Flag User Path Proxy CallerAuth CallerCookie CallerToken CallerBody Deep
+	Pair List Named Own Object Omitted Bulk EchoBody Password /;
+
+my $whsec = 'whsec_' . encode_base64("$secret{Old}$secret{Old}", '');
+my $whsk = 'whsk_' . encode_base64(substr($secret{Seed} x 3, 0, 32), '');
+
+my $t = WebhookTest->new(env => { WEBHOOK_TEST_SECRET => $secret{Env} });
+my $up = $t->upstream('up');
+my $cert = $t->cert('tls');
+my $tls = $t->receiver('tls', tls => $cert);
+my $r = $t->receiver('r', rules => {
+	'/fails' => { status => 500, headers => {
+		'X-Echo' => "$secret{File} $secret{Query}",
+		'Set-Cookie' => "id=$secret{EchoBody}",
+		Location => "/?$secret{Query}" },
+		body => "you sent $secret{Signing}, $secret{File}, "
+			. "$secret{Env}, $secret{Query}, $secret{User}, $whsec" },
+	'/garbage' => { raw => "$secret{File}\n\n$secret{Query}", then => 'close' },
+	'/hangs' => { drop => 'hang' },
+	'/reset' => { drop => 'reset' },
+	'/short' => { size => 1000, truncate => 10, then => 'close' },
+	'/moved' => { status => 302, headers => {
+		Location => "/moved?key=$secret{Query}" } },
+});
+
+$t->file('header', "$secret{File}\n");
+$t->file('url', $r->url("/$secret{Path}/of/it\n"));
+$t->port('closed');
+
+# webhook => [ url without query, settings ]
+
+my %hooks = (
+	good => [ '%%URL_r%%/good', 'signature standard github stripe;' ],
+	form => [ '%%URL_r%%/form', 'signature virtuoso;'
+		. 'content_type application/x-www-form-urlencoded;' ],
+	fails => [ '%%URL_r%%/fails', '' ],
+	refused => [ 'http://127.0.0.1:%%PORT_closed%%/', '' ],
+	garbage => [ '%%URL_r%%/garbage', '' ],
+	hangs => [ '%%URL_r%%/hangs', 'timeout 300ms;' ],
+	reset => [ '%%URL_r%%/reset', '' ],
+	short => [ '%%URL_r%%/short', '' ],
+	moved => [ '%%URL_r%%/moved', '' ],
+	plain => [ 'https://%%HOST_r%%/plain', '' ],
+	untrusted => [ '%%URL_tls%%/untrusted', '' ],
+	unknown => [ 'http://no.such.host.invalid/', '' ],
+	proxied => [ 'http://proxied.test/', 'proxy http://'
+		. "user:$secret{Proxy}\@127.0.0.1:%%PORT_closed%%;" ],
+	via => [ '%%URL_r%%/via', 'via @r;' ],
+	viarefused => [ '%%URL_r%%/viarefused', 'via @closed;' ],
+	viahangs => [ '%%URL_r%%/hangs', 'via @r; timeout 300ms;' ],
+	viagarbage => [ '%%URL_r%%/garbage', 'via @r;' ],
+	waits => [ 'http://127.0.0.1:%%PORT_closed%%/waits', 'retry 1h;' ],
+);
+
+my $hooks = '';
+
+for my $name (sort keys %hooks) {
+	my ($url, $more) = @{ $hooks{$name} };
+
+	$url =~ s!://!://me:$secret{User}\@!;
+	$more .= ' retry off;' unless $more =~ /retry/;
+
+	$hooks .= "webhook $name { url $url?key=$secret{Query}&$secret{Flag}; "
+		. "$more }\n";
+}
+
+my $conf = <<"EOF";
+
+webhook_redact owned_thing password passwd secret token authorization apikey
+               privatekey credential;
+
+webhook_api test {
+    execution "";
+    id /id;
+    state /status;
+    states STARTED running;
+    states FINISHED done;
+    omit /meta /steps/*/data;
+    sender.name \$remote_user;
+    route POST /launch { launch; }
+    route GET /see/* { }
+}
+
+webhook_defaults {
+    secret $secret{Signing} $whsec $whsk;
+    header X-File file:%%TESTDIR%%/header;
+    header X-Env env:WEBHOOK_TEST_SECRET;
+    header Authorization "Bearer $secret{Literal}";
+    header Cookie "id=$secret{Cookie}";
+    header X-Api-Key $secret{Basic};
+    header X-Variable \$http_x_secret;
+    header X-Mixed "a \$http_x_mixed b";
+}
+
+log_format ours '\$request_method \$uri \$status \$webhook_events '
+                '\$webhook_name';
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+    access_log %%TESTDIR%%/access.log ours;
+
+    location / {
+        proxy_pass %%URL_up%%;
+        proxy_ignore_client_abort on;
+        webhook_observe test;
+
+        webhook path { url file:%%TESTDIR%%/url; retry off; }
+
+        $hooks
+    }
+
+    location \@r {
+        include %%CONF%%/webhook/via.conf;
+        proxy_pass %%URL_r%%;
+    }
+
+    location \@closed {
+        include %%CONF%%/webhook/via.conf;
+        proxy_pass http://127.0.0.1:%%PORT_closed%%;
+    }
+
+    location /status/ {
+        access_log off;
+        webhook_status write=on;
+    }
+}
+
+EOF
+
+my $env = 'env WEBHOOK_TEST_SECRET;';
+
+my ($ok, $said) = $t->test_config($conf, main => $env);
+
+ok($ok, 'configuration') or diag($said);
+
+$t->http_config($conf, main => $env);
+$t->run();
+
+###############################################################################
+
+# what the API answers
+
+my $document = {
+	id => 1, status => 'running', shown => 'V1sible',
+	password => $secret{Password}, meta => { initial => $secret{Omitted} },
+	steps => [ { data => $secret{Bulk}, name => 'V1sibleStep' } ],
+	a => { b => [ { c => { 'API-Key' => $secret{Deep} } } ] },
+	tokens => [ $secret{List} ],
+	env => [ { key => 'db_password', value => $secret{Pair} },
+		{ name => 'auth-TOKEN', value => { v => $secret{Named} } } ],
+	OwnedThing => $secret{Own},
+	clientSecret => { id => 'x', text => $secret{Object} },
+};
+
+$up->set('/launch' => { json => $document }, '/see/1' => { json => {
+	%$document, status => 'done' } });
+
+my @caller = (
+	'X-Secret' => $secret{Variable},
+	'X-Mixed' => $secret{Mixed},
+	Authorization => 'Basic ' . encode_base64("alice:$secret{CallerAuth}",
+		''),
+	Cookie => "session=$secret{CallerCookie}",
+);
+
+my $uri = "token=$secret{CallerToken}";
+
+my $launch = $t->post("/launch?$uri", qq({"password":"$secret{CallerBody}"}),
+	headers => [ @caller ]);
+
+$t->get("/see/1?$uri", headers => [ @caller ]);
+
+my @names = sort keys %hooks, 'path';
+
+my $settled = wait_for {
+	my $list = $t->get('/status/hooks')->json->{hooks};
+
+	return !grep { $_->{waiting} + $_->{in_flight} } grep {
+		$_->{name} ne 'waits' && $_->{state} eq 'ok' } @$list;
+} 20;
+
+ok($settled, 'all that can end has ended');
+
+# they go where they belong
+
+my $d = $t->get('/status/deliveries?hook=good&limit=100')->json->{deliveries};
+
+is(join(' ', map { $_->{event} } @$d), 'FINISHED STARTED LAUNCHED PING',
+	'events');
+
+my ($event) = grep { $_->header('X-Webhook-Event') eq 'FINISHED' }
+	$r->requests('/good');
+
+is($event->query, "key=$secret{Query}&$secret{Flag}", 'query, sent');
+is($event->header('X-File'), $secret{File}, 'header of a file, sent');
+is($event->header('X-Env'), $secret{Env}, 'header of the environment, sent');
+is($event->header('X-Variable'), $secret{Variable}, 'variable, sent');
+is($event->header('X-Mixed'), "a $secret{Mixed} b", 'text, sent');
+is($event->header('Cookie'), "id=$secret{Cookie}", 'cookie, sent');
+is($event->header('X-Api-Key'), $secret{Basic}, 'key, sent');
+is($r->requests("/$secret{Path}/of/it"), 4, 'path, sent');
+like($launch->body, qr/$secret{Deep}/, 'the client gets the answer');
+
+my $p = $event->json;
+
+is($p->{execution}{shown}, 'V1sible', 'payload');
+is($p->{sender}{name}, 'alice', 'sender');
+is($p->{execution}{password}, '***', 'redacted');
+is($p->{execution}{a}{b}[0]{c}{'API-Key'}, '***', 'redacted, at any depth');
+is($p->{execution}{env}[0]{value}, '***', 'redacted, a pair of key and value');
+is($p->{execution}{env}[1]{value}, '***', 'redacted, of name and value');
+is($p->{execution}{OwnedThing}, '***', 'redacted, a name of ours');
+is($p->{execution}{clientSecret}, '***', 'redacted, an object');
+is($p->{execution}{tokens}, '***', 'redacted, a list');
+is($p->{execution}{meta}, undef, 'omitted');
+is_deeply($p->{execution}{steps}, [ { name => 'V1sibleStep' } ],
+	'omitted, in a list');
+
+# and nowhere else
+
+my %sent = map { $_ => 1 } qw/ File Env Literal Basic Cookie Variable Mixed
+	Query Flag User Path /;
+
+my @everything = (
+	[ 'nginx -t', $said ],
+	[ 'payloads', join "\n", map { $_->body } $r->requests(),
+		$tls->requests() ],
+	[ 'access log', $t->access_log() ],
+	[ 'hooks', $t->get('/status/hooks')->body ],
+	[ 'root', $t->get('/status/')->body ],
+	map { [ "hook $_", $t->get("/status/hooks/$_")->body ],
+		[ "ping $_", $t->post("/status/hooks/$_/ping", '', headers => [
+			'X-Webhook-Write' => 1, @caller ])->body ] } @names,
+);
+
+my ($after, $n) = ('', 0);
+
+do {
+	my $response = $t->get("/status/deliveries?limit=20$after");
+	my $page = $response->json;
+
+	push @everything, [ 'deliveries', $response->body ];
+
+	for my $d (@{ $page->{deliveries} }) {
+		my $whole = $t->get("/status/deliveries/$d->{uuid}");
+
+		push @everything, [ "delivery of $d->{hook}", $whole->body ];
+		$n++ if @{ $whole->json->{attempts} };
+	}
+
+	$after = $page->{next} ? "&after=$page->{next}" : '';
+
+} while ($after);
+
+cmp_ok($n, '>=', 3 * @names, 'deliveries that were tried');
+
+my ($failed) = grep { $_->[0] eq 'delivery of fails'
+	&& $_->[1] =~ /you sent/ } @everything;
+
+ok($failed, 'an answer that repeats secrets');
+like($failed->[1], qr/you sent \*\*\*, \*\*\*, \*\*\*, \*\*\*, \*\*\*, \*\*\*/,
+	'an answer that repeats secrets, without them') if $failed;
+
+ok($t->reload(), 'reload');
+ok(wait_for { $t->get('/status/hooks')->status == 200 }, 'status');
+
+push @everything, [ 'error log', $t->error_log() ],
+	[ 'stderr', read_file($t->dir() . '/stderr') ],
+	map { [ "headers at $_->{target}", join "\n", map { "$_->[0]: $_->[1]" }
+		$_->headers() ] } $r->requests();
+
+for my $name (sort keys %secret) {
+	my $base64 = encode_base64($secret{$name}, '');
+	$base64 =~ s/.=*\z//;
+
+	my @found = map { $_->[0] } grep {
+		$_->[1] =~ /\Q$secret{$name}\E|\Q$base64\E/i
+			&& !($sent{$name} && $_->[0] =~ /^headers/)
+	} @everything;
+
+	is(join(', ', @found), '', "secret of $name");
+}
+
+my $text = join "\n", map { $_->[1] } @everything;
+
+like($text, qr/V1sibleStep/, 'the search would find it');
+unlike($text, qr/\Q$whsec\E|\Q$whsk\E/, 'no key as it is written');
+unlike($t->access_log(), qr{POST /(?:good|via|launch/)}, 'no access logged');
+
+$t->done();
+
+###############################################################################
