@@ -7,6 +7,8 @@
 #                          them under AddressSanitizer and UBSan, VALGRIND=1
 #                          under valgrind, NGX_SRC=DIR with that nginx
 # make demo                see one execution's deliveries
+# make bench               deliveries a second and the cost of observing, as
+#                          ratios; ROUNDS=5, WAITING=20000, SECONDS=2
 # make clean
 #
 # V=1 shows the compiler's command lines.
@@ -127,6 +129,11 @@ test: deps
 	@$(MAKE) --no-print-directory $(test_needs) t/node/node_modules/.done
 	$(test_env) prove -j$(PROVE_JOBS) -It/lib $(T)
 
+bench:
+	@t/bin/deps bench
+	@$(MAKE) --no-print-directory all
+	@WEBHOOK_NGINX=$(nginx) WEBHOOK_MODULE=$(so) t/bench/bench
+
 sanitize:
 	@t/bin/sanitize build/sanitize
 
@@ -139,4 +146,4 @@ t/node/node_modules/.done: t/node/package.json
 
 FORCE:
 
-.PHONY: all install clean deps demo test sanitize FORCE
+.PHONY: all install clean deps demo test bench sanitize FORCE
