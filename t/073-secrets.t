@@ -52,25 +52,25 @@ $t->port('closed');
 # webhook => [ url without query, settings ]
 
 my %hooks = (
-	good => [ '%%URL_r%%/good', 'signature standard github stripe;' ],
-	form => [ '%%URL_r%%/form', 'signature virtuoso;'
+	good => [ 'http://%%HOST_r%%/good', 'signature standard github stripe;' ],
+	form => [ 'http://%%HOST_r%%/form', 'signature virtuoso;'
 		. 'content_type application/x-www-form-urlencoded;' ],
-	fails => [ '%%URL_r%%/fails', '' ],
+	fails => [ 'http://%%HOST_r%%/fails', '' ],
 	refused => [ 'http://127.0.0.1:%%PORT_closed%%/', '' ],
-	garbage => [ '%%URL_r%%/garbage', '' ],
-	hangs => [ '%%URL_r%%/hangs', 'timeout 300ms;' ],
-	reset => [ '%%URL_r%%/reset', '' ],
-	short => [ '%%URL_r%%/short', '' ],
-	moved => [ '%%URL_r%%/moved', '' ],
+	garbage => [ 'http://%%HOST_r%%/garbage', '' ],
+	hangs => [ 'http://%%HOST_r%%/hangs', 'timeout 300ms;' ],
+	reset => [ 'http://%%HOST_r%%/reset', '' ],
+	short => [ 'http://%%HOST_r%%/short', '' ],
+	moved => [ 'http://%%HOST_r%%/moved', '' ],
 	plain => [ 'https://%%HOST_r%%/plain', '' ],
-	untrusted => [ '%%URL_tls%%/untrusted', '' ],
-	unknown => [ 'http://no.such.host.invalid/', '' ],
+	untrusted => [ 'https://localhost:%%PORT_tls%%/untrusted', '' ],
+	unknown => [ 'http://no.such.host.invalid/', 'timeout 1s;' ],
 	proxied => [ 'http://proxied.test/', 'proxy http://'
 		. "user:$secret{Proxy}\@127.0.0.1:%%PORT_closed%%;" ],
-	via => [ '%%URL_r%%/via', 'via @r;' ],
-	viarefused => [ '%%URL_r%%/viarefused', 'via @closed;' ],
-	viahangs => [ '%%URL_r%%/hangs', 'via @r; timeout 300ms;' ],
-	viagarbage => [ '%%URL_r%%/garbage', 'via @r;' ],
+	via => [ 'http://%%HOST_r%%/via', 'via @r;' ],
+	viarefused => [ 'http://%%HOST_r%%/viarefused', 'via @closed;' ],
+	viahangs => [ 'http://%%HOST_r%%/hangs', 'via @r; timeout 300ms;' ],
+	viagarbage => [ 'http://%%HOST_r%%/garbage', 'via @r;' ],
 	waits => [ 'http://127.0.0.1:%%PORT_closed%%/waits', 'retry 1h;' ],
 );
 
@@ -81,6 +81,8 @@ for my $name (sort keys %hooks) {
 
 	$url =~ s!://!://me:$secret{User}\@!;
 	$more .= ' retry off;' unless $more =~ /retry/;
+
+	die if $url !~ /$secret{User}/;
 
 	$hooks .= "webhook $name { url $url?key=$secret{Query}&$secret{Flag}; "
 		. "$more }\n";
@@ -219,6 +221,8 @@ is($event->header('X-File'), $secret{File}, 'header of a file, sent');
 is($event->header('X-Env'), $secret{Env}, 'header of the environment, sent');
 is($event->header('X-Variable'), $secret{Variable}, 'variable, sent');
 is($event->header('X-Mixed'), "a $secret{Mixed} b", 'text, sent');
+is($event->header('Authorization'), "Bearer $secret{Literal}",
+	'authorization, sent');
 is($event->header('Cookie'), "id=$secret{Cookie}", 'cookie, sent');
 is($event->header('X-Api-Key'), $secret{Basic}, 'key, sent');
 is($r->requests("/$secret{Path}/of/it"), 4, 'path, sent');
