@@ -19,7 +19,6 @@ typedef struct {
     ngx_uint_t                       nsets;
     ngx_uint_t                       idle;      /* handles */
     ngx_uint_t                       max;
-    char                            *cainfo;
     ngx_log_t                       *log;
 } ngx_http_webhook_curl_handles_t;
 
@@ -41,7 +40,6 @@ static ngx_http_webhook_curl_handles_t  ngx_http_webhook_curl_handles;
 ngx_int_t
 ngx_http_webhook_curl_handles_init(ngx_cycle_t *cycle, ngx_uint_t max)
 {
-    curl_version_info_data           *info;
     ngx_http_webhook_curl_handles_t  *handles;
 
     handles = &ngx_http_webhook_curl_handles;
@@ -50,13 +48,6 @@ ngx_http_webhook_curl_handles_init(ngx_cycle_t *cycle, ngx_uint_t max)
 
     handles->max = max;
     handles->log = cycle->log;
-    handles->cainfo = (char *) "/etc/ssl/certs/ca-certificates.crt";
-
-    info = curl_version_info(CURLVERSION_NOW);
-
-    if (info->age >= CURLVERSION_SEVENTH && info->cainfo) {
-        handles->cainfo = (char *) info->cainfo;
-    }
 
     return NGX_OK;
 }
@@ -304,22 +295,16 @@ ngx_http_webhook_curl_prepare(ngx_http_webhook_curl_handle_t *h)
 {
     long                      version;
     CURL                     *easy;
-    char                     *cainfo;
     ngx_http_webhook_hook_t  *hook;
 
     easy = h->easy;
     hook = h->hook;
 
-    cainfo = hook->ssl_trusted_certificate.len
-             ? (char *) hook->ssl_trusted_certificate.data
-             : ngx_http_webhook_curl_handles.cainfo;
-
     version = (hook->http2 && hook->ssl) ? CURL_HTTP_VERSION_2TLS
                                          : CURL_HTTP_VERSION_1_1;
 
     /*
-     * CAPATH would make libcurl read the bundle again for each connection;
-     * without QUICK_EXIT, to remove a handle is to wait for the resolver;
+     * Without QUICK_EXIT, to remove a handle is to wait for the resolver;
      * empty PROXY and NOPROXY shut the environment out.
      */
 
@@ -349,26 +334,11 @@ ngx_http_webhook_curl_prepare(ngx_http_webhook_curl_handle_t *h)
         || curl_easy_setopt(easy, CURLOPT_NOPROXY, "")
         || curl_easy_setopt(easy, CURLOPT_PROXY,
                             hook->proxy.len ? (char *) hook->proxy.data : "")
-        || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL)
-        || curl_easy_setopt(easy, CURLOPT_CAINFO, cainfo)
+        || ngx_http_webhook_curl_trust(easy, hook) != NGX_OK
         || ngx_http_webhook_curl_pem(easy, CURLOPT_SSLCERT_BLOB,
                                      &hook->ssl_certificate_pem) != NGX_OK
         || ngx_http_webhook_curl_pem(easy, CURLOPT_SSLKEY_BLOB,
                                      &hook->ssl_certificate_key_pem) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (hook->proxy.len
-        && (curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL)
-            || curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, cainfo)))
-    {
-        return NGX_ERROR;
-    }
-
-    if (!hook->ssl_verify
-        && (curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L)
-            || curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L)))
     {
         return NGX_ERROR;
     }

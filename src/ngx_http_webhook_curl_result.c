@@ -202,6 +202,7 @@ ngx_http_webhook_curl_verdict(ngx_http_webhook_curl_handle_t *h, CURLcode code)
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_SSL_CLIENTCERT:
+    case CURLE_BAD_FUNCTION_ARGUMENT:
     case CURLE_SSL_ENGINE_NOTFOUND:
     case CURLE_SSL_ENGINE_SETFAILED:
     case CURLE_SSL_ENGINE_INITFAILED:
@@ -367,6 +368,10 @@ ngx_http_webhook_curl_tls(ngx_http_webhook_curl_handle_t *h, CURLcode code)
         return;
 
     case CURLE_SSL_CERTPROBLEM:
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+
+        /* the latter for a key, in newer versions */
+
         ngx_http_webhook_curl_error(d, NGX_HTTP_WEBHOOK_ERR_TLS,
                           "the client certificate or its key cannot be used");
         return;

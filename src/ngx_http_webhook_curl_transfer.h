@@ -6,8 +6,9 @@
 
 /*
  * What the files of the built-in transport share: curl.c has the loop,
- * curl_socket.c its sockets, curl_handle.c easy handles, curl_transfer.c one
- * transfer, curl_answer.c what comes back and curl_result.c the result.
+ * curl_socket.c its sockets, curl_handle.c easy handles, curl_trust.c whom
+ * they trust, curl_transfer.c one transfer, curl_answer.c what comes back and
+ * curl_result.c the result.
  */
 
 
@@ -157,6 +158,12 @@ void ngx_http_webhook_curl_handles_exit(ngx_cycle_t *cycle);
 ngx_http_webhook_curl_handle_t *ngx_http_webhook_curl_get(
     ngx_http_webhook_hook_t *hook);
 void ngx_http_webhook_curl_put(ngx_http_webhook_curl_handle_t *h);
+
+
+/* curl_trust.c: options that say which certificates are good */
+
+ngx_int_t ngx_http_webhook_curl_trust(CURL *easy,
+    ngx_http_webhook_hook_t *hook);
 
 
 /* curl_transfer.c */

@@ -1,0 +1,244 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * The built-in transport, trust: a webhook's settings -> what libcurl checks a
+ * certificate against.
+ *
+ * Each file of trusted certificates is read once by a worker, into a store
+ * that all connections share.  Left to itself, libcurl reads it again for each
+ * connection (tens of milliseconds for the system's) as soon as a directory of
+ * certificates was built into it, and newer versions trust that directory even
+ * beside a file of the user's.  So it gets a file to tell connections apart by,
+ * one certificate of it to read, and then the store in its place.
+ */
+
+
+#include "ngx_http_webhook_curl_transfer.h"
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+
+
+typedef struct ngx_http_webhook_curl_trust_s  ngx_http_webhook_curl_trust_t;
+
+struct ngx_http_webhook_curl_trust_s {
+    char                           *file;
+    X509_STORE                     *store;
+    struct curl_blob                first;     /* certificate in it */
+    ngx_http_webhook_curl_trust_t  *next;
+};
+
+
+static char *ngx_http_webhook_curl_system_trust(void);
+static ngx_http_webhook_curl_trust_t *ngx_http_webhook_curl_trust_get(
+    char *file);
+static ngx_int_t ngx_http_webhook_curl_trust_read(
+    ngx_http_webhook_curl_trust_t *trust);
+static ngx_int_t ngx_http_webhook_curl_trust_first(
+    ngx_http_webhook_curl_trust_t *trust);
+static CURLcode ngx_http_webhook_curl_trust_set(CURL *easy, void *ssl_ctx,
+    void *data);
+
+
+static ngx_http_webhook_curl_trust_t  *ngx_http_webhook_curl_trusts;
+
+
+ngx_int_t
+ngx_http_webhook_curl_trust(CURL *easy, ngx_http_webhook_hook_t *hook)
+{
+    char                           *file;
+    ngx_uint_t                      proxy;
+    ngx_http_webhook_curl_trust_t  *trust;
+
+    file = hook->ssl_trusted_certificate.len
+           ? (char *) hook->ssl_trusted_certificate.data
+           : ngx_http_webhook_curl_system_trust();
+
+    proxy = hook->proxy.len != 0;
+
+    if (curl_easy_setopt(easy, CURLOPT_CAPATH, NULL)
+        || curl_easy_setopt(easy, CURLOPT_CAINFO, file)
+        || (proxy
+            && (curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL)
+                || curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, file))))
+    {
+        return NGX_ERROR;
+    }
+
+    if (!hook->ssl_verify
+        && (curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L)
+            || curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L)))
+    {
+        return NGX_ERROR;
+    }
+
+    if (!hook->ssl_verify && !proxy) {
+        return NGX_OK;
+    }
+
+    trust = ngx_http_webhook_curl_trust_get(file);
+
+    if (trust == NULL) {
+
+        /* libcurl will say so, if it comes to that */
+
+        return NGX_OK;
+    }
+
+    if (curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &trust->first)
+        || (proxy
+            && curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO_BLOB,
+                                &trust->first))
+        || curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, trust)
+        || curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION,
+                            ngx_http_webhook_curl_trust_set))
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static char *
+ngx_http_webhook_curl_system_trust(void)
+{
+    curl_version_info_data  *info;
+
+    info = curl_version_info(CURLVERSION_NOW);
+
+    if (info->age >= CURLVERSION_SEVENTH && info->cainfo) {
+        return (char *) info->cainfo;
+    }
+
+    return (char *) "/etc/ssl/certs/ca-certificates.crt";
+}
+
+
+static ngx_http_webhook_curl_trust_t *
+ngx_http_webhook_curl_trust_get(char *file)
+{
+    size_t                          len;
+    ngx_http_webhook_curl_trust_t  *trust;
+
+    for (trust = ngx_http_webhook_curl_trusts; trust; trust = trust->next) {
+        if (ngx_strcmp(trust->file, file) == 0) {
+            return trust;
+        }
+    }
+
+    len = ngx_strlen(file) + 1;
+
+    trust = ngx_calloc(sizeof(ngx_http_webhook_curl_trust_t) + len,
+                       ngx_cycle->log);
+    if (trust == NULL) {
+        return NULL;
+    }
+
+    trust->file = (char *) (trust + 1);
+    ngx_memcpy(trust->file, file, len);
+
+    if (ngx_http_webhook_curl_trust_read(trust) != NGX_OK) {
+        ERR_clear_error();
+        ngx_free(trust);
+        return NULL;
+    }
+
+    trust->next = ngx_http_webhook_curl_trusts;
+    ngx_http_webhook_curl_trusts = trust;
+
+    return trust;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_curl_trust_read(ngx_http_webhook_curl_trust_t *trust)
+{
+    X509_STORE  *store;
+
+    store = X509_STORE_new();
+    if (store == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* the flags are libcurl's own */
+
+    if (X509_STORE_load_file(store, trust->file) != 1
+        || X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST
+                                       |X509_V_FLAG_PARTIAL_CHAIN)
+           != 1
+        || ngx_http_webhook_curl_trust_first(trust) != NGX_OK)
+    {
+        X509_STORE_free(store);
+        return NGX_ERROR;
+    }
+
+    trust->store = store;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_curl_trust_first(ngx_http_webhook_curl_trust_t *trust)
+{
+    BIO   *in, *out;
+    long   len;
+    char  *pem;
+    X509  *cert;
+
+    cert = NULL;
+    out = NULL;
+
+    in = BIO_new_file(trust->file, "r");
+    if (in == NULL) {
+        return NGX_ERROR;
+    }
+
+    cert = PEM_read_bio_X509(in, NULL, NULL, NULL);
+    if (cert == NULL) {
+        goto failed;
+    }
+
+    out = BIO_new(BIO_s_mem());
+
+    if (out == NULL || PEM_write_bio_X509(out, cert) != 1) {
+        goto failed;
+    }
+
+    len = BIO_get_mem_data(out, &pem);
+
+    trust->first.data = ngx_alloc(len, ngx_cycle->log);
+    if (trust->first.data == NULL) {
+        goto failed;
+    }
+
+    ngx_memcpy(trust->first.data, pem, len);
+
+    trust->first.len = len;
+    trust->first.flags = CURL_BLOB_NOCOPY;
+
+failed:
+
+    BIO_free(out);
+    X509_free(cert);
+    BIO_free(in);
+
+    return trust->first.data ? NGX_OK : NGX_ERROR;
+}
+
+
+/* A CURLOPT_SSL_CTX_FUNCTION. */
+
+static CURLcode
+ngx_http_webhook_curl_trust_set(CURL *easy, void *ssl_ctx, void *data)
+{
+    ngx_http_webhook_curl_trust_t *trust = data;
+
+    SSL_CTX_set1_cert_store(ssl_ctx, trust->store);
+
+    return CURLE_OK;
+}
