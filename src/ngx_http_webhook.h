@@ -234,7 +234,7 @@ typedef struct {
 
 typedef struct {
     ngx_shm_zone_t               *shm_zone;
-    ngx_http_webhook_zone_t      *zone;      /* per process; NULL in -t */
+    ngx_http_webhook_zone_t      *zone;      /* per process */
     ngx_str_t                     zone_name;
     size_t                        zone_size; /* bytes */
     ngx_uint_t                    log;       /* finished deliveries a webhook */

@@ -164,8 +164,14 @@ ngx_http_webhook_send_run(ngx_http_webhook_try_t *from)
     evaluated.len = t->job.headers;
     evaluated.data = p + payload.len;
 
-    ngx_http_webhook_queue_copy(t->mcf->zone, &t->job, payload.data,
-                                evaluated.data);
+    if (ngx_http_webhook_queue_copy(t->mcf->zone, &t->job, payload.data,
+                                    evaluated.data)
+        != NGX_OK)
+    {
+        /* another worker has taken it over */
+
+        goto failed;
+    }
 
     body = payload;
 
