@@ -9,6 +9,8 @@
 # make demo                see one execution's deliveries
 # make bench               deliveries a second and the cost of observing, as
 #                          ratios; ROUNDS=5, WAITING=20000, SECONDS=2
+# make storm               kills, reloads and bad receivers for STORM=300
+#                          seconds, with another SEED each time
 # make clean
 #
 # V=1 shows the compiler's command lines.
@@ -115,6 +117,8 @@ demo: all
 test_env = WEBHOOK_NGINX=$(nginx) WEBHOOK_MODULE=$(so)
 test_needs = all
 
+export STORM SEED
+
 ifdef VALGRIND
 test_env += WEBHOOK_VALGRIND=1
 endif
@@ -128,6 +132,10 @@ endif
 test: deps
 	@$(MAKE) --no-print-directory $(test_needs) t/node/node_modules/.done
 	$(test_env) prove -j$(PROVE_JOBS) -It/lib $(T)
+
+storm:
+	@$(MAKE) --no-print-directory test T=t/076-storm.t STORM=$(or $(STORM),300) \
+	    SEED=$(or $(SEED),$(shell date +%s))
 
 bench:
 	@t/bin/deps bench
@@ -146,4 +154,4 @@ t/node/node_modules/.done: t/node/package.json
 
 FORCE:
 
-.PHONY: all install clean deps demo test bench sanitize FORCE
+.PHONY: all install clean deps demo test storm bench sanitize FORCE
