@@ -1,0 +1,163 @@
+#!/usr/bin/perl
+
+# The built-in transport over TLS and HTTP/2: which certificates are good, that
+# a file of trusted ones is all that is trusted, and that large payloads and
+# early answers do not hang.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+my $t = WebhookTest->new(workers => 1);
+
+my $good = $t->cert('good');
+my $own = $t->cert('own', self_signed => 1);
+my $other = $t->cert('other', dns => [ 'other.example' ],
+	ip => [ '127.0.0.9' ]);
+
+my %peers = (
+	good => $t->receiver('good', tls => $good),
+	own => $t->receiver('own', tls => $own),
+	other => $t->receiver('other', tls => $other),
+	h2 => $t->receiver('h2', tls => $good, http2 => 1, rules => {
+		'/h2-reset' => { drop => 'close' } }),
+	plain => $t->receiver('plain'),
+);
+
+# name => [ peer, settings, code, error, message ]
+
+my $ca = "ssl_trusted_certificate $good->{ca};";
+my $only = "ssl_trusted_certificate $own->{cert};";
+
+my %cases = (
+	trusted => [ 'good', $ca, 204 ],
+	system => [ 'good', '', undef, 'tls', qr/refused: unable to get/ ],
+	off => [ 'good', 'ssl_verify off;', 204 ],
+	only => [ 'good', $only, undef, 'tls', qr/refused: unable to get/ ],
+	pinned => [ 'own', $only, 204 ],
+	'self-signed' => [ 'own', $ca, undef, 'tls', qr/self-signed/ ],
+	name => [ 'other', $ca, undef, 'tls', qr/is not one for/ ],
+	'name-off' => [ 'other', 'ssl_verify off;', 204 ],
+	'no-tls' => [ 'plain', "$ca timeout 400ms;", undef,
+		qr/^(tls|timeout)$/ ],
+	h2 => [ 'h2', "$ca http2 on;", 204 ],
+	'h2-not' => [ 'good', "$ca http2 on;", 204 ],
+	'h2-off' => [ 'h2', $ca, 204 ],
+	'h2-reset' => [ 'h2', "$ca http2 on;", undef, qr/^(protocol|reset)$/ ],
+);
+
+my $hooks = join '', map { "webhook $_ { url https://127.0.0.1"
+	. ":%%PORT_$cases{$_}[0]%%/$_; $cases{$_}[1] }\n" } sort keys %cases;
+
+$t->http_config(<<"EOF");
+
+webhook_defaults { retry off; }
+
+webhook_api test {
+    execution  "";
+    id         /id;
+    route      GET /run/* { launch; }
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+
+    $hooks
+
+    location /run/ {
+        webhook_observe test;
+        proxy_ignore_client_abort on;
+        alias %%TESTDIR%%/html/;
+
+        webhook big { url %%URL_h2%%/big; $ca http2 on; events EXECUTION; }
+    }
+
+    location /status/ {
+        webhook_status;
+    }
+}
+
+EOF
+
+$t->run();
+
+###############################################################################
+
+for my $name (sort keys %cases) {
+	my ($peer, undef, $code, $error, $message) = @{ $cases{$name} };
+	my $d = ended($name);
+	my $a = $d->{attempts}[0];
+
+	is(@{ $d->{attempts} }, 1, "$name - one attempt");
+	is($d->{status}, $code ? 'delivered' : 'failed', "$name - status");
+	is($a->{code}, $code, "$name - code");
+
+	if ($error) {
+		$error = qr/^$error$/ unless ref $error;
+		like($a->{error}, $error, "$name - error");
+		is($a->{peer}, '127.0.0.1:' . $peers{$peer}->port,
+			"$name - peer");
+
+	} else {
+		is($a->{error}, undef, "$name - no error");
+	}
+
+	like($a->{message}, $message, "$name - a sentence") if $message;
+
+	if ($error && $name ne 'h2-reset') {
+		is($peers{$peer}->requests("/$name"), 0,
+			"$name - nothing was sent");
+	}
+}
+
+my $phases = ended('trusted')->{attempts}[0]{phases};
+
+ok(defined $phases->{$_}, "phases - $_")
+	for qw/ connect tls first_byte total /;
+
+is(($peers{h2}->requests('/h2'))[0]->proto, 'h2.0', 'h2 - protocol');
+like(($peers{h2}->requests('/h2-off'))[0]->proto, qr/1\.1/,
+	'h2-off - protocol');
+
+# more than HTTP/2 lets through at once; the first file makes the connection
+
+for my $size (1000, 65535, 65536, 65537, 200000) {
+	$t->file("html/$size", '{"id":"' . $size . '","x":"' . 'y' x $size
+		. '"}');
+	$t->see('GET', "/run/$size");
+}
+
+is($peers{h2}->wait_requests(5, 20, '/big'), 5, 'big - all received');
+is(scalar(grep { length $_->body > 1000 } $peers{h2}->requests('/big')), 5,
+	'big - whole');
+
+ok(wait_for { !grep { $_->{status} ne 'delivered' } @{ $t->get(
+	'/status/deliveries?hook=big')->json->{deliveries} } },
+	'big - delivered');
+
+$t->done();
+
+###############################################################################
+
+sub ended {
+	my ($hook) = @_;
+	my $d;
+
+	wait_for {
+		($d) = @{ $t->get("/status/deliveries?hook=$hook")
+			->json->{deliveries} };
+		return $d && $d->{status} !~ /waiting|sending/;
+	};
+
+	return $t->get("/status/deliveries/$d->{uuid}")->json;
+}
+
+###############################################################################
