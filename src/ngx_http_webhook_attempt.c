@@ -492,6 +492,9 @@ ngx_http_webhook_queue_finish(ngx_http_webhook_zone_t *zone,
     slot->health = health;
     slot->attempts++;
 
+    ngx_http_webhook_tally(&slot->tally, result, verdict,
+                           d->base ? 0 : job->time, ctx.now);
+
     d->code = result->status;
     d->duration = ngx_min(result->total, NGX_MAX_UINT32_VALUE);
 

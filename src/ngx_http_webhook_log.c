@@ -529,6 +529,7 @@ ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t index,
     stat->attempts = slot->attempts;
     stat->recent = slot->recent;
     stat->nrecent = slot->nrecent;
+    stat->tally = slot->tally;
 
     if (slot->queue.head) {
         d = ngx_http_webhook_block(zone, slot->queue.head);

@@ -151,7 +151,13 @@ ngx_http_webhook_observe_start(ngx_http_request_t *r)
 
     route = ngx_http_webhook_observe_match(r, wlcf->observe, &observe);
 
-    if (route == NULL || route->ignore) {
+    if (route == NULL) {
+        ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_NO_ROUTE,
+                                    1);
+        return NULL;
+    }
+
+    if (route->ignore) {
         return NULL;
     }
 

@@ -95,10 +95,9 @@ ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
 
     ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_READ, 1);
 
-    if (counter != NGX_HTTP_WEBHOOK_OBSERVE_NO) {
-        ngx_http_webhook_zone_count(mcf->zone, counter, 1);
+    ngx_http_webhook_zone_count(mcf->zone, counter, 1);
 
-    } else if (rc == NGX_DECLINED && still) {
+    if (rc == NGX_DECLINED && still) {
         ngx_http_webhook_zone_digest_store(mcf->zone, digest.key,
                                            digest.value);
     }
@@ -217,7 +216,10 @@ ngx_http_webhook_observe_inflate(ngx_http_webhook_observe_ctx_t *ctx,
 }
 
 
-/* *still: all was applied, and nothing has changed */
+/*
+ * Returns the counter that says what came of it.  *still: all was applied, and
+ * nothing has changed.
+ */
 
 static ngx_uint_t
 ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
@@ -225,7 +227,7 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
 {
     uint64_t                         began;
     ngx_int_t                        rc;
-    ngx_uint_t                       i, changed, counter, reason, refused,
+    ngx_uint_t                       i, changed, reason, refused, unknown,
                                      unread;
     ngx_array_t                      list;
     ngx_http_request_t              *r;
@@ -250,8 +252,6 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
     reason = ngx_http_webhook_api_read(r, ctx->observe->api, ctx->route, doc,
                                        &list, &unread);
 
-    counter = ngx_http_webhook_observe_reason(reason);
-
     if (unread) {
         ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_UNREAD,
                                     unread);
@@ -261,6 +261,7 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
 
     changed = 0;
     refused = 0;
+    unknown = 0;
 
     observation = list.elts;
 
@@ -272,18 +273,28 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
         if (rc != NGX_OK) {
             refused++;
         }
+
+        unknown += observation[i].unknown;
     }
 
     ngx_http_webhook_api_free(&list);
 
+    *still = reason == NGX_HTTP_WEBHOOK_READ_OK && !changed && !refused;
+
     if (refused) {
-        ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_REFUSED,
-                                    refused);
+        return NGX_HTTP_WEBHOOK_CNT_REFUSED;
     }
 
-    *still = !changed && !refused;
+    if (ctx->events) {
+        return NGX_HTTP_WEBHOOK_CNT_MADE;
+    }
 
-    return counter;
+    if (reason != NGX_HTTP_WEBHOOK_READ_OK) {
+        return ngx_http_webhook_observe_reason(reason);
+    }
+
+    return unknown ? NGX_HTTP_WEBHOOK_CNT_UNKNOWN
+                   : NGX_HTTP_WEBHOOK_CNT_STILL;
 }
 
 
@@ -291,9 +302,6 @@ static ngx_uint_t
 ngx_http_webhook_observe_reason(ngx_uint_t reason)
 {
     switch (reason) {
-
-    case NGX_HTTP_WEBHOOK_READ_OK:
-        return NGX_HTTP_WEBHOOK_OBSERVE_NO;
 
     case NGX_HTTP_WEBHOOK_READ_INEXACT:
         return NGX_HTTP_WEBHOOK_CNT_INEXACT;

@@ -244,6 +244,47 @@ ngx_int_t ngx_http_webhook_queue_get(ngx_http_webhook_zone_t *zone,
     u_char uuid[16], ngx_pool_t *pool, ngx_http_webhook_delivery_t *delivery);
 
 
+/*
+ * tally.c: attempts of a webhook by outcome, how long they took, and how long
+ * it took from an event to its delivery; ms.
+ */
+
+#define NGX_HTTP_WEBHOOK_OUTCOME_DELIVERED  0
+#define NGX_HTTP_WEBHOOK_OUTCOME_3XX        1
+#define NGX_HTTP_WEBHOOK_OUTCOME_4XX        2
+#define NGX_HTTP_WEBHOOK_OUTCOME_5XX        3
+#define NGX_HTTP_WEBHOOK_OUTCOME_OTHER      4
+#define NGX_HTTP_WEBHOOK_OUTCOME_ERROR      5   /* + NGX_HTTP_WEBHOOK_ERR_...
+                                                   - 1 */
+#define NGX_HTTP_WEBHOOK_OUTCOMES           14
+
+#define NGX_HTTP_WEBHOOK_BOUNDS             12
+
+typedef struct {
+    uint64_t                      buckets[NGX_HTTP_WEBHOOK_BOUNDS + 1];
+    uint64_t                      sum;
+} ngx_http_webhook_histogram_t;
+
+
+typedef struct {
+    uint64_t                      outcomes[NGX_HTTP_WEBHOOK_OUTCOMES];
+    ngx_http_webhook_histogram_t  duration;
+    ngx_http_webhook_histogram_t  latency;
+} ngx_http_webhook_tally_t;
+
+
+extern const uint64_t
+    ngx_http_webhook_tally_duration[NGX_HTTP_WEBHOOK_BOUNDS];
+extern const uint64_t
+    ngx_http_webhook_tally_latency[NGX_HTTP_WEBHOOK_BOUNDS];
+
+/* event: its time, ms, wall clock; 0: latency is not counted */
+
+void ngx_http_webhook_tally(ngx_http_webhook_tally_t *tally,
+    ngx_http_webhook_result_t *result, ngx_http_webhook_verdict_t *verdict,
+    uint64_t event, uint64_t now);
+
+
 typedef struct {
     ngx_http_webhook_health_t     health;
     ngx_http_webhook_owner_t      owner;
@@ -257,6 +298,7 @@ typedef struct {
     uint32_t                      recent;      /* of the last 32 finished, bit
                                                   0 the latest: delivered */
     uint32_t                      nrecent;
+    ngx_http_webhook_tally_t      tally;
 } ngx_http_webhook_hook_stat_t;
 
 void ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t slot,

@@ -7,7 +7,7 @@
 /*
  * status: in: a request for a location with webhook_status; out: a JSON
  * document or a problem (RFC 9457), never cached; next: status_hook,
- * status_delivery, status_action.
+ * status_delivery, status_action, metrics.
  */
 
 
@@ -81,6 +81,9 @@ static ngx_http_webhook_status_route_t  ngx_http_webhook_status_routes[] = {
 
     { ngx_string("deliveries/*/redeliver"), NGX_HTTP_POST,
       ngx_http_webhook_status_redeliver },
+
+    { ngx_string("metrics"), NGX_HTTP_WEBHOOK_GET,
+      ngx_http_webhook_status_metrics },
 
     { ngx_string("check"), NGX_HTTP_WEBHOOK_GET,
       ngx_http_webhook_status_check }
@@ -478,6 +481,9 @@ ngx_http_webhook_status_send(ngx_http_webhook_status_t *s, ngx_uint_t status)
 
     } else if (status >= NGX_HTTP_BAD_REQUEST) {
         ngx_str_set(&r->headers_out.content_type, "application/problem+json");
+
+    } else if (s->type.len) {
+        r->headers_out.content_type = s->type;
 
     } else {
         ngx_str_set(&r->headers_out.content_type, "application/json");

@@ -30,7 +30,7 @@ static void ngx_http_webhook_status_recent(ngx_http_webhook_text_t *text,
 
 /* in the order of NGX_HTTP_WEBHOOK_HEALTH_OK, ... */
 
-static ngx_str_t  ngx_http_webhook_states[] = {
+ngx_str_t  ngx_http_webhook_states[NGX_HTTP_WEBHOOK_NHEALTH] = {
     ngx_string("ok"),
     ngx_string("probing"),
     ngx_string("gone"),

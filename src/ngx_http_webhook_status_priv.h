@@ -14,6 +14,7 @@
  *   status_action.c    who may write; actions
  *   status_secret.c    headers and bodies -> JSON, without what is secret
  *   status_json.c      members of an object
+ *   metrics.c          counters -> OpenMetrics
  */
 
 
@@ -37,6 +38,7 @@ typedef struct {
     ngx_str_t                      name;      /* what "*" of the route is */
     ngx_uint_t                     methods;   /* of a 405, for Allow */
     ngx_http_webhook_text_t        text;      /* the document */
+    ngx_str_t                      type;      /* its type; empty: JSON */
     unsigned                       page:1;    /* it is the page */
 } ngx_http_webhook_status_t;
 
@@ -59,6 +61,13 @@ ngx_http_webhook_hook_t *ngx_http_webhook_status_hook(
     ngx_http_webhook_status_t *s, ngx_str_t *name);
 
 
+/* The names of NGX_HTTP_WEBHOOK_HEALTH_OK, ... */
+
+#define NGX_HTTP_WEBHOOK_NHEALTH  5
+
+extern ngx_str_t  ngx_http_webhook_states[NGX_HTTP_WEBHOOK_NHEALTH];
+
+
 /*
  * status_args.c: reads the query.  filter NULL: there must be none.  NGX_OK,
  * a problem's status, or NGX_ERROR.
@@ -77,6 +86,10 @@ ngx_int_t ngx_http_webhook_status_hooks(ngx_http_webhook_status_t *s);
 ngx_int_t ngx_http_webhook_status_one_hook(ngx_http_webhook_status_t *s);
 ngx_int_t ngx_http_webhook_status_deliveries(ngx_http_webhook_status_t *s);
 ngx_int_t ngx_http_webhook_status_delivery(ngx_http_webhook_status_t *s);
+
+/* metrics.c: the same, in OpenMetrics or what came before it. */
+
+ngx_int_t ngx_http_webhook_status_metrics(ngx_http_webhook_status_t *s);
 
 /* The bit of a status by its name ("waiting"), without case; 0: none. */
 

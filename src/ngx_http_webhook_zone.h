@@ -51,7 +51,10 @@ void ngx_http_webhook_zone_epoch_next(ngx_http_webhook_zone_t *zone,
 
 u_char *ngx_http_webhook_zone_secret(ngx_http_webhook_zone_t *zone);
 
-/* Counters, atomics without the lock. */
+/*
+ * Counters, atomics without the lock.  Of those from UNCHANGED to STATUS, and
+ * of REFUSED and those from NO_ROUTE to MADE, each response has one.
+ */
 
 #define NGX_HTTP_WEBHOOK_CNT_READ        0   /* responses examined */
 #define NGX_HTTP_WEBHOOK_CNT_UNCHANGED   1   /* skipped by digest */
@@ -72,7 +75,12 @@ u_char *ngx_http_webhook_zone_secret(ngx_http_webhook_zone_t *zone);
 #define NGX_HTTP_WEBHOOK_CNT_REUSED      16  /* attempts on a kept connection */
 #define NGX_HTTP_WEBHOOK_CNT_CONNECTED   17  /* attempts on a new one */
 #define NGX_HTTP_WEBHOOK_CNT_EVENTS      18  /* + event: events by kind */
-#define NGX_HTTP_WEBHOOK_CNT_MAX         24
+#define NGX_HTTP_WEBHOOK_CNT_NO_ROUTE    24  /* no route is for the request */
+#define NGX_HTTP_WEBHOOK_CNT_UNKNOWN     25  /* nothing new, and a status that
+                                                no list names */
+#define NGX_HTTP_WEBHOOK_CNT_STILL       26  /* examined, nothing new */
+#define NGX_HTTP_WEBHOOK_CNT_MADE        27  /* made events */
+#define NGX_HTTP_WEBHOOK_CNT_MAX         32
 
 void ngx_http_webhook_zone_count(ngx_http_webhook_zone_t *zone,
     ngx_uint_t counter, ngx_uint_t n);

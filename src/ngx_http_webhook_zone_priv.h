@@ -54,7 +54,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_MAGIC         0x6b6f6f68  /* "hook" */
-#define NGX_HTTP_WEBHOOK_LAYOUT        1
+#define NGX_HTTP_WEBHOOK_LAYOUT        2
 
 #define NGX_HTTP_WEBHOOK_BLOCK_SHIFT   8
 #define NGX_HTTP_WEBHOOK_BLOCK         (1 << NGX_HTTP_WEBHOOK_BLOCK_SHIFT)
@@ -240,6 +240,7 @@ typedef struct {
     uint64_t                     attempts;
     uint32_t                     recent;
     uint32_t                     nrecent;
+    ngx_http_webhook_tally_t     tally;
 
     /* derived */
 

@@ -9,7 +9,7 @@
  * finished and listed, in which order, and what gives way.
  *
  * rooms: zone block state rebuild delivery delivery_index delivery_free
- *        queue attempt owner log check check_queue retry
+ *        queue attempt tally owner log check check_queue retry
  */
 
 
