@@ -30,6 +30,7 @@ typedef struct {
     ngx_msec_t                      due;       /* when ready next, if timed */
     unsigned                        ready:1;
     unsigned                        timed:1;
+    unsigned                        starved:1; /* for webhook_connections */
 } ngx_http_webhook_sender_t;
 
 
@@ -40,6 +41,7 @@ typedef struct {
     ngx_uint_t                      in_flight;
     ngx_event_t                     event;     /* posted: senders are ready */
     ngx_event_t                     timer;     /* to the next due delivery */
+    unsigned                        starved:1; /* some sender is */
     unsigned                        exiting:1;
 } ngx_http_webhook_dispatch_t;
 
@@ -50,7 +52,8 @@ static void ngx_http_webhook_dispatch_ready(ngx_uint_t index);
 static void ngx_http_webhook_dispatch_handler(ngx_event_t *ev);
 static ngx_uint_t ngx_http_webhook_dispatch_sender(ngx_uint_t index,
     ngx_uint_t max);
-static ngx_uint_t ngx_http_webhook_dispatch_room(void);
+static ngx_uint_t ngx_http_webhook_dispatch_room(
+    ngx_http_webhook_sender_t *sender);
 static void ngx_http_webhook_dispatch_timer(ngx_event_t *ev);
 static void ngx_http_webhook_dispatch_arm(void);
 static void ngx_http_webhook_dispatch_done(ngx_http_webhook_hook_t *hook);
@@ -232,7 +235,7 @@ ngx_http_webhook_dispatch_ready(ngx_uint_t index)
 static void
 ngx_http_webhook_dispatch_handler(ngx_event_t *ev)
 {
-    ngx_uint_t                    i, n, index, turn, room, again;
+    ngx_uint_t                    i, n, first, index, turn, room, sent, again;
     ngx_http_webhook_dispatch_t  *dp;
 
     dp = ev->data;
@@ -244,20 +247,18 @@ ngx_http_webhook_dispatch_handler(ngx_event_t *ev)
     again = 0;
     n = dp->mcf->hooks.nelts;
     turn = NGX_HTTP_WEBHOOK_TURN;
+    first = dp->next;
 
     for (i = 0; i < n; i++) {
-        index = (dp->next + i) % n;
+        index = (first + i) % n;
 
         if (!dp->senders[index].ready) {
             continue;
         }
 
-        room = ngx_http_webhook_dispatch_room();
+        room = ngx_http_webhook_dispatch_room(&dp->senders[index]);
 
         if (room == 0) {
-            dp->senders[index].timed = 1;
-            dp->senders[index].due = ngx_current_msec
-                                     + NGX_HTTP_WEBHOOK_PRESSED;
             dp->senders[index].ready = 0;
             continue;
         }
@@ -267,13 +268,14 @@ ngx_http_webhook_dispatch_handler(ngx_event_t *ev)
             break;
         }
 
-        turn -= ngx_http_webhook_dispatch_sender(index, ngx_min(turn, room));
+        sent = ngx_http_webhook_dispatch_sender(index, ngx_min(turn, room));
+
+        if (sent) {
+            turn -= sent;
+            dp->next = (index + 1) % n;
+        }
 
         again |= dp->senders[index].ready;
-    }
-
-    if (n) {
-        dp->next = (dp->next + 1) % n;
     }
 
     if (again) {
@@ -301,7 +303,9 @@ ngx_http_webhook_dispatch_sender(ngx_uint_t index, ngx_uint_t max)
     sender->ready = 0;
     sender->timed = 0;
 
-    if (!ngx_http_webhook_wake_owned(index)) {
+    if (!ngx_http_webhook_wake_owned(index)
+        || ngx_http_webhook_queue_idle(dp->mcf->zone, hook->slot))
+    {
         return 0;
     }
 
@@ -356,7 +360,7 @@ ngx_http_webhook_dispatch_sender(ngx_uint_t index, ngx_uint_t max)
 
 
 static ngx_uint_t
-ngx_http_webhook_dispatch_room(void)
+ngx_http_webhook_dispatch_room(ngx_http_webhook_sender_t *sender)
 {
     ngx_http_webhook_dispatch_t  *dp;
 
@@ -365,10 +369,14 @@ ngx_http_webhook_dispatch_room(void)
     /* clients come first */
 
     if (ngx_cycle->free_connection_n < ngx_cycle->connection_n / 8) {
+        sender->timed = 1;
+        sender->due = ngx_current_msec + NGX_HTTP_WEBHOOK_PRESSED;
         return 0;
     }
 
     if (dp->in_flight >= dp->mcf->connections) {
+        sender->starved = 1;
+        dp->starved = 1;
         return 0;
     }
 
@@ -440,11 +448,24 @@ ngx_http_webhook_dispatch_arm(void)
 static void
 ngx_http_webhook_dispatch_done(ngx_http_webhook_hook_t *hook)
 {
+    ngx_uint_t                    i;
     ngx_http_webhook_dispatch_t  *dp;
 
     dp = &ngx_http_webhook_dispatch;
 
     dp->in_flight--;
+
+    if (dp->starved) {
+        dp->starved = 0;
+
+        for (i = 0; i < dp->mcf->hooks.nelts; i++) {
+
+            if (dp->senders[i].starved) {
+                dp->senders[i].starved = 0;
+                ngx_http_webhook_dispatch_ready(i);
+            }
+        }
+    }
 
     if (ngx_http_webhook_wake_owned(hook->index)) {
         ngx_http_webhook_dispatch_ready(hook->index);

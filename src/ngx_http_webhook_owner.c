@@ -408,6 +408,15 @@ ngx_http_webhook_queue_owner(ngx_http_webhook_zone_t *zone, uint32_t index,
 }
 
 
+ngx_uint_t
+ngx_http_webhook_queue_idle(ngx_http_webhook_zone_t *zone, uint32_t index)
+{
+    return index < zone->sh->nslots
+           && !zone->sh->dirty
+           && *(volatile uint32_t *) &zone->slots[index].waiting == 0;
+}
+
+
 ngx_int_t
 ngx_http_webhook_queue_pause(ngx_http_webhook_zone_t *zone, uint32_t index,
     ngx_uint_t pause)

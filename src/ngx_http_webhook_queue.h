@@ -111,6 +111,15 @@ ngx_int_t ngx_http_webhook_queue_owner(ngx_http_webhook_zone_t *zone,
     uint32_t slot, ngx_http_webhook_owner_t *owner);
 
 
+/*
+ * Whether nothing waits in a slot: a look without the lock, right for whoever
+ * was woken after something was queued.
+ */
+
+ngx_uint_t ngx_http_webhook_queue_idle(ngx_http_webhook_zone_t *zone,
+    uint32_t slot);
+
+
 /* a delivery that is to be attempted now; plain data, to be kept by value */
 
 typedef struct {
