@@ -55,11 +55,11 @@ endif
 
 so = $(out)/$(NAME).so
 
-# a new source file, another option or another nginx means: configure again
-inputs = $(sort $(wildcard src/*.c src/*.h)) $(tree) $(NGX_CONF) \
+# a new source file, another option, compiler or nginx means: configure again
+inputs = $(sort $(wildcard src/*.c src/*.h)) $(tree) $(NGX_CONF) $(CC) \
          $(shell cat config src/page.html | cksum) $(shell cksum < Makefile) \
          $(shell cat $(tree)/conf_flags 2>/dev/null | cksum) \
-         $(shell cksum < $(tree)/src/core/nginx.h 2>/dev/null)
+         $(shell cat $(tree)/src/core/nginx.h 2>/dev/null | cksum)
 
 T ?= t
 PROVE_JOBS ?= $(shell nproc)
@@ -87,7 +87,7 @@ else
 
 $(out)/Makefile: $(out)/inputs
 	@test -f $(tree)/conf_flags || { \
-	    echo "$(tree) is missing: make deps, or apt-get install nginx-dev"; \
+	    echo "$(tree) is missing: \"make deps\" installs what is needed"; \
 	    exit 1; }
 	@echo "configuring for the installed nginx"
 	@cd $(tree) && . ./conf_flags \
@@ -110,9 +110,6 @@ clean:
 deps:
 	@t/bin/deps $(if $(VALGRIND),valgrind)
 
-demo: all
-	@t/bin/demo
-
 
 test_env = WEBHOOK_NGINX=$(nginx) WEBHOOK_MODULE=$(so)
 test_needs = all
@@ -128,6 +125,13 @@ test_env = WEBHOOK_NGINX=$(here)/build/sanitize/nginx WEBHOOK_MODULE= \
            WEBHOOK_SANITIZE=1
 test_needs = sanitize
 endif
+
+# packages first: make reads what they bring, so another make does the work
+
+demo:
+	@t/bin/deps demo
+	@$(MAKE) --no-print-directory $(test_needs)
+	@$(test_env) t/bin/demo
 
 test: deps
 	@$(MAKE) --no-print-directory $(test_needs) t/node/node_modules/.done

@@ -112,6 +112,8 @@ ngx_http_webhook_emit(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
 
     ngx_http_webhook_event_key(key, &api->name, realm, &observation->id);
 
+    rc = NGX_AGAIN;
+
     for (tries = 0; tries < NGX_HTTP_WEBHOOK_EMIT_TRIES; tries++) {
 
         ngx_http_webhook_queue_state(zone, key, &old);

@@ -87,6 +87,7 @@ ngx_http_webhook_json_real(double d, u_char *buf)
     size_t   len;
 
     p = (char *) buf;
+    len = 0;
 
     for (digits = (fabs(d) < DBL_MIN) ? 1 : 15; digits <= 17; digits++) {
 

@@ -258,6 +258,7 @@ ngx_http_webhook_status_redeliver(ngx_http_webhook_status_t *s)
     }
 
     rc = NGX_DECLINED;
+    slot = 0;
 
     if (ngx_http_webhook_uuid_parse(&s->name, uuid) == NGX_OK) {
         rc = ngx_http_webhook_queue_again(s->mcf->zone, uuid, &slot);
