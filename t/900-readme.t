@@ -87,6 +87,8 @@ sub substituted {
 	}
 
 	$text =~ s/listen\s+\K(?=%%PORT)/127.0.0.1:/g;
+	$text =~ s/^http \{\n\K/%%GLOBALS_HTTP%%/m
+		unless $text =~ /client_body_temp_path/;
 
 	return $text;
 }
