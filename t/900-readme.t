@@ -139,6 +139,20 @@ for my $link ($readme =~ /\]\(#([^)]+)\)/g) {
 	ok($anchor{$link}, "link to #$link") or diag($link) unless $anchor{$link};
 }
 
+# what is shipped: "webhook_api" NAME in a file of conf/webhook/
+
+my %api_of = $chapter =~ /^\| `([\w-]+\.conf)` \| `([\w-]+)` \|/gm;
+my %shipped;
+
+for my $file (glob repo('conf/webhook/*.conf')) {
+	my ($name) = $file =~ m!([^/]+)$!;
+
+	$shipped{$name} = $1
+		if read_file($file) =~ /^webhook_api ([\w-]+) \{/m;
+}
+
+is_deeply(\%api_of, \%shipped, 'shipped descriptions');
+
 ###############################################################################
 
 # the five minutes
