@@ -1,0 +1,157 @@
+#!/usr/bin/perl
+
+# The status endpoint's answers are what conf/openapi.yaml says, by a library
+# for OpenAPI 3.1 and one for JSON Schema.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use JSON::PP;
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+my $t = WebhookTest->new();
+my $up = $t->upstream('up');
+my $r = $t->receiver('r');
+
+$t->port('dead');
+
+$t->http_config(<<'EOF');
+
+webhook_api jobs {
+    id /id;
+    state /status;
+    route POST /api/jobs { launch; }
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+
+    location /api/ {
+        proxy_pass %%URL_up%%;
+        proxy_ignore_client_abort on;
+        webhook_observe jobs;
+
+        webhook good {
+            url        %%URL_r%%/good?key=value;
+            secret     whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+                       whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==;
+            signature  standard virtuoso github stripe;
+        }
+
+        webhook bad {
+            url           %%URL_r%%/bad;
+            content_type  application/x-www-form-urlencoded;
+            retry         off;
+        }
+
+        webhook dead {
+            url        http://127.0.0.1:%%PORT_dead%%/;
+            signature  none;
+            active     on;
+        }
+    }
+
+    location /status/ {
+        webhook_status write=on;
+    }
+
+    location /read/ {
+        webhook_status;
+    }
+}
+
+EOF
+
+$r->set('/bad' => { status => 500, headers => { 'X-Why' => 'because' },
+	body_b64 => 'AP8A/w==' });
+$up->set('/api/jobs' => { json => { id => 'j', status => 'new' } });
+
+$t->run();
+$t->post('/api/jobs', '{}');
+
+###############################################################################
+
+my @answers;
+my $deliveries;
+
+my $settled = wait_for {
+	$deliveries = $t->get('/status/deliveries')->json->{deliveries};
+	@$deliveries >= 6
+		&& !grep { $_->{status} eq 'sending' || !$_->{attempts} }
+			@$deliveries;
+};
+ok($settled, 'deliveries of all kinds');
+
+see('GET', '/hooks', '/hooks');
+see('GET', '/hooks?x=y', '/hooks');
+see('GET', '/hooks/good', '/hooks/{name}');
+see('GET', '/hooks/none', '/hooks/{name}');
+see('GET', '/deliveries', '/deliveries');
+see('GET', '/deliveries?limit=1', '/deliveries');
+see('GET', '/deliveries?status=delivered&event=PING', '/deliveries');
+see('GET', '/deliveries?limit=0', '/deliveries');
+see('GET', "/deliveries/$_->{uuid}", '/deliveries/{uuid}') for @$deliveries;
+see('GET', '/deliveries/none', '/deliveries/{uuid}');
+see('GET', '/metrics', '/metrics');
+see('GET', '/check', '/check');
+
+for my $action (qw/ ping pause resume recover /) {
+	see('POST', "/hooks/good/$action", "/hooks/{name}/$action");
+	see('POST', "/hooks/none/$action", "/hooks/{name}/$action");
+	see('POST', "/hooks/good/$action", "/hooks/{name}/$action", '/read');
+}
+
+for my $d (@$deliveries) {
+	see('POST', "/deliveries/$d->{uuid}/redeliver",
+		'/deliveries/{uuid}/redeliver');
+}
+
+my %statuses;
+$statuses{$_->{status}}++ for @answers;
+
+is(join(' ', sort keys %statuses), '200 202 400 403 404 409',
+	'answers of all kinds');
+
+my $file = $t->file('answers.json', JSON::PP->new->utf8->encode(\@answers));
+
+my ($status, $said) = $t->output('node', repo('t/node/openapi.js'),
+	repo('conf/openapi.yaml'), $file);
+
+is($status, 0, 'validated');
+is($said, '', 'as described');
+
+# and a wrong answer is noticed
+
+$answers[0]{body} =~ s/"waiting":\d+/"waiting":"many"/;
+$file = $t->file('wrong.json', JSON::PP->new->utf8->encode([ $answers[0] ]));
+
+(undef, $said) = $t->output('node', repo('t/node/openapi.js'),
+	repo('conf/openapi.yaml'), $file);
+
+like($said, qr/waiting must be integer/, 'a wrong answer is noticed');
+
+$t->done();
+
+###############################################################################
+
+sub see {
+	my ($method, $uri, $path, $prefix) = @_;
+
+	my $response = $t->request($method, ($prefix || '/status') . $uri,
+		body => $method eq 'POST' ? '' : undef,
+		headers => [ 'X-Webhook-Write' => 1 ]);
+
+	push @answers, { method => $method, path => $path,
+		status => $response->status,
+		type => $response->header('Content-Type'),
+		body => $response->body };
+}
+
+###############################################################################

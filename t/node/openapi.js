@@ -1,0 +1,77 @@
+'use strict';
+
+/*
+ * Are answers what conf/openapi.yaml says?  Arguments: the description, and a
+ * JSON file with a list of {method, path, status, type, body}, paths as the
+ * description writes them.  Prints a line for each that is not.
+ */
+
+const fs = require('fs');
+const YAML = require('yaml');
+const Ajv = require('ajv/dist/2020').default;
+const formats = require('ajv-formats').default;
+const { Validator } = require('@seriousme/openapi-schema-validator');
+
+async function main() {
+    const api = YAML.parse(fs.readFileSync(process.argv[2], 'utf8'));
+    const answers = JSON.parse(fs.readFileSync(process.argv[3]));
+
+    const valid = await new Validator().validate(structuredClone(api));
+
+    if (!valid.valid) {
+        console.log('the description: ' + JSON.stringify(valid.errors));
+    }
+
+    const ajv = new Ajv({ strict: false, allErrors: true });
+
+    formats(ajv);
+    ajv.addSchema(api, 'api');
+
+    const escape = (s) => encodeURIComponent(s.replace(/~/g, '~0')
+                                              .replace(/\//g, '~1'));
+    const resolve = (object, at) => object.$ref
+        ? [object.$ref.slice(1).split('/').slice(1).reduce(
+               (o, k) => o[k.replace(/~1/g, '/').replace(/~0/g, '~')], api),
+           object.$ref.slice(1)]
+        : [object, at];
+
+    for (const a of answers) {
+        const where = a.method + ' ' + a.path + ' ' + a.status + ': ';
+        const method = a.method.toLowerCase();
+        const responses = api.paths[a.path]?.[method]?.responses;
+
+        if (!responses) {
+            console.log(where + 'not described');
+            continue;
+        }
+
+        const name = responses[a.status] ? String(a.status) : 'default';
+
+        if (!responses[name]) {
+            console.log(where + 'no such status');
+            continue;
+        }
+
+        const [response, at] = resolve(responses[name], '/paths/'
+            + escape(a.path) + '/' + method + '/responses/' + name);
+        const type = a.type.replace(/;.*/, '');
+
+        if (!response.content[type]) {
+            console.log(where + 'no such type: ' + type);
+            continue;
+        }
+
+        if (!/json$/.test(type)) {
+            continue;
+        }
+
+        const check = ajv.compile({ $ref: 'api#' + at + '/content/'
+            + escape(type) + '/schema' });
+
+        if (!check(JSON.parse(a.body))) {
+            console.log(where + ajv.errorsText(check.errors));
+        }
+    }
+}
+
+main();
