@@ -363,16 +363,21 @@ sub ask {
 		"$samples/$answer", headers => { 'Content-Type' => $type } });
 
 	my $before = length $t->access_log();
+	my $events;
 
-	$t->see($method, $uri, headers => [ 'X-Case' => "case-$case" ],
+	$t->request($method, $uri, headers => [ 'X-Case' => "case-$case" ],
 		$with ? (body => read_file("$samples/$with")) : ());
 
-	my ($events) = substr($t->access_log(), $before) =~ /events=(\d+)/;
+	wait_for {
+		($events) = substr($t->access_log(), $before)
+			=~ /events=(\d+)\n/;
+		return defined $events;
+	};
 
-	$taken += $events || 0;
+	my @all = $r->wait_requests($taken + $events, undef, '/samples');
+	my @new = splice @all, $taken;
 
-	my @all = $r->wait_requests($taken, undef, '/samples');
-	my @new = @all[$taken - ($events || 0) .. $#all];
+	$taken += @new;
 
 	return sort { $a->header('X-Webhook-Sequence')
 		<=> $b->header('X-Webhook-Sequence') } @new;

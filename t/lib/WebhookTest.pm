@@ -825,7 +825,11 @@ sub see {
 	my $before = length $self->access_log();
 	my $response = $self->request($method, $uri, %o);
 
-	wait_for { index($self->access_log(), " $uri ", $before) >= 0 };
+	# a line may be there in part
+
+	wait_for {
+		substr($self->access_log(), $before) =~ /\ \Q$uri\E\ .*\n/
+	};
 
 	return $response;
 }
