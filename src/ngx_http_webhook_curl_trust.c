@@ -57,7 +57,12 @@ ngx_http_webhook_curl_trust(CURL *easy, ngx_http_webhook_hook_t *hook)
            ? (char *) hook->ssl_trusted_certificate.data
            : ngx_http_webhook_curl_system_trust();
 
-    proxy = hook->proxy.len != 0;
+    proxy = hook->proxy.len > 5
+            && ngx_strncasecmp(hook->proxy.data, (u_char *) "https", 5) == 0;
+
+    if (!hook->ssl && !proxy) {
+        return NGX_OK;
+    }
 
     if (curl_easy_setopt(easy, CURLOPT_CAPATH, NULL)
         || curl_easy_setopt(easy, CURLOPT_CAINFO, file)
