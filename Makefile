@@ -9,6 +9,7 @@
 # make demo                see one execution's deliveries
 # make bench               deliveries a second and the cost of observing, as
 #                          ratios; ROUNDS=5, WAITING=20000, SECONDS=2
+# make fuzz                libFuzzer on the pure rooms, FUZZ=60 seconds each
 # make storm               kills, reloads and bad receivers for STORM=300
 #                          seconds, with another SEED each time
 # make clean
@@ -114,7 +115,7 @@ deps:
 test_env = WEBHOOK_NGINX=$(nginx) WEBHOOK_MODULE=$(so)
 test_needs = all
 
-export STORM SEED
+export STORM SEED FUZZ
 
 ifdef VALGRIND
 test_env += WEBHOOK_VALGRIND=1
@@ -137,6 +138,11 @@ test: deps
 	@$(MAKE) --no-print-directory $(test_needs) t/node/node_modules/.done
 	$(test_env) prove -j$(PROVE_JOBS) -It/lib $(T)
 
+fuzz:
+	@t/bin/deps fuzz
+	@$(MAKE) --no-print-directory all
+	@t/bin/fuzz
+
 storm:
 	@$(MAKE) --no-print-directory test T=t/076-storm.t STORM=$(or $(STORM),300) \
 	    SEED=$(or $(SEED),$(shell date +%s))
@@ -158,4 +164,4 @@ t/node/node_modules/.done: t/node/package.json
 
 FORCE:
 
-.PHONY: all install clean deps demo test storm bench sanitize FORCE
+.PHONY: all install clean deps demo test fuzz storm bench sanitize FORCE
