@@ -111,7 +111,7 @@ sub new {
 
 	my $dir = tempdir('webhook-test-XXXXXXXX', TMPDIR => 1);
 	chmod 0755, $dir;
-	mkdir "$dir/$_" for qw/ body proxy fastcgi uwsgi scgi html /;
+	mkdir "$dir/$_" for qw/ body proxy fastcgi uwsgi scgi html logs /;
 
 	my $binary = $ENV{WEBHOOK_NGINX} || '/usr/sbin/nginx';
 	my $module = defined $ENV{WEBHOOK_MODULE} ? $ENV{WEBHOOK_MODULE}
