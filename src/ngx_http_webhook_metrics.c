@@ -36,13 +36,6 @@ typedef struct {
 } ngx_http_webhook_family_t;
 
 
-typedef struct {
-    const char                      *name;
-    ngx_uint_t                       counter;
-    ngx_uint_t                       more;    /* another one, or the same */
-} ngx_http_webhook_reason_t;
-
-
 static void ngx_http_webhook_metrics_head(ngx_http_webhook_metrics_t *m,
     ngx_http_webhook_family_t *family);
 static void ngx_http_webhook_metrics_events(ngx_http_webhook_metrics_t *m);
@@ -144,7 +137,8 @@ static ngx_http_webhook_family_t  ngx_http_webhook_families[] = {
 
 /* "total" is what a worker, or the machine, had no memory for */
 
-static ngx_http_webhook_reason_t  ngx_http_webhook_reasons[] = {
+ngx_http_webhook_reason_t
+    ngx_http_webhook_reasons[NGX_HTTP_WEBHOOK_NREASONS] = {
 
     { "events", NGX_HTTP_WEBHOOK_CNT_MADE, NGX_HTTP_WEBHOOK_CNT_MADE },
 
@@ -337,11 +331,7 @@ ngx_http_webhook_metrics_observations(ngx_http_webhook_metrics_t *m)
 
     reason = ngx_http_webhook_reasons;
 
-    for (i = 0;
-         i < sizeof(ngx_http_webhook_reasons)
-             / sizeof(ngx_http_webhook_reason_t);
-         i++)
-    {
+    for (i = 0; i < NGX_HTTP_WEBHOOK_NREASONS; i++) {
         n = ngx_http_webhook_zone_counter(m->mcf->zone, reason[i].counter);
 
         if (reason[i].more != reason[i].counter) {

@@ -152,8 +152,8 @@ ngx_http_webhook_observe_start(ngx_http_request_t *r)
     route = ngx_http_webhook_observe_match(r, wlcf->observe, &observe);
 
     if (route == NULL) {
-        ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_NO_ROUTE,
-                                    1);
+        ngx_http_webhook_observe_note(r, NULL, NGX_HTTP_WEBHOOK_CNT_NO_ROUTE,
+                                      0, NULL);
         return NULL;
     }
 
@@ -400,8 +400,8 @@ ngx_http_webhook_observe_log(ngx_http_request_t *r)
     route = ngx_http_webhook_observe_match(r, wlcf->observe, &observe);
 
     if (route && !route->ignore) {
-        ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_ABORTED,
-                                    1);
+        ngx_http_webhook_observe_note(r, observe->api,
+                                      NGX_HTTP_WEBHOOK_CNT_ABORTED, 0, NULL);
     }
 
     return NGX_OK;

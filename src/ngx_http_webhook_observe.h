@@ -51,6 +51,7 @@ typedef struct {
     size_t                       peek;       /* bytes of gzip to have before
                                                 looking into it again */
     ngx_uint_t                   events;
+    ngx_str_t                    execution;  /* the first one's id */
 
     unsigned                     reading:1;
     unsigned                     done:1;     /* read, or given up */
@@ -95,6 +96,15 @@ void ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
 
 void ngx_http_webhook_observe_give_up(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_uint_t counter);
+
+/*
+ * Counts what came of a response, and puts it among the last observations; api
+ * and execution may be NULL.
+ */
+
+void ngx_http_webhook_observe_note(ngx_http_request_t *r,
+    ngx_http_webhook_api_t *api, ngx_uint_t counter, ngx_uint_t events,
+    ngx_str_t *execution);
 
 /* Gives the copy's memory back. */
 

@@ -227,8 +227,6 @@ void
 ngx_http_webhook_observe_give_up(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_uint_t counter)
 {
-    ngx_http_webhook_main_conf_t  *mcf;
-
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
                    "webhook observe gave up: %i", (ngx_int_t) counter);
 
@@ -241,9 +239,8 @@ ngx_http_webhook_observe_give_up(ngx_http_webhook_observe_ctx_t *ctx,
         return;
     }
 
-    mcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_webhook_module);
-
-    ngx_http_webhook_zone_count(mcf->zone, counter, 1);
+    ngx_http_webhook_observe_note(ctx->request, ctx->observe->api, counter, 0,
+                                  NULL);
 
     if (counter == NGX_HTTP_WEBHOOK_CNT_TOO_LARGE) {
         ngx_http_webhook_observe_too_large(ctx);

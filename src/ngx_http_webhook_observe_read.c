@@ -95,7 +95,8 @@ ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
 
     ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_READ, 1);
 
-    ngx_http_webhook_zone_count(mcf->zone, counter, 1);
+    ngx_http_webhook_observe_note(r, ctx->observe->api, counter, ctx->events,
+                                  &ctx->execution);
 
     if (rc == NGX_DECLINED && still) {
         ngx_http_webhook_zone_digest_store(mcf->zone, digest.key,
@@ -264,6 +265,10 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
     unknown = 0;
 
     observation = list.elts;
+
+    if (list.nelts) {
+        ctx->execution = observation[0].id;
+    }
 
     for (i = 0; i < list.nelts; i++) {
 

@@ -82,6 +82,9 @@ static ngx_http_webhook_status_route_t  ngx_http_webhook_status_routes[] = {
     { ngx_string("deliveries/*/redeliver"), NGX_HTTP_POST,
       ngx_http_webhook_status_redeliver },
 
+    { ngx_string("observed"), NGX_HTTP_WEBHOOK_GET,
+      ngx_http_webhook_status_observed },
+
     { ngx_string("metrics"), NGX_HTTP_WEBHOOK_GET,
       ngx_http_webhook_status_metrics },
 

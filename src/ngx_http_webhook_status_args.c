@@ -57,7 +57,6 @@ static const char *ngx_http_webhook_arg_limit(ngx_http_webhook_status_t *s,
     ngx_http_webhook_args_t *args, ngx_str_t *value);
 static const char *ngx_http_webhook_arg_after(ngx_http_webhook_status_t *s,
     ngx_http_webhook_args_t *args, ngx_str_t *value);
-static int64_t ngx_http_webhook_arg_number(ngx_str_t *value);
 
 
 static ngx_http_webhook_arg_t  ngx_http_webhook_args[] = {
@@ -172,6 +171,72 @@ ngx_http_webhook_status_args(ngx_http_webhook_status_t *s,
 
     if (limit) {
         *limit = args.limit;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_status_params(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_param_t *params, ngx_uint_t n)
+{
+    u_char      *p, *last, *end, *equal;
+    ngx_str_t    name, value, text;
+    ngx_uint_t   i;
+
+    p = s->request->args.data;
+    last = p + s->request->args.len;
+
+    for ( /* void */ ; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '&');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        if (end == p) {
+            continue;
+        }
+
+        equal = ngx_strlchr(p, end, '=');
+
+        name.data = p;
+        name.len = (equal ? equal : end) - p;
+
+        for (i = 0; i < n; i++) {
+            if (params[i].name.len == name.len
+                && ngx_memcmp(params[i].name.data, name.data, name.len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (i == n) {
+            return ngx_http_webhook_status_problem(s, NGX_HTTP_BAD_REQUEST,
+                            "there is no such parameter here", &name);
+        }
+
+        text.data = equal ? equal + 1 : end;
+        text.len = end - text.data;
+
+        value.data = ngx_pnalloc(s->request->pool, text.len + 1);
+        if (value.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_webhook_arg_unescape(&text, &value) != NGX_OK) {
+            return ngx_http_webhook_status_problem(s, NGX_HTTP_BAD_REQUEST,
+                            "the value is not percent-encoded", &name);
+        }
+
+        if (params[i].value.len) {
+            return ngx_http_webhook_status_problem(s, NGX_HTTP_BAD_REQUEST,
+                            "the parameter is given more than once", &name);
+        }
+
+        params[i].value = value;
     }
 
     return NGX_OK;
@@ -383,7 +448,7 @@ ngx_http_webhook_arg_time(ngx_str_t *value, uint64_t *time)
     u_char   *p;
     int64_t   ms;
 
-    ms = ngx_http_webhook_arg_number(value);
+    ms = ngx_http_webhook_status_integer(value);
 
     if (ms == NGX_ERROR) {
 
@@ -415,7 +480,7 @@ ngx_http_webhook_arg_limit(ngx_http_webhook_status_t *s,
 {
     int64_t  n;
 
-    n = ngx_http_webhook_arg_number(value);
+    n = ngx_http_webhook_status_integer(value);
 
     if (n < 1 || n > NGX_HTTP_WEBHOOK_LIMIT_MAX) {
         return "a number from 1 to 100 is expected";
@@ -433,7 +498,7 @@ ngx_http_webhook_arg_after(ngx_http_webhook_status_t *s,
 {
     int64_t  n;
 
-    n = ngx_http_webhook_arg_number(value);
+    n = ngx_http_webhook_status_integer(value);
 
     if (n < 1) {
         return "a cursor, the \"next\" of an earlier answer, is expected";
@@ -445,8 +510,8 @@ ngx_http_webhook_arg_after(ngx_http_webhook_status_t *s,
 }
 
 
-static int64_t
-ngx_http_webhook_arg_number(ngx_str_t *value)
+int64_t
+ngx_http_webhook_status_integer(ngx_str_t *value)
 {
     size_t   i;
     int64_t  n;

@@ -13,6 +13,7 @@
  *   status_delivery.c  deliveries -> JSON
  *   status_action.c    who may write; actions
  *   status_secret.c    headers and bodies -> JSON, without what is secret
+ *   status_observed.c  the last observations -> JSON
  *   status_json.c      members of an object
  *   metrics.c          counters -> OpenMetrics
  */
@@ -61,6 +62,21 @@ ngx_http_webhook_hook_t *ngx_http_webhook_status_hook(
     ngx_http_webhook_status_t *s, ngx_str_t *name);
 
 
+/* metrics.c: what came of a response: names and counters of zone.h */
+
+#define NGX_HTTP_WEBHOOK_NREASONS  16
+
+typedef struct {
+    const char                    *name;
+    ngx_uint_t                     counter;
+    ngx_uint_t                     more;      /* another one, or the same */
+} ngx_http_webhook_reason_t;
+
+
+extern ngx_http_webhook_reason_t
+    ngx_http_webhook_reasons[NGX_HTTP_WEBHOOK_NREASONS];
+
+
 /* The names of NGX_HTTP_WEBHOOK_HEALTH_OK, ... */
 
 #define NGX_HTTP_WEBHOOK_NHEALTH  5
@@ -78,6 +94,24 @@ ngx_int_t ngx_http_webhook_status_args(ngx_http_webhook_status_t *s,
 
 
 /*
+ * The same for other parameters, as text; an empty value is as good as none.
+ */
+
+typedef struct {
+    ngx_str_t                      name;
+    ngx_str_t                      value;
+} ngx_http_webhook_param_t;
+
+
+ngx_int_t ngx_http_webhook_status_params(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_param_t *params, ngx_uint_t n);
+
+/* A number of at most 18 digits, or NGX_ERROR. */
+
+int64_t ngx_http_webhook_status_integer(ngx_str_t *value);
+
+
+/*
  * status_hook.c, status_delivery.c: these render the document and return its
  * status, or NGX_ERROR.
  */
@@ -86,6 +120,7 @@ ngx_int_t ngx_http_webhook_status_hooks(ngx_http_webhook_status_t *s);
 ngx_int_t ngx_http_webhook_status_one_hook(ngx_http_webhook_status_t *s);
 ngx_int_t ngx_http_webhook_status_deliveries(ngx_http_webhook_status_t *s);
 ngx_int_t ngx_http_webhook_status_delivery(ngx_http_webhook_status_t *s);
+ngx_int_t ngx_http_webhook_status_observed(ngx_http_webhook_status_t *s);
 
 /* metrics.c: the same, in OpenMetrics or what came before it. */
 

@@ -13,6 +13,7 @@
 
 #include "ngx_http_webhook_zone_priv.h"
 #include "ngx_http_webhook_api.h"
+#include "ngx_http_webhook_seen.h"
 
 #include <openssl/rand.h>
 
@@ -24,6 +25,10 @@
 /* saved at most: a state, and of each webhook one delivery */
 #define NGX_HTTP_WEBHOOK_UNDO_MIN      2048
 #define NGX_HTTP_WEBHOOK_UNDO_SLOT     128
+
+#define NGX_HTTP_WEBHOOK_SEEN_MIN      32
+#define NGX_HTTP_WEBHOOK_SEEN_MAX      512
+#define NGX_HTTP_WEBHOOK_SEEN_SHARE    65536   /* bytes of zone for a record */
 
 
 static void ngx_http_webhook_zone_measure(ngx_http_webhook_shm_t *sh,
@@ -165,7 +170,14 @@ ngx_http_webhook_zone_measure(ngx_http_webhook_shm_t *sh, size_t size)
     sh->undo = sh->slots + n * sizeof(ngx_http_webhook_zslot_t);
     sh->undo_size = NGX_HTTP_WEBHOOK_UNDO_MIN + n * NGX_HTTP_WEBHOOK_UNDO_SLOT;
 
-    sh->state = sh->undo + sh->undo_size;
+    n = size / NGX_HTTP_WEBHOOK_SEEN_SHARE;
+    n = ngx_max(n, NGX_HTTP_WEBHOOK_SEEN_MIN);
+    n = ngx_min(n, NGX_HTTP_WEBHOOK_SEEN_MAX);
+
+    sh->nseen = n;
+    sh->seen = ngx_align(sh->undo + sh->undo_size, 64);
+
+    sh->state = sh->seen + n * sizeof(ngx_http_webhook_seen_t);
     used = sh->state + 8 * NGX_HTTP_WEBHOOK_BLOCK;
 
     if (size < used) {

@@ -9,11 +9,11 @@
  * block, state, delivery, queue, attempt, owner, log, rebuild, check.
  *
  *   slab pool of nginx; its mutex is the only lock
- *   +--------+-------+------+------------------+--------------+---------+
- *   | header | slots | undo | hash tables of   | digests      | blocks, |
- *   |        |       |      | states, uuids    | 64-bit words | 256     |
- *   |        |       |      | and executions   |              | bytes   |
- *   +--------+-------+------+------------------+--------------+---------+
+ *   +--------+-------+-------+-----------------+--------------+---------+
+ *   | header | slots | undo, | hash tables of  | digests      | blocks, |
+ *   |        |       | seen  | states, uuids   | 64-bit words | 256     |
+ *   |        |       |       | and executions  |              | bytes   |
+ *   +--------+-------+-------+-----------------+--------------+---------+
  *
  * Blocks are known by index; 0 is none.  The first word of each is the index
  * of the next one in its chain.
@@ -54,7 +54,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_MAGIC         0x6b6f6f68  /* "hook" */
-#define NGX_HTTP_WEBHOOK_LAYOUT        2
+#define NGX_HTTP_WEBHOOK_LAYOUT        3
 
 #define NGX_HTTP_WEBHOOK_BLOCK_SHIFT   8
 #define NGX_HTTP_WEBHOOK_BLOCK         (1 << NGX_HTTP_WEBHOOK_BLOCK_SHIFT)
@@ -295,6 +295,8 @@ typedef struct {
     uint32_t                     undo_size;
     uint32_t                     slots;      /* where they are, from here */
     uint32_t                     undo;
+    uint32_t                     seen;
+    uint32_t                     nseen;      /* records */
     uint32_t                     state;
     uint32_t                     uuid;
     uint32_t                     exec;
@@ -334,6 +336,7 @@ typedef struct {
     ngx_rbtree_node_t           *seqs;       /* root: all deliveries */
     ngx_rbtree_node_t            sentinel;   /* of all trees */
 
+    ngx_atomic_t                 observed;   /* number of the last record */
     ngx_atomic_t                 counters[NGX_HTTP_WEBHOOK_CNT_MAX];
     ngx_atomic_t                 epochs[NGX_HTTP_WEBHOOK_EPOCHS];
 } ngx_http_webhook_shm_t;

@@ -266,7 +266,7 @@ is(show('/check')->body, '{"consistent":true}', 'check');
 
 for my $path (qw! /x /hooks/ /hooks/nobody /hooks/ci/x /hooks/ci/ping/
 	/deliveries/ /deliveries/x /deliveries/ab /checks /hooks//ci/
-	/deliveries/00000000-0000-8000-8000-000000000000 /observed !)
+	/deliveries/00000000-0000-8000-8000-000000000000 /observations !)
 {
 	problem(show($path), 404, undef, $path);
 }

@@ -1,0 +1,141 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * In: what came of a response.  Out: it is counted, always, and stands among
+ * the last observations, unless there are too many of its kind.  Next room:
+ * seen.
+ */
+
+
+#include "ngx_http_webhook_observe.h"
+#include "ngx_http_webhook_seen.h"
+#include "ngx_http_webhook_zone.h"
+
+
+/* records a second and worker: of what polls cause, and of the rest */
+
+#define NGX_HTTP_WEBHOOK_NOTE_UNCHANGED  1
+#define NGX_HTTP_WEBHOOK_NOTE_NO_ROUTE   8
+#define NGX_HTTP_WEBHOOK_NOTE_OTHER      64
+
+
+static ngx_uint_t ngx_http_webhook_observe_often(ngx_uint_t counter);
+static size_t ngx_http_webhook_observe_cut(u_char *dst, size_t size,
+    ngx_str_t *text);
+
+
+void
+ngx_http_webhook_observe_note(ngx_http_request_t *r,
+    ngx_http_webhook_api_t *api, ngx_uint_t counter, ngx_uint_t events,
+    ngx_str_t *execution)
+{
+    u_char                        *p;
+    ngx_str_t                      method, path;
+    ngx_time_t                    *tp;
+    ngx_http_webhook_seen_t        seen;
+    ngx_http_webhook_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
+
+    ngx_http_webhook_zone_count(mcf->zone, counter, 1);
+
+    if (ngx_http_webhook_observe_often(counter)) {
+        return;
+    }
+
+    ngx_memzero(&seen, sizeof(ngx_http_webhook_seen_t));
+
+    tp = ngx_timeofday();
+
+    seen.time = (uint64_t) tp->sec * 1000 + tp->msec;
+    seen.events = events;
+    seen.status = r->headers_out.status;
+    seen.reason = counter;
+
+    ngx_http_webhook_observe_method(r, &method);
+
+    path = r->unparsed_uri;
+    p = ngx_strlchr(path.data, path.data + path.len, '?');
+
+    if (p) {
+        path.len = p - path.data;
+    }
+
+    seen.method_len = ngx_http_webhook_observe_cut(seen.method,
+                                                   sizeof(seen.method),
+                                                   &method);
+    seen.path_len = ngx_http_webhook_observe_cut(seen.path, sizeof(seen.path),
+                                                 &path);
+
+    if (api) {
+        seen.api_len = ngx_http_webhook_observe_cut(seen.api, sizeof(seen.api),
+                                                    &api->name);
+    }
+
+    if (execution) {
+        seen.execution_len = ngx_http_webhook_observe_cut(seen.execution,
+                                                        sizeof(seen.execution),
+                                                        execution);
+    }
+
+    ngx_http_webhook_seen_add(mcf->zone, &seen);
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_observe_often(ngx_uint_t counter)
+{
+    ngx_uint_t         limit;
+
+    static time_t      second[NGX_HTTP_WEBHOOK_CNT_MAX];
+    static ngx_uint_t  n[NGX_HTTP_WEBHOOK_CNT_MAX];
+
+    switch (counter) {
+
+    case NGX_HTTP_WEBHOOK_CNT_UNCHANGED:
+    case NGX_HTTP_WEBHOOK_CNT_STILL:
+        limit = NGX_HTTP_WEBHOOK_NOTE_UNCHANGED;
+        break;
+
+    case NGX_HTTP_WEBHOOK_CNT_NO_ROUTE:
+        limit = NGX_HTTP_WEBHOOK_NOTE_NO_ROUTE;
+        break;
+
+    default:
+        limit = NGX_HTTP_WEBHOOK_NOTE_OTHER;
+    }
+
+    if (second[counter] != ngx_time()) {
+        second[counter] = ngx_time();
+        n[counter] = 0;
+    }
+
+    return n[counter]++ >= limit;
+}
+
+
+/* not in the middle of a character */
+
+static size_t
+ngx_http_webhook_observe_cut(u_char *dst, size_t size, ngx_str_t *text)
+{
+    size_t  len;
+
+    len = text->len;
+
+    if (len > size) {
+        len = size;
+
+        while (len && (text->data[len] & 0xc0) == 0x80) {
+            len--;
+        }
+    }
+
+    ngx_memcpy(dst, text->data, len);
+
+    return len;
+}
