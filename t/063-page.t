@@ -124,6 +124,7 @@ is($saw{found}, 1, 'found in the payload');
 is($saw{unfolded}, 1, 'unfolded by keyboard');
 is($saw{folded}, 0, 'folded');
 is($saw{keys}, 1, 'list of keys');
+cmp_ok($saw{observed}, '>=', 3, 'responses that were looked at');
 is($saw{hit}, 'undefined', 'nothing ran');
 is($saw{scripts}, 1, 'no element came from outside');
 is($saw{bold}, 0, 'no markup either');

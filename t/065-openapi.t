@@ -99,6 +99,8 @@ see('GET', '/deliveries?status=delivered&event=PING', '/deliveries');
 see('GET', '/deliveries?limit=0', '/deliveries');
 see('GET', "/deliveries/$_->{uuid}", '/deliveries/{uuid}') for @$deliveries;
 see('GET', '/deliveries/none', '/deliveries/{uuid}');
+see('GET', '/observed', '/observed');
+see('GET', '/observed?reason=none', '/observed');
 see('GET', '/metrics', '/metrics');
 see('GET', '/check', '/check');
 

@@ -80,6 +80,10 @@ async function main() {
     say('keys', await count('dialog[open]'));
     await page.keyboard.press('Escape');
 
+    await page.locator('#seen summary').click();
+    await page.waitForSelector('#observed tr', wait);
+    say('observed', await page.locator('#observed tr').count());
+
     /* nothing from outside became more than text */
 
     say('hit', await page.evaluate(() => String(window.hit)));
