@@ -41,6 +41,8 @@ typedef struct {
     int64_t       run;
     unsigned      has_run:1;
     unsigned      unknown:1;       /* a status text that no list names */
+    ngx_str_t     status;          /* the first status text, cut, in the pool;
+                                      for people */
     uint32_t      updated_set;
     uint64_t      updated[NGX_HTTP_WEBHOOK_UPDATED_MAX];
     json_t       *members[NGX_HTTP_WEBHOOK_MEMBERS];  /* owned, or NULL; omit

@@ -159,6 +159,17 @@ typedef struct {
 
 /* api_route.c */
 
+/* Whether a route takes a request, or the first thing that speaks against. */
+
+#define NGX_HTTP_WEBHOOK_TAKES_OK      0
+#define NGX_HTTP_WEBHOOK_TAKES_METHOD  1
+#define NGX_HTTP_WEBHOOK_TAKES_URI     2
+#define NGX_HTTP_WEBHOOK_TAKES_WHEN    3
+#define NGX_HTTP_WEBHOOK_TAKES_ERROR   4   /* no memory */
+
+ngx_uint_t ngx_http_webhook_api_takes(ngx_http_request_t *r,
+    ngx_http_webhook_route_t *route, uint32_t method, ngx_str_t *uri);
+
 /* The bit of a method's name; NGX_HTTP_WEBHOOK_METHOD_OTHER: not known. */
 
 uint32_t ngx_http_webhook_api_method(ngx_str_t *name);

@@ -69,40 +69,58 @@ ngx_http_webhook_route_t *
 ngx_http_webhook_api_route(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
     ngx_str_t *method, ngx_str_t *uri)
 {
-    uint32_t                       bit;
-    ngx_str_t                      when;
-    ngx_uint_t                     i;
-    ngx_http_webhook_route_t      *route;
-    ngx_http_webhook_api_route_t  *rp;
+    uint32_t                   bit;
+    ngx_uint_t                 i;
+    ngx_http_webhook_route_t  *route;
 
     bit = ngx_http_webhook_api_method(method);
     route = api->routes.elts;
 
     for (i = 0; i < api->routes.nelts; i++) {
 
-        rp = route[i].priv;
+        switch (ngx_http_webhook_api_takes(r, &route[i], bit, uri)) {
 
-        if (!(rp->methods & bit)
-            || !ngx_http_webhook_api_uri(r, rp, uri))
-        {
-            continue;
+        case NGX_HTTP_WEBHOOK_TAKES_OK:
+            return &route[i];
+
+        case NGX_HTTP_WEBHOOK_TAKES_ERROR:
+            return NULL;
         }
-
-        if (rp->when) {
-
-            if (ngx_http_complex_value(r, rp->when, &when) != NGX_OK) {
-                return NULL;
-            }
-
-            if (when.len == 0 || (when.len == 1 && when.data[0] == '0')) {
-                continue;
-            }
-        }
-
-        return &route[i];
     }
 
     return NULL;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_api_takes(ngx_http_request_t *r,
+    ngx_http_webhook_route_t *route, uint32_t method, ngx_str_t *uri)
+{
+    ngx_str_t                      when;
+    ngx_http_webhook_api_route_t  *rp;
+
+    rp = route->priv;
+
+    if (!(rp->methods & method)) {
+        return NGX_HTTP_WEBHOOK_TAKES_METHOD;
+    }
+
+    if (!ngx_http_webhook_api_uri(r, rp, uri)) {
+        return NGX_HTTP_WEBHOOK_TAKES_URI;
+    }
+
+    if (rp->when) {
+
+        if (ngx_http_complex_value(r, rp->when, &when) != NGX_OK) {
+            return NGX_HTTP_WEBHOOK_TAKES_ERROR;
+        }
+
+        if (when.len == 0 || (when.len == 1 && when.data[0] == '0')) {
+            return NGX_HTTP_WEBHOOK_TAKES_WHEN;
+        }
+    }
+
+    return NGX_HTTP_WEBHOOK_TAKES_OK;
 }
 
 

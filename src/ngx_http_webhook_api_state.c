@@ -17,6 +17,9 @@
 #include <openssl/sha.h>
 
 
+#define NGX_HTTP_WEBHOOK_STATUS_MAX  64        /* bytes kept of a text */
+
+
 /* what the elements of a "*" come to, or the one value without it */
 
 typedef struct {
@@ -27,6 +30,8 @@ typedef struct {
     ngx_uint_t                       hold;
     ngx_uint_t                       ranks[NGX_HTTP_WEBHOOK_FINISHED + 1];
     ngx_uint_t                       unknown;
+    ngx_pool_t                      *pool;
+    ngx_str_t                        text;       /* the first one's */
 } ngx_http_webhook_api_tally_t;
 
 
@@ -232,7 +237,16 @@ ngx_http_webhook_api_state_text(ngx_http_webhook_api_tally_t *tally,
     ngx_str_t                      subject;
 #endif
 
-    tally->hold++;
+    if (tally->hold++ == 0) {
+        tally->text.len = ngx_min(text->len, NGX_HTTP_WEBHOOK_STATUS_MAX);
+        tally->text.data = ngx_pnalloc(tally->pool, tally->text.len + 1);
+
+        if (tally->text.data == NULL) {
+            tally->text.len = 0;
+        }
+
+        ngx_memcpy(tally->text.data, text->data, tally->text.len);
+    }
 
     if (tally->scope->states == NULL) {
         tally->unknown++;
@@ -289,6 +303,7 @@ ngx_http_webhook_api_state(ngx_http_webhook_api_reading_t *reading,
     ngx_memzero(&tally, sizeof(ngx_http_webhook_api_tally_t));
 
     tally.scope = reading->scope;
+    tally.pool = reading->request->pool;
 
     if (reading->scope->state) {
         value = reading->scope->state->elts;
@@ -334,6 +349,7 @@ ngx_http_webhook_api_state(ngx_http_webhook_api_reading_t *reading,
     unknown = (rp->present_started && present < NGX_HTTP_WEBHOOK_STARTED)
               ? NGX_HTTP_WEBHOOK_LAUNCHED : NGX_HTTP_WEBHOOK_STARTED;
 
+    observation->status = tally.text;
     observation->unknown = (tally.unknown != 0);
     observation->rank = ngx_max(present,
                                 ngx_http_webhook_api_rank(&tally, unknown));

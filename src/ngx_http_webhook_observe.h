@@ -92,6 +92,14 @@ ngx_uint_t ngx_http_webhook_observe_copy(ngx_http_webhook_observe_ctx_t *ctx,
 void ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_uint_t whole);
 
+/* The counter for NGX_HTTP_WEBHOOK_READ_..., but for OK. */
+
+ngx_uint_t ngx_http_webhook_observe_reason(ngx_uint_t reason);
+
+/* The counter for what ngx_http_webhook_json_parse() says is wrong. */
+
+ngx_uint_t ngx_http_webhook_observe_parse_reason(const char *reason);
+
 /* The response is not read any further, for a reason that is counted. */
 
 void ngx_http_webhook_observe_give_up(ngx_http_webhook_observe_ctx_t *ctx,
@@ -113,6 +121,13 @@ void ngx_http_webhook_observe_release(ngx_http_webhook_observe_ctx_t *ctx);
 /* The method as the client sent it. */
 
 void ngx_http_webhook_observe_method(ngx_http_request_t *r, ngx_str_t *method);
+
+/*
+ * The normalised path of r->unparsed_uri, which is r->uri itself where that is
+ * still what the client sent.
+ */
+
+ngx_int_t ngx_http_webhook_observe_uri(ngx_http_request_t *r, ngx_str_t *uri);
 
 /*
  * A phase handler: takes codings that we cannot read out of Accept-Encoding,

@@ -25,7 +25,6 @@ static ngx_uint_t ngx_http_webhook_observe_inflate(
 static ngx_uint_t ngx_http_webhook_observe_events_of(
     ngx_http_webhook_observe_ctx_t *ctx, ngx_str_t *realm, json_t *doc,
     ngx_uint_t *still);
-static ngx_uint_t ngx_http_webhook_observe_reason(ngx_uint_t reason);
 static uint64_t ngx_http_webhook_observe_began(ngx_http_request_t *r);
 
 
@@ -146,6 +145,13 @@ ngx_http_webhook_observe_document(ngx_http_webhook_observe_ctx_t *ctx,
         return NGX_HTTP_WEBHOOK_CNT_TRUNCATED;
     }
 
+    return ngx_http_webhook_observe_parse_reason(reason);
+}
+
+
+ngx_uint_t
+ngx_http_webhook_observe_parse_reason(const char *reason)
+{
     if (ngx_strcmp(reason, "inexact") == 0
         || ngx_strcmp(reason, "too deep") == 0
         || ngx_strcmp(reason, "too many values") == 0)
@@ -303,7 +309,7 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_webhook_observe_reason(ngx_uint_t reason)
 {
     switch (reason) {

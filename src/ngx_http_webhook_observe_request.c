@@ -14,9 +14,6 @@
 #include "ngx_http_webhook_observe.h"
 
 
-static ngx_int_t ngx_http_webhook_observe_uri(ngx_http_request_t *r,
-    ngx_str_t *uri);
-
 #if (NGX_HTTP_GZIP)
 static ngx_int_t ngx_http_webhook_observe_encodings_edit(ngx_http_request_t *r,
     ngx_table_elt_t *h);
@@ -77,7 +74,7 @@ ngx_http_webhook_observe_method(ngx_http_request_t *r, ngx_str_t *method)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_webhook_observe_uri(ngx_http_request_t *r, ngx_str_t *uri)
 {
     u_char                    *p;

@@ -38,6 +38,7 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_webhook_status_handler(ngx_http_request_t *r);
+static void ngx_http_webhook_status_posted(ngx_http_request_t *r);
 static void ngx_http_webhook_status_cleanup(void *data);
 static ngx_int_t ngx_http_webhook_status_answer(ngx_http_webhook_status_t *s);
 static ngx_uint_t ngx_http_webhook_status_match(ngx_http_webhook_status_t *s,
@@ -88,6 +89,9 @@ static ngx_http_webhook_status_route_t  ngx_http_webhook_status_routes[] = {
     { ngx_string("metrics"), NGX_HTTP_WEBHOOK_GET,
       ngx_http_webhook_status_metrics },
 
+    { ngx_string("try"), NGX_HTTP_POST,
+      ngx_http_webhook_status_try },
+
     { ngx_string("check"), NGX_HTTP_WEBHOOK_GET,
       ngx_http_webhook_status_check }
 };
@@ -99,6 +103,7 @@ static ngx_http_webhook_status_title_t  ngx_http_webhook_status_titles[] = {
     { 404, "Not Found" },
     { 405, "Method Not Allowed" },
     { 409, "Conflict" },
+    { 413, "Content Too Large" },
     { 500, "Internal Server Error" },
     { 503, "Service Unavailable" }
 };
@@ -161,15 +166,9 @@ ngx_http_webhook_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_int_t
 ngx_http_webhook_status_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                   rc;
+    ngx_int_t                   rc, status;
     ngx_pool_cleanup_t         *cln;
     ngx_http_webhook_status_t  *s;
-
-    rc = ngx_http_discard_request_body(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_webhook_status_t));
     if (cln == NULL) {
@@ -186,13 +185,62 @@ ngx_http_webhook_status_handler(ngx_http_request_t *r)
     s->mcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
     s->lcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
 
-    rc = ngx_http_webhook_status_answer(s);
+    status = ngx_http_webhook_status_answer(s);
 
-    if (rc == NGX_ERROR || s->text.failed) {
+    if (status == NGX_AGAIN) {
+
+        if (r->headers_in.content_length_n <= (off_t) s->mcf->buffer_size) {
+            s->posted = 1;
+
+            rc = ngx_http_read_client_request_body(r,
+                                              ngx_http_webhook_status_posted);
+
+            return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+        }
+
+        status = ngx_http_webhook_status_problem(s,
+                                 NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                 "the document is larger than "
+                                 "\"webhook_buffer_size\"", NULL);
+    }
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (status == NGX_ERROR || s->text.failed) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_webhook_status_send(s, rc);
+    return ngx_http_webhook_status_send(s, status);
+}
+
+
+static void
+ngx_http_webhook_status_posted(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_pool_cleanup_t         *cln;
+    ngx_http_webhook_status_t  *s;
+
+    cln = r->pool->cleanup;
+
+    while (cln->handler != ngx_http_webhook_status_cleanup) {
+        cln = cln->next;
+    }
+
+    s = cln->data;
+
+    rc = ngx_http_webhook_status_answer(s);
+
+    if (rc == NGX_ERROR || s->text.failed) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    ngx_http_finalize_request(r, ngx_http_webhook_status_send(s, rc));
 }
 
 
@@ -204,6 +252,8 @@ ngx_http_webhook_status_cleanup(void *data)
     ngx_http_webhook_text_free(&s->text);
 }
 
+
+/* NGX_AGAIN: once more when the request's body is there */
 
 static ngx_int_t
 ngx_http_webhook_status_answer(ngx_http_webhook_status_t *s)
@@ -270,6 +320,10 @@ ngx_http_webhook_status_answer(ngx_http_webhook_status_t *s)
             if (rc != NGX_OK) {
                 return rc;
             }
+        }
+
+        if (route[i].handler == ngx_http_webhook_status_try && !s->posted) {
+            return NGX_AGAIN;
         }
 
         return route[i].handler(s);

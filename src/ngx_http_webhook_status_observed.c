@@ -17,8 +17,6 @@
 
 static void ngx_http_webhook_status_seen(ngx_http_webhook_text_t *text,
     ngx_http_webhook_seen_t *seen, ngx_http_webhook_reason_t *reason);
-static ngx_http_webhook_reason_t *ngx_http_webhook_status_reason(
-    ngx_uint_t counter);
 
 
 ngx_int_t
@@ -165,7 +163,7 @@ ngx_http_webhook_status_seen(ngx_http_webhook_text_t *text,
 }
 
 
-static ngx_http_webhook_reason_t *
+ngx_http_webhook_reason_t *
 ngx_http_webhook_status_reason(ngx_uint_t counter)
 {
     ngx_uint_t                  i;

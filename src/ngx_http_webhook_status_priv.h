@@ -14,6 +14,7 @@
  *   status_action.c    who may write; actions
  *   status_secret.c    headers and bodies -> JSON, without what is secret
  *   status_observed.c  the last observations -> JSON
+ *   status_try.c       a document -> what it would mean
  *   status_json.c      members of an object
  *   metrics.c          counters -> OpenMetrics
  */
@@ -40,6 +41,7 @@ typedef struct {
     ngx_uint_t                     methods;   /* of a 405, for Allow */
     ngx_http_webhook_text_t        text;      /* the document */
     ngx_str_t                      type;      /* its type; empty: JSON */
+    unsigned                       posted:1;  /* the request's body is read */
     unsigned                       page:1;    /* it is the page */
 } ngx_http_webhook_status_t;
 
@@ -75,6 +77,10 @@ typedef struct {
 
 extern ngx_http_webhook_reason_t
     ngx_http_webhook_reasons[NGX_HTTP_WEBHOOK_NREASONS];
+
+/* status_observed.c: the one of a counter, or NULL */
+
+ngx_http_webhook_reason_t *ngx_http_webhook_status_reason(ngx_uint_t counter);
 
 
 /* The names of NGX_HTTP_WEBHOOK_HEALTH_OK, ... */
@@ -148,6 +154,13 @@ ngx_int_t ngx_http_webhook_status_pause(ngx_http_webhook_status_t *s);
 ngx_int_t ngx_http_webhook_status_resume(ngx_http_webhook_status_t *s);
 ngx_int_t ngx_http_webhook_status_recover(ngx_http_webhook_status_t *s);
 ngx_int_t ngx_http_webhook_status_redeliver(ngx_http_webhook_status_t *s);
+
+/*
+ * status_try.c: a dry run of the document in the request's body, which is read
+ * by then.
+ */
+
+ngx_int_t ngx_http_webhook_status_try(ngx_http_webhook_status_t *s);
 
 
 /*

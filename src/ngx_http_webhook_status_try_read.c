@@ -1,0 +1,355 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * status_try_read: in: a document and the route it took; out: JSON, what it
+ * says of executions, and what would be sent.  Next: status_try.
+ */
+
+
+#include "ngx_http_webhook_status_try.h"
+#include "ngx_http_webhook_event.h"
+#include "ngx_http_webhook_observe.h"
+#include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_zone.h"
+
+
+#define NGX_HTTP_WEBHOOK_TRY_SHOWN  20        /* observations */
+
+
+static ngx_int_t ngx_http_webhook_try_observations(
+    ngx_http_webhook_status_t *s, ngx_http_webhook_dry_t *dry, json_t *doc);
+static ngx_int_t ngx_http_webhook_try_observation(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation,
+    ngx_uint_t shown);
+static void ngx_http_webhook_try_updated(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation);
+
+
+/* in the order of NGX_HTTP_WEBHOOK_EXECUTION, ... */
+
+static const char  *ngx_http_webhook_try_members[NGX_HTTP_WEBHOOK_MEMBERS] = {
+    "execution", "goal", "sender", "project", "snapshot", "organization"
+};
+
+
+ngx_uint_t
+ngx_http_webhook_try_accepts(ngx_http_webhook_dry_t *dry)
+{
+    return dry->status >= NGX_HTTP_OK
+           && dry->status < NGX_HTTP_BAD_REQUEST
+           && dry->status != NGX_HTTP_PARTIAL_CONTENT
+           && dry->status != NGX_HTTP_NOT_MODIFIED
+           && (dry->status != NGX_HTTP_NO_CONTENT || dry->route->bodyless)
+           && ngx_http_webhook_api_status(dry->route, dry->status);
+}
+
+
+ngx_int_t
+ngx_http_webhook_try_read(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_dry_t *dry)
+{
+    json_t      *doc;
+    ngx_int_t    rc;
+    const char  *reason;
+
+    dry->counter = NGX_HTTP_WEBHOOK_CNT_NO_ROUTE;
+
+    if (dry->route == NULL) {
+        return NGX_OK;
+    }
+
+    dry->counter = NGX_HTTP_WEBHOOK_CNT_MAX;
+
+    if (dry->route->ignore) {
+        return NGX_OK;
+    }
+
+    dry->counter = NGX_HTTP_WEBHOOK_CNT_STATUS;
+
+    if (!ngx_http_webhook_try_accepts(dry)) {
+        return NGX_OK;
+    }
+
+    doc = NULL;
+    reason = "ok";
+
+    if (dry->status == NGX_HTTP_NO_CONTENT
+        || (dry->body.len == 0 && dry->route->bodyless))
+    {
+        reason = "not needed";
+
+    } else {
+        doc = ngx_http_webhook_json_parse(dry->body.data, dry->body.len,
+                                          &reason);
+        if (doc) {
+            reason = "ok";
+        }
+    }
+
+    ngx_http_webhook_status_string(&s->text, "document", reason,
+                                   ngx_strlen(reason));
+
+    if (doc == NULL && ngx_strcmp(reason, "not needed") != 0) {
+        dry->counter = ngx_http_webhook_observe_parse_reason(reason);
+        return NGX_OK;
+    }
+
+    rc = ngx_http_webhook_try_observations(s, dry, doc);
+
+    json_decref(doc);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_try_observations(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_dry_t *dry, json_t *doc)
+{
+    ngx_int_t                        rc;
+    ngx_uint_t                       i, reason, unread, unknown;
+    ngx_array_t                      list;
+    ngx_http_webhook_observation_t  *observation;
+
+    if (ngx_array_init(&list, s->request->pool, 4,
+                       sizeof(ngx_http_webhook_observation_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    unread = 0;
+    unknown = 0;
+    rc = NGX_OK;
+
+    reason = ngx_http_webhook_api_read(s->request, dry->api, dry->route, doc,
+                                       &list, &unread);
+
+    ngx_http_webhook_status_number(&s->text, "executions",
+                                   list.nelts + unread);
+    ngx_http_webhook_status_number(&s->text, "unread", unread);
+    ngx_http_webhook_status_name(&s->text, "observations");
+    ngx_http_webhook_status_literal(&s->text, "[");
+
+    observation = list.elts;
+
+    for (i = 0; rc == NGX_OK && i < list.nelts; i++) {
+
+        if (i && i < NGX_HTTP_WEBHOOK_TRY_SHOWN) {
+            ngx_http_webhook_status_literal(&s->text, ",");
+        }
+
+        rc = ngx_http_webhook_try_observation(s, dry, &observation[i],
+                                              i < NGX_HTTP_WEBHOOK_TRY_SHOWN);
+        unknown += observation[i].unknown;
+    }
+
+    ngx_http_webhook_api_free(&list);
+
+    ngx_http_webhook_status_literal(&s->text, "]");
+
+    if (dry->events) {
+        dry->counter = NGX_HTTP_WEBHOOK_CNT_MADE;
+
+    } else if (reason != NGX_HTTP_WEBHOOK_READ_OK) {
+        dry->counter = ngx_http_webhook_observe_reason(reason);
+
+    } else {
+        dry->counter = unknown ? NGX_HTTP_WEBHOOK_CNT_UNKNOWN
+                               : NGX_HTTP_WEBHOOK_CNT_STILL;
+    }
+
+    return rc;
+}
+
+
+/* as if nothing were known of the execution, for a webhook without "member" */
+
+static ngx_int_t
+ngx_http_webhook_try_observation(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation,
+    ngx_uint_t shown)
+{
+    u_char                        buf[NGX_INT64_LEN], *p;
+    json_t                       *payload;
+    ngx_str_t                    *name;
+    ngx_uint_t                    i, n, changed;
+    ngx_time_t                   *tp;
+    ngx_http_webhook_text_t      *text;
+    ngx_http_webhook_hook_t       hook;
+    ngx_http_webhook_state_t      old, new;
+    ngx_http_webhook_event_t      events[NGX_HTTP_WEBHOOK_EVENTS_MAX];
+    ngx_http_webhook_sighting_t   sighting;
+
+    tp = ngx_timeofday();
+
+    ngx_memzero(&old, sizeof(ngx_http_webhook_state_t));
+    ngx_memzero(&sighting, sizeof(ngx_http_webhook_sighting_t));
+
+    sighting.start = ngx_current_msec;
+    sighting.now = ngx_current_msec;
+    sighting.wall = (uint64_t) tp->sec * 1000 + tp->msec;
+    sighting.rank = observation->rank;
+    sighting.run = observation->run;
+    sighting.has_run = observation->has_run;
+    sighting.launch = dry->route->launch;
+    sighting.rerun = dry->route->rerun;
+    sighting.updated_set = observation->updated_set;
+    ngx_memcpy(sighting.updated, observation->updated,
+               sizeof(sighting.updated));
+
+    changed = 0;
+    n = ngx_http_webhook_event_transition(&old, &sighting, &new, events,
+                                          &changed);
+
+    dry->events += n;
+
+    if (!shown) {
+        return NGX_OK;
+    }
+
+    text = &s->text;
+
+    ngx_http_webhook_status_literal(text, "{");
+    ngx_http_webhook_status_string(text, "id", observation->id.data,
+                                   observation->id.len);
+    ngx_http_webhook_status_string(text, "status_text",
+                                   observation->status.data,
+                                   observation->status.len);
+    ngx_http_webhook_status_boolean(text, "unknown_status_text",
+                                    observation->unknown);
+
+    ngx_http_webhook_status_name(text, "rank");
+
+    if (observation->rank == NGX_HTTP_WEBHOOK_NONE) {
+        ngx_http_webhook_status_literal(text, "null");
+
+    } else {
+        name = ngx_http_webhook_event_name(observation->rank);
+        ngx_http_webhook_text_string(text, name->data, name->len);
+    }
+
+    ngx_http_webhook_status_name(text, "run");
+
+    if (observation->has_run) {
+        p = ngx_sprintf(buf, "%L", observation->run);
+        ngx_http_webhook_text_append(text, buf, p - buf);
+
+    } else {
+        ngx_http_webhook_status_literal(text, "null");
+    }
+
+    ngx_http_webhook_status_name(text, "events");
+    ngx_http_webhook_status_literal(text, "[");
+
+    for (i = 0; i < n; i++) {
+
+        if (i) {
+            ngx_http_webhook_status_literal(text, ",");
+        }
+
+        name = ngx_http_webhook_event_name(events[i].event);
+        ngx_http_webhook_text_string(text, name->data, name->len);
+    }
+
+    ngx_http_webhook_status_literal(text, "]");
+
+    ngx_http_webhook_try_updated(s, dry, observation);
+
+    ngx_http_webhook_status_name(text, "members");
+    ngx_http_webhook_status_literal(text, "[");
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_MEMBERS; i++) {
+
+        if (observation->members[i] == NULL) {
+            continue;
+        }
+
+        if (text->data[text->len - 1] != '[') {
+            ngx_http_webhook_status_literal(text, ",");
+        }
+
+        ngx_http_webhook_text_string(text, ngx_http_webhook_try_members[i],
+                             ngx_strlen(ngx_http_webhook_try_members[i]));
+    }
+
+    ngx_http_webhook_status_literal(text, "]");
+
+    /* of the first event, or what its rank would mean */
+
+    ngx_memzero(&hook, sizeof(ngx_http_webhook_hook_t));
+
+    i = n ? events[0].event : observation->rank;
+
+    ngx_http_webhook_status_name(text, "payload");
+
+    if (i == NGX_HTTP_WEBHOOK_NONE) {
+        ngx_http_webhook_status_literal(text, "null}");
+        return NGX_OK;
+    }
+
+    payload = ngx_http_webhook_payload_execution(i, observation, &hook);
+    if (payload == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_webhook_json_write(text, payload, &s->mcf->redact);
+
+    json_decref(payload);
+
+    ngx_http_webhook_status_literal(text, "}");
+
+    return NGX_OK;
+}
+
+
+/* each VALUE, and a digest that changes when it does */
+
+static void
+ngx_http_webhook_try_updated(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation)
+{
+    u_char                         buf[16], *p;
+    ngx_str_t                     *rule;
+    ngx_uint_t                     i;
+    ngx_http_webhook_text_t       *text;
+    ngx_http_webhook_api_route_t  *rp;
+    ngx_http_webhook_api_value_t  *value;
+
+    text = &s->text;
+    rp = dry->route->priv;
+
+    ngx_http_webhook_status_name(text, "updated");
+    ngx_http_webhook_status_literal(text, "[");
+
+    value = rp->scope.updated ? rp->scope.updated->elts : NULL;
+
+    for (i = 0; value && i < rp->scope.updated->nelts; i++) {
+
+        if (i) {
+            ngx_http_webhook_status_literal(text, ",");
+        }
+
+        rule = value[i].text ? &value[i].text->value
+                             : &value[i].pointer.pointer.text;
+
+        ngx_http_webhook_status_literal(text, "{");
+        ngx_http_webhook_status_string(text, "value", rule->data, rule->len);
+
+        if (observation->updated_set & (1 << i)) {
+            p = ngx_sprintf(buf, "%016xL", observation->updated[i]);
+            ngx_http_webhook_status_string(text, "digest", buf, p - buf);
+
+        } else {
+            ngx_http_webhook_status_string(text, "digest", NULL, 0);
+        }
+
+        ngx_http_webhook_status_literal(text, "}");
+    }
+
+    ngx_http_webhook_status_literal(text, "]");
+}

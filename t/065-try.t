@@ -1,0 +1,261 @@
+#!/usr/bin/perl
+
+# Dry runs: what a description makes of a document, rule by rule; nothing is
+# changed by them.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+my $t = WebhookTest->new();
+my $up = $t->upstream('up');
+my $r = $t->receiver('r');
+
+$t->http_config(<<'EOF');
+
+webhook_zone zone=webhooks:1m;
+webhook_buffer_size 64k;
+
+webhook_api jobs {
+    id /id;
+    execution "";
+    goal.id $job_goal;
+    sender.name $http_x_user;
+    project.name $arg_project;
+    snapshot.name $request_method;
+    state /status;
+    states LAUNCHED queued;
+    states STARTED running;
+    states FINISHED done;
+    updated /progress $http_x_progress;
+    run /attempt;
+    omit /secret_bulk;
+
+    route POST ~^/goals/(?<job_goal>\d+)/run$ { launch; }
+    route GET /jobs/ignored { ignore; }
+    route GET /jobs/many { each /jobs/*; }
+    route GET /jobs/strict { require /kind job; }
+    route GET /jobs/when when=$http_x_when { }
+    route DELETE /jobs/* status=202,204 { id $http_x_id; state $http_x_state; }
+    route GET /jobs/* { }
+}
+
+include %%CONF%%/webhook/virtuoso.conf;
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+
+    location /goals/ {
+        proxy_pass %%URL_up%%;
+        proxy_ignore_client_abort on;
+        webhook_observe jobs;
+
+        webhook ci { url %%URL_r%%/; }
+    }
+
+    location /status/ {
+        webhook_status write=on;
+    }
+
+    location /read/ {
+        webhook_status;
+    }
+}
+
+EOF
+
+$t->run();
+
+ok(wait_for { $r->requests == 1 }, 'ping');
+
+###############################################################################
+
+# a launch
+
+my $d = dry('method=POST&uri=/goals/17/run%3Fproject%3Dapollo',
+	'{"id":5,"status":"queued","password":"h4rd","secret_bulk":[1],'
+	. '"attempt":3,"progress":7}', 'X-User' => 'Ada');
+
+is($d->{api}, 'jobs', 'api');
+is($d->{method}, 'POST', 'method');
+is($d->{path}, '/goals/17/run', 'path');
+is($d->{status}, 200, 'status');
+is($d->{document}, 'ok', 'document');
+is($d->{reason}, 'events', 'reason');
+is($d->{events}, 1, 'events');
+is($d->{route}{index}, 0, 'route - index');
+like($d->{route}{route}, qr/^POST ~/, 'route - text');
+ok($d->{route}{launch}, 'route - launch');
+ok($d->{route}{accepts_status}, 'route - status');
+is(@{ $d->{routes} }, 1, 'routes - up to it');
+
+my $o = $d->{observations}[0];
+is($o->{id}, '5', 'id');
+is($o->{status_text}, 'queued', 'status text');
+ok(!$o->{unknown_status_text}, 'status text - known');
+is($o->{rank}, 'LAUNCHED', 'rank');
+is($o->{run}, 3, 'run');
+is("@{ $o->{events} }", 'LAUNCHED', 'events of it');
+is("@{ $o->{members} }", 'execution goal sender project snapshot', 'members');
+is($o->{updated}[0]{value}, '/progress', 'updated - rule');
+like($o->{updated}[0]{digest}, qr/^[0-9a-f]{16}$/, 'updated - digest');
+is($o->{updated}[1]{digest}, undef, 'updated - absent');
+
+my $payload = $o->{payload};
+is($payload->{event}, 'LAUNCHED', 'payload');
+is($payload->{execution}{password}, '***', 'payload - redacted');
+ok(!exists $payload->{execution}{secret_bulk}, 'payload - omit');
+is($payload->{goal}{id}, '17', 'payload - a capture');
+is($payload->{sender}{name}, 'Ada', 'payload - a header');
+is($payload->{project}{name}, 'apollo', 'payload - an argument');
+is($payload->{snapshot}{name}, 'POST', 'payload - the method');
+
+# routes
+
+$d = dry('uri=/nowhere', '{}');
+is($d->{reason}, 'no route', 'no route');
+is($d->{route}, undef, 'no route - null');
+is(@{ $d->{routes} }, 7, 'no route - all of them');
+is($d->{routes}[0]{result}, 'another method', 'no route - method');
+is($d->{routes}[1]{result}, 'another URI', 'no route - URI');
+
+$d = dry('uri=/jobs/when', '{"id":1,"status":"done"}');
+is($d->{routes}[4]{result}, '"when" does not hold', 'when');
+is($d->{route}{index}, 6, 'when - the next one');
+
+$d = dry('uri=/jobs/when', '{"id":1,"status":"done"}', 'X-When' => 1);
+is($d->{route}{index}, 4, 'when - holds');
+
+is(dry('uri=/jobs/a/../%256d%2561ny', '{"jobs":[]}')->{path}, '/jobs/many',
+	'path - normalised');
+
+# reasons
+
+is(dry('uri=/jobs/ignored', '{}')->{reason}, 'ignore', 'ignore');
+is(dry('uri=/jobs/strict', '{"id":1,"status":"done"}')->{reason}, 'require',
+	'require');
+is(dry('uri=/jobs/1&status=404', '{"id":1}')->{reason}, 'status', 'status');
+ok(!dry('uri=/jobs/1&status=404', '{"id":1}')->{route}{accepts_status},
+	'status - not accepted');
+is(dry('uri=/jobs/1', '<html>')->{reason}, 'not JSON', 'not JSON');
+is(dry('uri=/jobs/1', '')->{reason}, 'not JSON', 'no body');
+is(dry('uri=/jobs/1', '{"n":99999999999999999999}')->{document}, 'inexact',
+	'inexact');
+is(dry('uri=/jobs/1', '{"n":99999999999999999999}')->{reason}, 'inexact',
+	'inexact - reason');
+is(dry('uri=/jobs/1', '{"status":"done"}')->{reason}, 'no id', 'no id');
+is(dry('uri=/jobs/1', '{"id":1}')->{reason}, 'no status', 'no status');
+
+$d = dry('uri=/jobs/1', '{"id":1,"status":"dreaming"}');
+ok($d->{observations}[0]{unknown_status_text}, 'unknown status text');
+is($d->{observations}[0]{status_text}, 'dreaming', 'unknown - which');
+is("@{ $d->{observations}[0]{events} }", 'STARTED', 'unknown - started');
+
+$d = dry('uri=/jobs/1', '{"id":1,"status":"done"}');
+is($d->{reason}, 'unchanged', 'first seen final');
+is($d->{observations}[0]{rank}, 'FINISHED', 'first seen final - rank');
+is($d->{observations}[0]{payload}{event}, 'FINISHED',
+	'first seen final - payload');
+
+# no document at all
+
+$d = dry('method=DELETE&uri=/jobs/9&status=204', '', 'X-Id' => 'nine',
+	'X-State' => 'running');
+is($d->{document}, 'not needed', 'no content');
+is($d->{observations}[0]{id}, 'nine', 'no content - id');
+is($d->{observations}[0]{status_text}, 'running', 'no content - status text');
+
+# many
+
+$d = dry('uri=/jobs/many', '{"jobs":['
+	. join(',', map { qq({"id":$_,"status":"running"}) } 1 .. 30) . ']}');
+is($d->{executions}, 30, 'many');
+is($d->{events}, 30, 'many - events');
+is(@{ $d->{observations} }, 20, 'many - shown');
+
+# what is in a file
+
+my $long = 'x' x 40000;
+$d = dry('uri=/jobs/1', qq({"id":1,"status":"running","x":"$long"}));
+is(length $d->{observations}[0]{payload}{execution}{x}, 40000, 'long');
+
+# a shipped description
+
+$d = dry('api=virtuoso&uri=/api/executions/1/status',
+	'{"success":true,"item":{"id":1,"status":"RUNNING","startDate":1}}');
+is($d->{observations}[0]{rank}, 'STARTED', 'virtuoso');
+
+###############################################################################
+
+# who may not, and what is wrong
+
+is(try('uri=/jobs/1', 'x' x 70000)->status, 413, 'too large');
+is(try('uri=/jobs/1', '{}', path => '/read')->status, 403, 'write=off');
+is($t->post('/status/try?api=jobs&uri=/', '{}')->status, 403, 'no header');
+is(try('uri=/', '{}', headers => [ Origin => 'http://evil.example' ])->status,
+	403, 'a foreign page');
+is($t->get('/status/try?api=jobs&uri=/')->status, 405, 'GET');
+
+for ('api=jobs', 'api=none&uri=/', 'uri=/', 'api=jobs&uri=x',
+	'api=jobs&uri=/&status=99', 'api=jobs&uri=/&status=x',
+	'api=jobs&uri=/&other=1', 'api=jobs&uri=/..')
+{
+	is(try($_, '{}', whole => 1)->status, 400, "bad - $_");
+}
+
+my $bad = try('api=none&uri=/', '{}', whole => 1);
+is($bad->json->{parameter}, 'api', 'bad - named');
+
+###############################################################################
+
+# nothing has changed
+
+my ($executions) = $t->get('/status/metrics')->body
+	=~ /^nginx_webhook_executions (\d+)$/m;
+is($executions, 0, 'no state');
+
+is_deeply($t->get('/status/observed')->json->{observed}, [],
+	'no observation');
+is(@{ $t->get('/status/deliveries')->json->{deliveries} }, 1,
+	'no delivery but the ping');
+is($r->requests, 1, 'nothing was sent');
+
+# and the real thing does what the dry run said
+
+$up->set('/goals/17/run' => { json => { id => 5, status => 'queued' } });
+$t->post('/goals/17/run', '{}', headers => [ 'X-User' => 'Ada' ]);
+
+my @got = $r->wait_requests(2);
+is($got[1]->json->{sender}{name}, 'Ada', 'really');
+
+$t->done();
+
+###############################################################################
+
+sub try {
+	my ($args, $body, %o) = @_;
+
+	$args = "api=jobs&$args" unless $o{whole} || $args =~ /^api=/;
+
+	return $t->post(($o{path} || '/status') . "/try?$args", $body,
+		headers => [ 'X-Webhook-Write' => 1, @{ $o{headers} || [] } ]);
+}
+
+sub dry {
+	my ($args, $body, @headers) = @_;
+
+	my $answer = try($args, $body, headers => \@headers);
+	is($answer->status, 200, "200 - $args");
+
+	return $answer->json;
+}
+
+###############################################################################
