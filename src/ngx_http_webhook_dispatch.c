@@ -375,6 +375,10 @@ ngx_http_webhook_dispatch_room(ngx_http_webhook_sender_t *sender)
     }
 
     if (dp->in_flight >= dp->mcf->connections) {
+
+        /* a time that has passed would be looked at again and again */
+
+        sender->timed = 0;
         sender->starved = 1;
         dp->starved = 1;
         return 0;
