@@ -46,6 +46,7 @@ typedef struct {
 static ngx_int_t ngx_http_webhook_send_run(ngx_http_webhook_try_t *from);
 static ngx_int_t ngx_http_webhook_send_lines(ngx_http_webhook_detached_t *d,
     ngx_http_webhook_try_t *t, ngx_str_t *body, ngx_str_t *evaluated);
+static ngx_int_t ngx_http_webhook_send_basic(ngx_http_webhook_try_t *t);
 static ngx_int_t ngx_http_webhook_send_line(ngx_http_webhook_try_t *t,
     ngx_str_t *name, ngx_str_t *value, ngx_uint_t hidden);
 static ngx_int_t ngx_http_webhook_send_number(ngx_pool_t *pool,
@@ -65,6 +66,8 @@ static ngx_str_t  ngx_http_webhook_agent =
 
 static ngx_str_t  ngx_http_webhook_h_type = ngx_string("Content-Type");
 static ngx_str_t  ngx_http_webhook_h_agent = ngx_string("User-Agent");
+static ngx_str_t  ngx_http_webhook_h_authorization =
+    ngx_string("Authorization");
 static ngx_str_t  ngx_http_webhook_h_event = ngx_string("X-Webhook-Event");
 static ngx_str_t  ngx_http_webhook_h_delivery =
     ngx_string("X-Webhook-Delivery");
@@ -343,6 +346,10 @@ ngx_http_webhook_send_lines(ngx_http_webhook_detached_t *d,
         p = eol + 2;
     }
 
+    if (t->hook->via.len && ngx_http_webhook_send_basic(t) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     line = t->lines.elts;
 
     for (i = 0; i < t->lines.nelts; i++) {
@@ -354,6 +361,35 @@ ngx_http_webhook_send_lines(ngx_http_webhook_detached_t *d,
     }
 
     return NGX_OK;
+}
+
+
+/* userinfo of the url, which libcurl sends by itself; a header of ours wins */
+
+static ngx_int_t
+ngx_http_webhook_send_basic(ngx_http_webhook_try_t *t)
+{
+    ngx_str_t                *name;
+    ngx_uint_t                i;
+    ngx_http_webhook_line_t  *line;
+
+    if (t->hook->basic.len == 0) {
+        return NGX_OK;
+    }
+
+    name = &ngx_http_webhook_h_authorization;
+    line = t->lines.elts;
+
+    for (i = 0; i < t->lines.nelts; i++) {
+
+        if (line[i].name.len == name->len
+            && ngx_strncasecmp(line[i].name.data, name->data, name->len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    return ngx_http_webhook_send_line(t, name, &t->hook->basic, 1);
 }
 
 

@@ -19,6 +19,8 @@ static char *ngx_http_webhook_url_text(ngx_str_t *text);
 static ngx_uint_t ngx_http_webhook_url_variable(ngx_str_t *text);
 static char *ngx_http_webhook_url_parts(ngx_pool_t *pool, CURLU *curlu,
     ngx_uint_t hidden, ngx_http_webhook_hook_t *hook);
+static ngx_int_t ngx_http_webhook_url_basic(ngx_pool_t *pool, CURLU *curlu,
+    ngx_http_webhook_hook_t *hook);
 static char *ngx_http_webhook_url_shown(ngx_pool_t *pool, char *path,
     char *query, ngx_uint_t hidden, ngx_http_webhook_hook_t *hook);
 static ngx_int_t ngx_http_webhook_url_part(ngx_pool_t *pool, CURLU *curlu,
@@ -212,7 +214,70 @@ ngx_http_webhook_url_parts(ngx_pool_t *pool, CURLU *curlu, ngx_uint_t hidden,
 
     *p = '\0';
 
+    if (ngx_http_webhook_url_basic(pool, curlu, hook) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return ngx_http_webhook_url_shown(pool, path, query, hidden, hook);
+}
+
+
+/* what libcurl makes of userinfo, for a named location */
+
+static ngx_int_t
+ngx_http_webhook_url_basic(ngx_pool_t *pool, CURLU *curlu,
+    ngx_http_webhook_hook_t *hook)
+{
+    char       *user, *password;
+    u_char     *p;
+    ngx_str_t   plain, encoded;
+
+    if (ngx_http_webhook_url_part(pool, curlu, CURLUPART_USER,
+                                  CURLU_URLDECODE, &user)
+        != NGX_OK
+        || ngx_http_webhook_url_part(pool, curlu, CURLUPART_PASSWORD,
+                                     CURLU_URLDECODE, &password)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (user == NULL && password == NULL) {
+        return NGX_OK;
+    }
+
+    if (user == NULL) {
+        user = "";
+    }
+
+    if (password == NULL) {
+        password = "";
+    }
+
+    plain.len = ngx_strlen(user) + 1 + ngx_strlen(password);
+    plain.data = ngx_pnalloc(pool, plain.len);
+    if (plain.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(plain.data, user, ngx_strlen(user));
+    *p++ = ':';
+    ngx_memcpy(p, password, ngx_strlen(password));
+
+    p = ngx_pnalloc(pool, sizeof("Basic ") - 1
+                          + ngx_base64_encoded_length(plain.len));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    encoded.data = ngx_cpymem(p, "Basic ", sizeof("Basic ") - 1);
+
+    ngx_encode_base64(&encoded, &plain);
+
+    hook->basic.data = p;
+    hook->basic.len = encoded.data + encoded.len - p;
+
+    return NGX_OK;
 }
 
 
