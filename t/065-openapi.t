@@ -110,6 +110,11 @@ for my $action (qw/ ping pause resume recover /) {
 	see('POST', "/hooks/good/$action", "/hooks/{name}/$action", '/read');
 }
 
+see('POST', '/try?api=jobs&method=POST&uri=/api/jobs', '/try', undef,
+	'{"id":"new","status":"new"}');
+see('POST', '/try?api=jobs&uri=/elsewhere', '/try', undef, '{}');
+see('POST', '/try?api=none', '/try', undef, '{}');
+
 for my $d (@$deliveries) {
 	see('POST', "/deliveries/$d->{uuid}/redeliver",
 		'/deliveries/{uuid}/redeliver');
@@ -144,10 +149,10 @@ $t->done();
 ###############################################################################
 
 sub see {
-	my ($method, $uri, $path, $prefix) = @_;
+	my ($method, $uri, $path, $prefix, $body) = @_;
 
 	my $response = $t->request($method, ($prefix || '/status') . $uri,
-		body => $method eq 'POST' ? '' : undef,
+		body => $method eq 'POST' ? $body || '' : undef,
 		headers => [ 'X-Webhook-Write' => 1 ]);
 
 	push @answers, { method => $method, path => $path,
