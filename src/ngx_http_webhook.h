@@ -87,6 +87,7 @@
 typedef struct ngx_http_webhook_hook_s    ngx_http_webhook_hook_t;
 typedef struct ngx_http_webhook_api_s     ngx_http_webhook_api_t;
 typedef struct ngx_http_webhook_zone_s    ngx_http_webhook_zone_t;
+typedef struct ngx_http_webhook_store_s   ngx_http_webhook_store_t;
 
 
 /* a signing secret; both forms are secret: never logged, never shown */
@@ -241,6 +242,7 @@ typedef struct {
     size_t                        zone_size; /* bytes */
     ngx_uint_t                    log;       /* finished deliveries a webhook */
     size_t                        body;      /* bytes kept of a response */
+    ngx_http_webhook_store_t     *store;     /* or NULL */
 
     size_t                        buffer_size;   /* bytes */
     size_t                        buffer_total;  /* bytes, a worker */

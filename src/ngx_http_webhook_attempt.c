@@ -67,6 +67,7 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
     if (slot == NULL
         || slot->waiting == 0
         || slot->url != hook->endpoint
+        || zone->sh->blocked
         || !ngx_http_webhook_owns(&slot->owner, self))
     {
         ngx_http_webhook_zone_unlock(zone);
@@ -269,7 +270,9 @@ ngx_http_webhook_attempt_due(ngx_http_webhook_zone_t *zone,
         {
             d = ngx_http_webhook_block(zone, index);
 
-            if (d->status == NGX_HTTP_WEBHOOK_WAITING && d->behind == 0) {
+            if (d->status == NGX_HTTP_WEBHOOK_WAITING && d->behind == 0
+                && !(d->flags & NGX_HTTP_WEBHOOK_HELD))
+            {
                 return index;
             }
         }
@@ -286,6 +289,7 @@ ngx_http_webhook_attempt_due(ngx_http_webhook_zone_t *zone,
 
         if (d->status == NGX_HTTP_WEBHOOK_WAITING
             && d->behind == 0
+            && !(d->flags & NGX_HTTP_WEBHOOK_HELD)
             && d->era != slot->era)
         {
             return index;
@@ -494,6 +498,8 @@ ngx_http_webhook_queue_finish(ngx_http_webhook_zone_t *zone,
 
     ngx_http_webhook_tally(&slot->tally, result, verdict,
                            d->base ? 0 : job->time, ctx.now);
+
+    ngx_http_webhook_store_mark_slot(zone, slot);
 
     d->code = result->status;
     d->duration = ngx_min(result->total, NGX_MAX_UINT32_VALUE);

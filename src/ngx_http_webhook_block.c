@@ -156,6 +156,37 @@ ngx_http_webhook_zone_append(ngx_http_webhook_zone_t *zone,
 }
 
 
+/* behind "after"; 0: in front of all */
+
+void
+ngx_http_webhook_zone_insert(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_list_t *list, uint32_t index, uint32_t after, size_t off)
+{
+    ngx_http_webhook_link_t  *link, *prev;
+
+    if (after == list->tail) {
+        ngx_http_webhook_zone_append(zone, list, index, off);
+        return;
+    }
+
+    link = ngx_http_webhook_link(zone, index, off);
+
+    link->prev = after;
+
+    if (after) {
+        prev = ngx_http_webhook_link(zone, after, off);
+        link->next = prev->next;
+        prev->next = index;
+
+    } else {
+        link->next = list->head;
+        list->head = index;
+    }
+
+    ngx_http_webhook_link(zone, link->next, off)->prev = index;
+}
+
+
 void
 ngx_http_webhook_zone_remove(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_list_t *list, uint32_t index, size_t off)

@@ -53,7 +53,7 @@ ngx_http_webhook_check_slot(ngx_http_webhook_check_t *c, uint32_t index)
 
         } else {
             waiting++;
-            due += (d->behind == 0);
+            due += (d->behind == 0 && !(d->flags & NGX_HTTP_WEBHOOK_HELD));
         }
 
         prev = i;
@@ -207,6 +207,7 @@ ngx_http_webhook_check_due(ngx_http_webhook_check_t *c,
         if (d->blk.type != NGX_HTTP_WEBHOOK_BLK_DELIVERY
             || d->status != NGX_HTTP_WEBHOOK_WAITING
             || d->behind
+            || (d->flags & NGX_HTTP_WEBHOOK_HELD)
             || &c->zone->slots[d->slot] != slot
             || d->due < due
             || (d->due == due && d->seq <= seq))

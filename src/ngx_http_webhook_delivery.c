@@ -14,6 +14,8 @@
 #include "ngx_http_webhook_zone_priv.h"
 
 
+static void ngx_http_webhook_delivery_line_up(ngx_http_webhook_zone_t *zone,
+    uint32_t index);
 static void ngx_http_webhook_delivery_leave(ngx_http_webhook_zone_t *zone,
     uint32_t index);
 
@@ -21,7 +23,7 @@ static void ngx_http_webhook_delivery_leave(ngx_http_webhook_zone_t *zone,
 void
 ngx_http_webhook_delivery_enter(ngx_http_webhook_zone_t *zone, uint32_t index)
 {
-    uint32_t                       tail;
+    uint32_t                       after;
     ngx_http_webhook_zslot_t      *slot;
     ngx_http_webhook_zpayload_t   *p;
     ngx_http_webhook_zdelivery_t  *d, *t;
@@ -44,22 +46,21 @@ ngx_http_webhook_delivery_enter(ngx_http_webhook_zone_t *zone, uint32_t index)
     p->waiting++;
     zone->sh->queued++;
 
-    ngx_http_webhook_zone_append(zone, &slot->queue, index,
+    /* what comes from the store may be older than what is here */
+
+    for (after = slot->queue.tail; after; after = t->queue.prev) {
+        t = ngx_http_webhook_block(zone, after);
+
+        if (t->seq < d->seq) {
+            break;
+        }
+    }
+
+    ngx_http_webhook_zone_insert(zone, &slot->queue, index, after,
                                  NGX_HTTP_WEBHOOK_QUEUE_LINK);
 
     if (d->tries == 0 && ngx_http_webhook_keyed(p)) {
-        tail = ngx_http_webhook_delivery_tail(zone, d->slot, p->key);
-
-        if (tail) {
-            ngx_http_webhook_delivery_exec_replace(zone, tail, index);
-
-            t = ngx_http_webhook_block(zone, tail);
-            t->follower = index;
-            d->behind = tail;
-
-        } else {
-            ngx_http_webhook_delivery_exec_insert(zone, index);
-        }
+        ngx_http_webhook_delivery_line_up(zone, index);
     }
 
     if (d->status == NGX_HTTP_WEBHOOK_SENDING) {
@@ -73,6 +74,61 @@ ngx_http_webhook_delivery_enter(ngx_http_webhook_zone_t *zone, uint32_t index)
 
     if (d->behind == 0) {
         ngx_http_webhook_delivery_due_insert(zone, d);
+    }
+}
+
+
+/* its place in the order of its execution, by number */
+
+static void
+ngx_http_webhook_delivery_line_up(ngx_http_webhook_zone_t *zone,
+    uint32_t index)
+{
+    uint32_t                       tail, before, follower;
+    ngx_http_webhook_zpayload_t   *p;
+    ngx_http_webhook_zdelivery_t  *d, *t;
+
+    d = ngx_http_webhook_block(zone, index);
+    p = ngx_http_webhook_block(zone, d->payload);
+
+    tail = ngx_http_webhook_delivery_tail(zone, d->slot, p->key);
+
+    if (tail == 0) {
+        ngx_http_webhook_delivery_exec_insert(zone, index);
+        return;
+    }
+
+    follower = 0;
+
+    for (before = tail; before; before = t->behind) {
+        t = ngx_http_webhook_block(zone, before);
+
+        if (t->seq < d->seq) {
+            break;
+        }
+
+        follower = before;
+    }
+
+    if (follower) {
+        t = ngx_http_webhook_block(zone, follower);
+
+        if (t->behind == 0 && t->status == NGX_HTTP_WEBHOOK_WAITING) {
+            ngx_http_webhook_delivery_due_delete(zone, t);
+        }
+
+        t->behind = index;
+
+    } else {
+        ngx_http_webhook_delivery_exec_replace(zone, tail, index);
+    }
+
+    d->follower = follower;
+    d->behind = before;
+
+    if (before) {
+        t = ngx_http_webhook_block(zone, before);
+        t->follower = index;
     }
 }
 
@@ -155,6 +211,7 @@ ngx_http_webhook_delivery_wait(ngx_http_webhook_zone_t *zone, uint32_t index,
     d->era = slot->era;
 
     ngx_http_webhook_delivery_due_insert(zone, d);
+    ngx_http_webhook_store_mark(zone, index);
 }
 
 
@@ -257,6 +314,9 @@ ngx_http_webhook_delivery_end(ngx_http_webhook_zone_t *zone, uint32_t index,
                        | (status == NGX_HTTP_WEBHOOK_DELIVERED);
         slot->nrecent = ngx_min(slot->nrecent + 1, 32);
     }
+
+    ngx_http_webhook_store_mark(zone, index);
+    ngx_http_webhook_store_mark_slot(zone, slot);
 }
 
 
@@ -321,9 +381,11 @@ ngx_http_webhook_delivery_again(ngx_http_webhook_zone_t *zone, uint32_t index)
     d->created = ngx_http_webhook_zone_wall();
     d->due = ngx_current_msec;
     d->era = slot->era;
+    d->flags = ngx_http_webhook_store_flags(zone, slot);
 
     ngx_http_webhook_delivery_number(zone, index);
     ngx_http_webhook_delivery_enter(zone, index);
+    ngx_http_webhook_store_mark(zone, index);
 }
 
 

@@ -51,6 +51,10 @@ ngx_http_webhook_delivery_trim(ngx_http_webhook_zone_t *zone, uint64_t logged)
 
         for (n = 0; n < 2 && slot->logged > zone->log; n++) {
 
+            if (ngx_http_webhook_store_pending(zone, slot->log.head)) {
+                break;
+            }
+
             if (slot->log.head == prev) {
                 prev = ngx_http_webhook_link(zone, prev,
                                              NGX_HTTP_WEBHOOK_LOG_LINK)->prev;

@@ -263,6 +263,10 @@ ngx_http_webhook_delivery_due_insert(ngx_http_webhook_zone_t *zone,
     ngx_rbtree_t               tree;
     ngx_http_webhook_zslot_t  *slot;
 
+    if (d->flags & NGX_HTTP_WEBHOOK_HELD) {
+        return;
+    }
+
     slot = &zone->slots[d->slot];
 
     ngx_http_webhook_delivery_due(zone, slot, &tree);
@@ -277,6 +281,10 @@ ngx_http_webhook_delivery_due_delete(ngx_http_webhook_zone_t *zone,
 {
     ngx_rbtree_t               tree;
     ngx_http_webhook_zslot_t  *slot;
+
+    if (d->flags & NGX_HTTP_WEBHOOK_HELD) {
+        return;
+    }
 
     slot = &zone->slots[d->slot];
 

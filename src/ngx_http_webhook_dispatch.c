@@ -16,6 +16,7 @@
 #include "ngx_http_webhook_detached.h"
 #include "ngx_http_webhook_dispatch.h"
 #include "ngx_http_webhook_emit.h"
+#include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_wake.h"
 
 
@@ -64,6 +65,7 @@ static ngx_http_webhook_dispatch_t  ngx_http_webhook_dispatch;
 
 static ngx_http_webhook_wake_handlers_t  ngx_http_webhook_dispatch_wakers = {
     ngx_http_webhook_dispatch_ready,
+    ngx_http_webhook_store_woken,
     ngx_http_webhook_dispatch_exiting
 };
 
@@ -71,6 +73,14 @@ static ngx_http_webhook_wake_handlers_t  ngx_http_webhook_dispatch_wakers = {
 ngx_int_t
 ngx_http_webhook_dispatch_init_module(ngx_cycle_t *cycle)
 {
+    ngx_http_webhook_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_webhook_module);
+
+    if (ngx_http_webhook_store_init_module(cycle, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_webhook_wake_init_module(cycle);
 }
 
@@ -126,6 +136,10 @@ ngx_http_webhook_dispatch_init_process(ngx_cycle_t *cycle)
                                            &ngx_http_webhook_dispatch_wakers)
         != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_webhook_store_init_process(cycle, mcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -188,6 +202,7 @@ ngx_http_webhook_dispatch_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_webhook_curl_exit(cycle);
+    ngx_http_webhook_store_exit_process();
 
     for (i = 0; i < dp->mcf->hooks.nelts; i++) {
         if (dp->senders[i].signer) {
@@ -203,6 +218,7 @@ void
 ngx_http_webhook_dispatch_wake(ngx_http_webhook_hook_t *hook)
 {
     ngx_http_webhook_wake(hook);
+    ngx_http_webhook_store_wake(ngx_http_webhook_dispatch.mcf->zone);
 }
 
 
@@ -471,6 +487,8 @@ ngx_http_webhook_dispatch_done(ngx_http_webhook_hook_t *hook)
         }
     }
 
+    ngx_http_webhook_store_wake(dp->mcf->zone);
+
     if (ngx_http_webhook_wake_owned(hook->index)) {
         ngx_http_webhook_dispatch_ready(hook->index);
 
@@ -497,6 +515,8 @@ ngx_http_webhook_dispatch_exiting(void)
     if (dp->event.posted) {
         ngx_delete_posted_event(&dp->event);
     }
+
+    ngx_http_webhook_store_exiting();
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
                                            ngx_core_module);

@@ -15,6 +15,7 @@
 #include "ngx_http_webhook_event.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_queue.h"
+#include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_zone.h"
 #include "ngx_http_webhook_dispatch.h"
 
@@ -158,6 +159,7 @@ ngx_http_webhook_emit(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
             *events += n;
 
             ngx_http_webhook_emit_wake(&em);
+            ngx_http_webhook_store_wake(zone);
             break;
         }
 

@@ -519,7 +519,7 @@ ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t index,
 
     stat->health = slot->health;
     stat->owner = slot->owner;
-    stat->waiting = slot->waiting;
+    stat->waiting = slot->waiting + slot->spilled;
     stat->in_flight = slot->in_flight;
     stat->delivered = slot->ended[NGX_HTTP_WEBHOOK_DELIVERED];
     stat->failed = slot->ended[NGX_HTTP_WEBHOOK_FAILED];

@@ -50,6 +50,7 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
      *
      *     mcf->shm_zone = NULL;
      *     mcf->zone = NULL;
+     *     mcf->store = NULL;
      *     mcf->redact = { NULL };
      *     mcf->observed = 0;
      */
@@ -226,14 +227,6 @@ ngx_http_webhook_zone_add(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *mcf)
     mcf->shm_zone->data = mcf;
 
     return NGX_OK;
-}
-
-
-char *
-ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    return "is not available: this module was built without store support "
-           "(libsqlite3)";
 }
 
 

@@ -13,10 +13,6 @@
 #include "ngx_http_webhook_zone_priv.h"
 
 
-static uint32_t ngx_http_webhook_owner_find(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_hook_t *hook);
-static uint32_t ngx_http_webhook_owner_make(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_hook_t *hook);
 static void ngx_http_webhook_owner_lapse(ngx_http_webhook_zone_t *zone);
 static void ngx_http_webhook_owner_set(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, ngx_http_webhook_owner_t *owner);
@@ -76,7 +72,11 @@ ngx_http_webhook_queue_slots(ngx_http_webhook_zone_t *zone,
 
         slot = &zone->slots[index];
 
-        slot->removed = 0;
+        if (slot->removed) {
+            slot->removed = 0;
+            ngx_http_webhook_store_mark_slot(zone, slot);
+        }
+
         slot->patience = 2 * (uint64_t) hooks[i]->timeout + 60000;
 
         if (slot->url != url) {
@@ -89,6 +89,7 @@ ngx_http_webhook_queue_slots(ngx_http_webhook_zone_t *zone,
             slot->url = url;
 
             ngx_http_webhook_zone_commit(zone);
+            ngx_http_webhook_store_mark_slot(zone, slot);
         }
 
         ngx_http_webhook_zone_unlock(zone);
@@ -106,6 +107,7 @@ ngx_http_webhook_queue_slots(ngx_http_webhook_zone_t *zone,
 
         if (slot->id && !seen[i] && slot->removed == 0) {
             slot->removed = ngx_current_msec + 1;
+            ngx_http_webhook_store_mark_slot(zone, slot);
 
             if (zone->sh->lapse == 0) {
                 zone->sh->lapse = slot->removed + NGX_HTTP_WEBHOOK_SLOT_KEEP;
@@ -121,7 +123,7 @@ ngx_http_webhook_queue_slots(ngx_http_webhook_zone_t *zone,
 }
 
 
-static uint32_t
+uint32_t
 ngx_http_webhook_owner_find(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_hook_t *hook)
 {
@@ -146,7 +148,7 @@ ngx_http_webhook_owner_find(ngx_http_webhook_zone_t *zone,
 }
 
 
-static uint32_t
+uint32_t
 ngx_http_webhook_owner_make(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_hook_t *hook)
 {
@@ -179,6 +181,8 @@ ngx_http_webhook_owner_make(ngx_http_webhook_zone_t *zone,
 
     ngx_memory_barrier();
     slot->id = hook->id;
+
+    ngx_http_webhook_store_mark_slot(zone, slot);
 
     return i;
 }
@@ -445,6 +449,8 @@ ngx_http_webhook_queue_pause(ngx_http_webhook_zone_t *zone, uint32_t index,
     }
 
     ngx_http_webhook_zone_commit(zone);
+    ngx_http_webhook_store_mark_slot(zone, slot);
+
     ngx_http_webhook_zone_unlock(zone);
 
     return NGX_OK;

@@ -31,10 +31,6 @@ static ngx_int_t ngx_http_webhook_queue_prepare(ngx_http_webhook_zone_t *zone,
 static ngx_uint_t ngx_http_webhook_queue_accept(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, u_char *key,
     ngx_http_webhook_new_delivery_t *new);
-static uint32_t ngx_http_webhook_queue_payload(ngx_http_webhook_zone_t *zone,
-    u_char *key, ngx_http_webhook_new_event_t *event);
-static uint32_t ngx_http_webhook_queue_delivery(ngx_http_webhook_zone_t *zone,
-    uint32_t payload, ngx_http_webhook_new_delivery_t *new);
 static void ngx_http_webhook_queue_discard(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_list_t *list);
 static void ngx_http_webhook_queue_give_way(ngx_http_webhook_zone_t *zone,
@@ -127,6 +123,7 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
         s->blk.type = NGX_HTTP_WEBHOOK_BLK_STATE;
 
         ngx_http_webhook_state_insert(zone, made);
+        ngx_http_webhook_store_mark(zone, made);
 
     } else if (state) {
         ngx_http_webhook_zone_save(zone, &s->state,
@@ -137,6 +134,7 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
         s->state = *new;
 
         ngx_http_webhook_state_touch(zone, state, final);
+        ngx_http_webhook_store_mark(zone, state);
     }
 
     for (i = list.head; i; i = next) {
@@ -242,7 +240,7 @@ ngx_http_webhook_queue_accept(ngx_http_webhook_zone_t *zone,
         slot->over = 0;
         slot->dropped = 0;
         slot->room = (int32_t) ngx_min(new->hook->queue, NGX_MAX_INT32_VALUE)
-                     - (int32_t) slot->waiting;
+                     - (int32_t) (slot->waiting + slot->spilled);
 
         /* an UPDATED that is to be superseded makes room */
 
@@ -287,7 +285,7 @@ ngx_http_webhook_queue_accept(ngx_http_webhook_zone_t *zone,
 }
 
 
-static uint32_t
+uint32_t
 ngx_http_webhook_queue_payload(ngx_http_webhook_zone_t *zone, u_char *key,
     ngx_http_webhook_new_event_t *event)
 {
@@ -335,7 +333,7 @@ ngx_http_webhook_queue_payload(ngx_http_webhook_zone_t *zone, u_char *key,
 }
 
 
-static uint32_t
+uint32_t
 ngx_http_webhook_queue_delivery(ngx_http_webhook_zone_t *zone,
     uint32_t payload, ngx_http_webhook_new_delivery_t *new)
 {
@@ -370,6 +368,7 @@ ngx_http_webhook_queue_delivery(ngx_http_webhook_zone_t *zone,
     d->created = ngx_http_webhook_zone_wall();
     d->due = ngx_current_msec;
     d->era = zone->slots[d->slot].era;
+    d->flags = ngx_http_webhook_store_flags(zone, &zone->slots[d->slot]);
 
     ngx_memcpy(d->uuid, new->uuid, 16);
 
@@ -495,6 +494,7 @@ ngx_http_webhook_queue_link(ngx_http_webhook_zone_t *zone, uint32_t index)
 
     ngx_http_webhook_delivery_number(zone, index);
     ngx_http_webhook_delivery_enter(zone, index);
+    ngx_http_webhook_store_mark(zone, index);
 
     zone->sh->ndeliveries++;
 

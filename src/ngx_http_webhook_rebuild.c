@@ -49,6 +49,7 @@ ngx_http_webhook_zone_rebuild(ngx_http_webhook_zone_t *zone)
             blk->mark = 1;
             sh->nstates++;
             ngx_http_webhook_state_insert(zone, i);
+            ngx_http_webhook_store_mark(zone, i);
 
         } else if (blk->type == NGX_HTTP_WEBHOOK_BLK_DELIVERY
                    && ngx_http_webhook_rebuild_delivery(zone, i) != NGX_OK)
@@ -250,6 +251,7 @@ ngx_http_webhook_rebuild_lists(ngx_http_webhook_zone_t *zone)
                                    ngx_http_webhook_delivery_by_seq(node));
 
         ngx_http_webhook_delivery_enter(zone, i);
+        ngx_http_webhook_store_mark(zone, i);
 
         node = ngx_rbtree_next(&tree, node);
     }

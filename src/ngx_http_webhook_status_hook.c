@@ -12,6 +12,7 @@
 
 #include "ngx_http_webhook_status_priv.h"
 #include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_store.h"
 
 
 typedef struct {
@@ -20,6 +21,7 @@ typedef struct {
 } ngx_http_webhook_status_scheme_t;
 
 
+static void ngx_http_webhook_status_store(ngx_http_webhook_status_t *s);
 static ngx_int_t ngx_http_webhook_status_webhook(ngx_http_webhook_status_t *s,
     ngx_http_webhook_hook_t *hook);
 static void ngx_http_webhook_status_signature(ngx_http_webhook_text_t *text,
@@ -84,9 +86,36 @@ ngx_http_webhook_status_hooks(ngx_http_webhook_status_t *s)
 
     ngx_http_webhook_status_literal(&s->text, "]");
     ngx_http_webhook_status_boolean(&s->text, "write", s->lcf->write);
+
+    if (s->mcf->store) {
+        ngx_http_webhook_status_store(s);
+    }
+
     ngx_http_webhook_status_literal(&s->text, "}");
 
     return NGX_HTTP_OK;
+}
+
+
+static void
+ngx_http_webhook_status_store(ngx_http_webhook_status_t *s)
+{
+    ngx_http_webhook_text_t        *text;
+    ngx_http_webhook_store_stat_t   stat;
+
+    ngx_http_webhook_store_stat(s->mcf->zone, &stat);
+
+    text = &s->text;
+
+    ngx_http_webhook_status_literal(text, ",\"store\":{");
+    ngx_http_webhook_status_string(text, "state",
+                                   stat.failing ? "failing" : "ok",
+                                   stat.failing ? 7 : 2);
+    ngx_http_webhook_status_number(text, "unstored", stat.unstored);
+    ngx_http_webhook_status_number(text, "spilled", stat.spilled);
+    ngx_http_webhook_status_string(text, "error", stat.error,
+                                   ngx_strlen(stat.error));
+    ngx_http_webhook_status_literal(text, "}");
 }
 
 

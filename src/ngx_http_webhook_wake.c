@@ -190,8 +190,7 @@ ngx_http_webhook_wake_owned(ngx_uint_t index)
 void
 ngx_http_webhook_wake(ngx_http_webhook_hook_t *hook)
 {
-    uint64_t                   one;
-    ngx_http_webhook_owner_t   owner;
+    ngx_http_webhook_owner_t  owner;
 
     if (ngx_http_webhook_wake_hooks == NULL) {
         return;
@@ -209,15 +208,24 @@ ngx_http_webhook_wake(ngx_http_webhook_hook_t *hook)
         return;
     }
 
-    if (owner.generation != ngx_http_webhook_wake_fds.generation
-        || owner.worker >= ngx_http_webhook_wake_fds.n)
+    ngx_http_webhook_wake_worker(&owner);
+}
+
+
+void
+ngx_http_webhook_wake_worker(ngx_http_webhook_owner_t *worker)
+{
+    uint64_t  one;
+
+    if (worker->generation != ngx_http_webhook_wake_fds.generation
+        || worker->worker >= ngx_http_webhook_wake_fds.n)
     {
         return;
     }
 
     one = 1;
 
-    if (write(ngx_http_webhook_wake_fds.fds[owner.worker], &one, sizeof(one))
+    if (write(ngx_http_webhook_wake_fds.fds[worker->worker], &one, sizeof(one))
         == -1 && ngx_errno != NGX_EAGAIN)
     {
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_errno,
@@ -253,6 +261,8 @@ ngx_http_webhook_wake_handler(ngx_event_t *ev)
             ngx_http_webhook_wake_handlers->ready(i);
         }
     }
+
+    ngx_http_webhook_wake_handlers->woken();
 
     if (ngx_handle_read_event(ev, 0) != NGX_OK) {
         ngx_log_error(NGX_LOG_ALERT, ev->log, 0, "eventfd is lost");

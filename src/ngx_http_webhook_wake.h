@@ -22,6 +22,7 @@
 typedef struct {
     void  (*ready)(ngx_uint_t index);  /* mcf->hooks[index] may have something
                                           due; it is ours */
+    void  (*woken)(void);              /* some worker has something for us */
     void  (*exiting)(void);            /* the worker begins to exit */
 } ngx_http_webhook_wake_handlers_t;
 
@@ -49,6 +50,10 @@ ngx_uint_t ngx_http_webhook_wake_owned(ngx_uint_t index);
  */
 
 void ngx_http_webhook_wake(ngx_http_webhook_hook_t *hook);
+
+/* The same for a worker that may own none: its woken() is called. */
+
+void ngx_http_webhook_wake_worker(ngx_http_webhook_owner_t *worker);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_WAKE_H_INCLUDED_ */

@@ -35,7 +35,8 @@ static void ngx_http_webhook_zone_measure(ngx_http_webhook_shm_t *sh,
     size_t size);
 static void ngx_http_webhook_zone_attach(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_shm_t *sh);
-static ngx_int_t ngx_http_webhook_zone_replaces(ngx_shm_zone_t *shm_zone);
+static ngx_int_t ngx_http_webhook_zone_replaces(ngx_shm_zone_t *shm_zone,
+    ngx_http_webhook_main_conf_t *mcf);
 static uint64_t ngx_http_webhook_zone_digest_word(uint64_t key,
     uint64_t digest);
 static ngx_atomic_t *ngx_http_webhook_zone_epoch_word(
@@ -96,7 +97,7 @@ ngx_http_webhook_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_OK;
     }
 
-    if (ngx_http_webhook_zone_replaces(shm_zone) != NGX_OK) {
+    if (ngx_http_webhook_zone_replaces(shm_zone, mcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -184,9 +185,9 @@ ngx_http_webhook_zone_measure(ngx_http_webhook_shm_t *sh, size_t size)
         return;
     }
 
-    /* bytes for a block: itself, 2 + 1 of tables, 2 of digests */
+    /* bytes for a block: itself, 2 + 1 of tables, 4 unsaved, 2 of digests */
 
-    n = (size - used) / (NGX_HTTP_WEBHOOK_BLOCK + 5);
+    n = (size - used) / (NGX_HTTP_WEBHOOK_BLOCK + 9);
 
     sh->nstate = n / 2 + 1;
     sh->nuuid = n / 8 + 1;
@@ -194,7 +195,8 @@ ngx_http_webhook_zone_measure(ngx_http_webhook_shm_t *sh, size_t size)
 
     sh->uuid = sh->state + sh->nstate * sizeof(uint32_t);
     sh->exec = sh->uuid + sh->nuuid * sizeof(uint32_t);
-    sh->digest = ngx_align(sh->exec + sh->nuuid * sizeof(uint32_t), 8);
+    sh->unsaved = sh->exec + sh->nuuid * sizeof(uint32_t);
+    sh->digest = ngx_align(sh->unsaved + (n + 1) * sizeof(uint32_t), 8);
 
     sh->blocks = ngx_align(sh->digest + sh->ndigest * sizeof(uint64_t),
                            NGX_HTTP_WEBHOOK_BLOCK);
@@ -217,18 +219,20 @@ ngx_http_webhook_zone_attach(ngx_http_webhook_zone_t *zone,
     zone->state = (uint32_t *) (p + sh->state);
     zone->uuid = (uint32_t *) (p + sh->uuid);
     zone->exec = (uint32_t *) (p + sh->exec);
+    zone->unsaved = (uint32_t *) (p + sh->unsaved);
     zone->digest = (volatile uint64_t *) (p + sh->digest);
     zone->blocks = p + sh->blocks;
 }
 
 
 /*
- * A zone of another size or name than in the cycle before begins empty:
- * nothing that waits may be lost by that.
+ * A zone of another size or name than in the cycle before begins empty, or
+ * with what the store has: nothing that waits may be lost by that.
  */
 
 static ngx_int_t
-ngx_http_webhook_zone_replaces(ngx_shm_zone_t *shm_zone)
+ngx_http_webhook_zone_replaces(ngx_shm_zone_t *shm_zone,
+    ngx_http_webhook_main_conf_t *mcf)
 {
     ngx_uint_t               i;
     ngx_list_part_t         *part;
@@ -279,7 +283,8 @@ ngx_http_webhook_zone_replaces(ngx_shm_zone_t *shm_zone)
             || (u_char *) sh < shpool->start
             || (u_char *) sh >= shpool->end
             || sh->magic != NGX_HTTP_WEBHOOK_MAGIC
-            || sh->queued == 0)
+            || sh->queued == 0
+            || (sh->storing && mcf->store))
         {
             continue;
         }
@@ -324,6 +329,8 @@ ngx_http_webhook_zone_clear(ngx_http_webhook_zone_t *zone)
     sh->ndeliveries = 0;
     sh->queued = 0;
     sh->pinned = 0;
+
+    ngx_http_webhook_store_forget(zone);
 
     ngx_memzero(sh->lru, sizeof(sh->lru));
     ngx_memzero(&sh->log, sizeof(ngx_http_webhook_list_t));

@@ -9,11 +9,11 @@
  * block, state, delivery, queue, attempt, owner, log, rebuild, check.
  *
  *   slab pool of nginx; its mutex is the only lock
- *   +--------+-------+-------+-----------------+--------------+---------+
- *   | header | slots | undo, | hash tables of  | digests      | blocks, |
- *   |        |       | seen  | states, uuids   | 64-bit words | 256     |
- *   |        |       |       | and executions  |              | bytes   |
- *   +--------+-------+-------+-----------------+--------------+---------+
+ *   +--------+-------+-------+---------------+---------+---------+---------+
+ *   | header | slots | undo, | hash tables   | unsaved | digests | blocks, |
+ *   |        |       | seen  | of states,    |         | 64-bit  | 256     |
+ *   |        |       |       | uuids, execs  |         | words   | bytes   |
+ *   +--------+-------+-------+---------------+---------+---------+---------+
  *
  * Blocks are known by index; 0 is none.  The first word of each is the index
  * of the next one in its chain.
@@ -26,6 +26,9 @@
  *            ----> attempt, the latest ----> its texts
  *                     +----> the one before
  *   state ----> a list of running or of final ones, least recent first
+ *
+ * With a store, a word beside each block links what has changed since it was
+ * written (store_list.c).
  *
  * A process may be killed at any instruction; the next one that takes the
  * lock finds "dirty" set and rebuilds all lists, trees, tables and counters
@@ -169,7 +172,7 @@ typedef struct {
     uint32_t                     attempts;   /* that count */
     uint16_t                     code;       /* of the latest */
     uint8_t                      status;
-    uint8_t                      unused;
+    uint8_t                      flags;
     uint32_t                     duration;   /* of the latest, ms */
     uint32_t                     base;       /* attempts before it was
                                                 delivered again by hand */
@@ -180,6 +183,9 @@ typedef struct {
     uint32_t                     generation;
     uint32_t                     tries;      /* all attempts */
 } ngx_http_webhook_zdelivery_t;
+
+#define NGX_HTTP_WEBHOOK_STORED        0x01  /* on disk, with its payload */
+#define NGX_HTTP_WEBHOOK_HELD          0x02  /* not to be sent before it is */
 
 #define NGX_HTTP_WEBHOOK_MUTABLE_SIZE                                         \
     (sizeof(ngx_http_webhook_zdelivery_t)                                     \
@@ -242,6 +248,11 @@ typedef struct {
     uint32_t                     nrecent;
     ngx_http_webhook_tally_t     tally;
 
+    uint64_t                     spill;      /* number of the oldest that is
+                                                in the store alone; 0: none */
+    uint32_t                     spilled;    /* how many are, at most */
+    uint32_t                     changed;    /* since it was written */
+
     /* derived */
 
     ngx_rbtree_node_t           *due;        /* root */
@@ -300,6 +311,7 @@ typedef struct {
     uint32_t                     state;
     uint32_t                     uuid;
     uint32_t                     exec;
+    uint32_t                     unsaved;
     uint32_t                     digest;
     uint32_t                     blocks;
 
@@ -320,6 +332,18 @@ typedef struct {
     uint64_t                     complained; /* of a full queue, in the log,
                                                 seconds */
 
+    /* the store */
+
+    uint32_t                     storing;    /* there is one */
+    uint32_t                     failing;    /* it has refused for a second */
+    uint32_t                     blocked;    /* another master has it */
+    uint32_t                     loaded;
+    uint32_t                     slots_changed;
+    ngx_http_webhook_owner_t     holder;     /* who writes; pid 0: none */
+    ngx_atomic_t                 signalled;  /* it was woken */
+    ngx_atomic_t                 unstored;   /* sent without being on disk */
+    u_char                       store_error[128];
+
     /* derived */
 
     uint32_t                     free;       /* list */
@@ -330,6 +354,12 @@ typedef struct {
     uint32_t                     nqueue;     /* blocks */
     uint32_t                     ndeliveries;
     uint32_t                     pinned;     /* a state not to be evicted */
+
+    ngx_http_webhook_list_t      unsaved_list;
+    uint32_t                     untaken;    /* the first one of it that no
+                                                batch has, or 0 */
+    uint32_t                     taken;      /* how many are before it */
+    uint32_t                     batches;    /* changes when a batch is void */
 
     ngx_http_webhook_list_t      lru[2];     /* states: running, final */
     ngx_http_webhook_list_t      log;
@@ -351,6 +381,7 @@ struct ngx_http_webhook_zone_s {
     uint32_t                    *state;
     uint32_t                    *uuid;
     uint32_t                    *exec;
+    uint32_t                    *unsaved;
     volatile uint64_t           *digest;
     u_char                      *undo;
     u_char                      *blocks;
@@ -461,6 +492,9 @@ void ngx_http_webhook_zone_free(ngx_http_webhook_zone_t *zone,
 
 void ngx_http_webhook_zone_append(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_list_t *list, uint32_t index, size_t link);
+void ngx_http_webhook_zone_insert(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_list_t *list, uint32_t index, uint32_t after,
+    size_t link);
 void ngx_http_webhook_zone_remove(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_list_t *list, uint32_t index, size_t link);
 
@@ -475,6 +509,22 @@ uint32_t ngx_http_webhook_zone_hash(ngx_http_webhook_zone_t *zone,
 
 void ngx_http_webhook_zone_rebuild(ngx_http_webhook_zone_t *zone);
 void ngx_http_webhook_zone_clear(ngx_http_webhook_zone_t *zone);
+
+
+/* --- owner: the slot of a webhook, or NGX_HTTP_WEBHOOK_NO_SLOT --- */
+
+uint32_t ngx_http_webhook_owner_find(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_hook_t *hook);
+uint32_t ngx_http_webhook_owner_make(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_hook_t *hook);
+
+
+/* --- queue: records that are linked to nothing yet; 0: no room --- */
+
+uint32_t ngx_http_webhook_queue_payload(ngx_http_webhook_zone_t *zone,
+    u_char *key, ngx_http_webhook_new_event_t *event);
+uint32_t ngx_http_webhook_queue_delivery(ngx_http_webhook_zone_t *zone,
+    uint32_t payload, ngx_http_webhook_new_delivery_t *new);
 
 
 /* --- state: records of executions --- */
@@ -621,6 +671,9 @@ void ngx_http_webhook_attempt_free(ngx_http_webhook_zone_t *zone,
 ngx_uint_t ngx_http_webhook_payload_blocks(ngx_http_webhook_zpayload_t *p);
 void ngx_http_webhook_payload_cursor(ngx_http_webhook_zone_t *zone,
     uint32_t index, ngx_http_webhook_cursor_t *cursor);
+
+
+#include "ngx_http_webhook_store_list.h"
 
 
 #endif /* _NGX_HTTP_WEBHOOK_ZONE_PRIV_H_INCLUDED_ */

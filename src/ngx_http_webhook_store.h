@@ -1,0 +1,73 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * store: what is in the zone -> a file that outlives it: SQLite, in batches, in
+ * a thread.  One worker of all masters writes; a lock file says which.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_STORE_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_STORE_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+
+
+#define NGX_HTTP_WEBHOOK_STORE_KEEP    604800      /* s */
+#define NGX_HTTP_WEBHOOK_STORE_MIN     (1024 * 1024)  /* bytes */
+
+
+/* "webhook_store" */
+
+struct ngx_http_webhook_store_s {
+    ngx_path_t                    path;      /* made by nginx */
+    ngx_str_t                     name;      /* of the file, NUL-terminated */
+    ngx_str_t                     lock;      /* of the lock, the same */
+    ngx_uint_t                    full;      /* boolean: sync=full */
+    time_t                        keep;      /* s */
+    off_t                         size;      /* bytes; 0: no bound */
+    ngx_uid_t                     user;      /* of the workers; -1: ours */
+    ngx_gid_t                     group;
+};
+
+
+/*
+ * In the master, not under nginx -t: fills an empty zone with what the file
+ * has.  A file that cannot be read now does not keep nginx from starting.
+ */
+
+ngx_int_t ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
+    ngx_http_webhook_main_conf_t *mcf);
+
+/* In a worker; "exiting" when it begins to exit, "exit" at its end. */
+
+ngx_int_t ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
+    ngx_http_webhook_main_conf_t *mcf);
+void ngx_http_webhook_store_exiting(void);
+void ngx_http_webhook_store_exit_process(void);
+
+/* Something in the zone has changed: tells who writes. */
+
+void ngx_http_webhook_store_wake(ngx_http_webhook_zone_t *zone);
+
+/* We were told. */
+
+void ngx_http_webhook_store_woken(void);
+
+
+typedef struct {
+    ngx_uint_t                    failing;
+    uint64_t                      unstored;  /* sent without being on disk */
+    uint64_t                      spilled;   /* in the store alone */
+    u_char                        error[128];  /* why; NUL-terminated */
+} ngx_http_webhook_store_stat_t;
+
+void ngx_http_webhook_store_stat(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_store_stat_t *stat);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_STORE_H_INCLUDED_ */

@@ -1,0 +1,369 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * store_db: the name of a file -> an open database of our layout.  What is
+ * damaged, or made by a later version, is set aside and a new one begun.  Runs
+ * in a thread: nothing of nginx is used but plain functions.  Next rooms:
+ * store_write, store_read.
+ */
+
+
+#include "ngx_http_webhook_store_priv.h"
+
+#if (NGX_HTTP_WEBHOOK_SQLITE)
+
+#include <sqlite3.h>
+
+
+#define NGX_HTTP_WEBHOOK_DB_LAYOUT     1           /* user_version */
+#define NGX_HTTP_WEBHOOK_DB_PAGE       4096        /* bytes */
+#define NGX_HTTP_WEBHOOK_DB_WAL        (4 * 1024 * 1024)  /* bytes, kept */
+
+
+static ngx_int_t ngx_http_webhook_db_try(ngx_http_webhook_db_t *db);
+static ngx_int_t ngx_http_webhook_db_create(ngx_http_webhook_db_t *db);
+static ngx_int_t ngx_http_webhook_db_exec(ngx_http_webhook_db_t *db,
+    const char *sql);
+static int ngx_http_webhook_db_version(ngx_http_webhook_db_t *db,
+    int *version);
+static void ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db);
+
+
+static const char  ngx_http_webhook_db_layout[] =
+    "BEGIN IMMEDIATE;"
+
+    "CREATE TABLE hooks ("
+        "id INTEGER PRIMARY KEY, name TEXT NOT NULL, url INTEGER NOT NULL,"
+        "removed INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+        "health BLOB NOT NULL, counters BLOB NOT NULL);"
+
+    "CREATE TABLE states ("
+        "key BLOB PRIMARY KEY, rank INTEGER NOT NULL,"
+        "sequence INTEGER NOT NULL, seen INTEGER NOT NULL,"
+        "state BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX states_seen ON states (seen);"
+
+    /* times are ms since 1970; ended 0: it is waiting */
+
+    "CREATE TABLE deliveries ("
+        "id INTEGER PRIMARY KEY, uuid BLOB NOT NULL UNIQUE,"
+        "seq INTEGER NOT NULL, hook INTEGER NOT NULL, key BLOB NOT NULL,"
+        "event INTEGER NOT NULL, sequence INTEGER NOT NULL,"
+        "time INTEGER NOT NULL, execution TEXT NOT NULL,"
+        "created INTEGER NOT NULL, due INTEGER NOT NULL,"
+        "ended INTEGER NOT NULL, status INTEGER NOT NULL,"
+        "tries INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+        "base INTEGER NOT NULL, code INTEGER NOT NULL,"
+        "duration INTEGER NOT NULL);"
+    "CREATE INDEX deliveries_seq ON deliveries (seq);"
+    "CREATE INDEX deliveries_open ON deliveries (hook, seq) WHERE ended = 0;"
+    "CREATE INDEX deliveries_ended ON deliveries (ended) WHERE ended > 0;"
+
+    /* headers: evaluated from variables, while it waits */
+
+    "CREATE TABLE payloads ("
+        "id INTEGER PRIMARY KEY, payload TEXT NOT NULL, headers TEXT);"
+
+    "CREATE TABLE attempts ("
+        "id INTEGER NOT NULL, number INTEGER NOT NULL,"
+        "started INTEGER NOT NULL, status INTEGER NOT NULL,"
+        "error INTEGER NOT NULL, dns INTEGER, connect INTEGER, tls INTEGER,"
+        "first_byte INTEGER, total INTEGER, reused INTEGER NOT NULL,"
+        "peer TEXT NOT NULL, message TEXT NOT NULL,"
+        "PRIMARY KEY (id, number)) WITHOUT ROWID;"
+
+    "CREATE TRIGGER deliveries_gone AFTER DELETE ON deliveries BEGIN "
+        "DELETE FROM payloads WHERE id = old.id;"
+        "DELETE FROM attempts WHERE id = old.id;"
+    "END;"
+
+    "PRAGMA user_version = 1;"
+    "COMMIT";
+
+
+ngx_int_t
+ngx_http_webhook_db_open(ngx_http_webhook_db_t *db)
+{
+    ngx_int_t  rc;
+
+    if (db->handle) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_webhook_db_try(db);
+
+    if (rc == NGX_DECLINED) {
+
+        /* it was set aside */
+
+        rc = ngx_http_webhook_db_try(db);
+    }
+
+    return (rc == NGX_OK) ? NGX_OK : NGX_ERROR;
+}
+
+
+/* NGX_DECLINED: the file was damaged, and is now elsewhere */
+
+static ngx_int_t
+ngx_http_webhook_db_try(ngx_http_webhook_db_t *db)
+{
+    int                        rc, version;
+    char                       sql[128];
+    u_char                    *p;
+    ngx_fd_t                   fd;
+    ngx_uint_t                 damaged;
+    ngx_http_webhook_store_t  *conf;
+
+    conf = db->conf;
+    damaged = db->damaged;
+
+    /* made here, so that no one else ever may read it */
+
+    fd = ngx_open_file(conf->name.data, NGX_FILE_RDWR,
+                       NGX_FILE_CREATE_OR_OPEN, NGX_FILE_OWNER_ACCESS);
+
+    if (fd == NGX_INVALID_FILE) {
+        p = ngx_snprintf(db->error, sizeof(db->error) - 1,
+                         "the file cannot be opened: %s", strerror(errno));
+        *p = '\0';
+        return NGX_ERROR;
+    }
+
+    if (geteuid() == 0 && conf->user != (ngx_uid_t) NGX_CONF_UNSET_UINT
+        && fchown(fd, conf->user, conf->group) == -1)
+    {
+        /* workers will say what they cannot write */
+    }
+
+    (void) ngx_close_file(fd);
+
+    rc = sqlite3_open_v2((char *) conf->name.data, (sqlite3 **) &db->handle,
+                         SQLITE_OPEN_READWRITE, NULL);
+
+    if (rc != SQLITE_OK) {
+        goto failed;
+    }
+
+    sqlite3_extended_result_codes(db->handle, 1);
+    sqlite3_busy_timeout(db->handle, 0);
+
+    if (ngx_http_webhook_db_exec(db, "PRAGMA journal_mode = WAL") != NGX_OK) {
+        goto ended;
+    }
+
+    p = ngx_snprintf((u_char *) sql, sizeof(sql) - 1,
+                     "PRAGMA synchronous = %s; PRAGMA journal_size_limit = %d;"
+                     "PRAGMA max_page_count = %O",
+                     conf->full ? "FULL" : "NORMAL",
+                     NGX_HTTP_WEBHOOK_DB_WAL,
+                     conf->size ? conf->size / NGX_HTTP_WEBHOOK_DB_PAGE
+                                : (off_t) 0xfffffffe);
+    *p = '\0';
+
+    if (ngx_http_webhook_db_exec(db, sql) != NGX_OK) {
+        goto ended;
+    }
+
+    rc = ngx_http_webhook_db_version(db, &version);
+
+    if (rc != SQLITE_OK) {
+        goto failed;
+    }
+
+    if (version == 0) {
+
+        if (ngx_http_webhook_db_create(db) != NGX_OK) {
+            goto ended;
+        }
+
+    } else if (version != NGX_HTTP_WEBHOOK_DB_LAYOUT) {
+        ngx_http_webhook_db_aside(db);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+
+failed:
+
+    ngx_http_webhook_db_failed(db, rc);
+
+ended:
+
+    ngx_http_webhook_db_close(db);
+
+    return (db->damaged != damaged) ? NGX_DECLINED : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_db_create(ngx_http_webhook_db_t *db)
+{
+    int  rc, version;
+
+    if (ngx_http_webhook_db_exec(db, ngx_http_webhook_db_layout) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (db->handle == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+
+    /* another process may have been first */
+
+    rc = ngx_http_webhook_db_version(db, &version);
+
+    return (rc == SQLITE_OK && version == NGX_HTTP_WEBHOOK_DB_LAYOUT)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+static int
+ngx_http_webhook_db_version(ngx_http_webhook_db_t *db, int *version)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    *version = 0;
+
+    rc = sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &stmt,
+                            NULL);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+
+    if (sqlite3_step(stmt) == SQLITE_ROW) {
+        *version = sqlite3_column_int(stmt, 0);
+    }
+
+    return sqlite3_finalize(stmt);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_db_exec(ngx_http_webhook_db_t *db, const char *sql)
+{
+    int  rc;
+
+    rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+
+    if (rc == SQLITE_OK) {
+        return NGX_OK;
+    }
+
+    ngx_http_webhook_db_failed(db, rc);
+
+    return NGX_ERROR;
+}
+
+
+void
+ngx_http_webhook_db_close(ngx_http_webhook_db_t *db)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_DB_STATEMENTS; i++) {
+        (void) sqlite3_finalize(db->statements[i]);
+        db->statements[i] = NULL;
+    }
+
+    (void) sqlite3_close_v2(db->handle);
+    db->handle = NULL;
+}
+
+
+void
+ngx_http_webhook_db_failed(ngx_http_webhook_db_t *db, ngx_int_t rc)
+{
+    u_char  *p;
+
+    p = ngx_snprintf(db->error, sizeof(db->error) - 1, "%s (%i)",
+                     db->handle ? sqlite3_errmsg(db->handle)
+                                : sqlite3_errstr(rc), rc);
+    *p = '\0';
+
+    rc &= 0xff;
+
+    if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB) {
+        ngx_http_webhook_db_aside(db);
+        return;
+    }
+
+    /* the file may be another one next time */
+
+    if (rc == SQLITE_IOERR || rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY) {
+        ngx_http_webhook_db_close(db);
+    }
+}
+
+
+/* "a.db" -> "a.db.damaged-TIME", with what belongs to it */
+
+static void
+ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db)
+{
+    u_char      *p, from[NGX_MAX_PATH], to[NGX_MAX_PATH];
+    ngx_uint_t   i;
+
+    static const char  *tails[] = { "", "-wal", "-shm" };
+
+    ngx_http_webhook_db_close(db);
+
+    p = ngx_snprintf(db->aside, NGX_MAX_PATH - 8, "%V.damaged-%T",
+                     &db->conf->name, time(NULL));
+    *p = '\0';
+
+    for (i = 0; i < 3; i++) {
+        p = ngx_snprintf(from, NGX_MAX_PATH - 1, "%V%s", &db->conf->name,
+                         tails[i]);
+        *p = '\0';
+
+        p = ngx_snprintf(to, NGX_MAX_PATH - 1, "%s%s", db->aside, tails[i]);
+        *p = '\0';
+
+        if (ngx_rename_file(from, to) == NGX_FILE_ERROR && i == 0) {
+            return;
+        }
+    }
+
+    db->damaged++;
+}
+
+
+void *
+ngx_http_webhook_db_statement(ngx_http_webhook_db_t *db, ngx_uint_t n,
+    const char *sql)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    if (db->handle == NULL) {
+        return NULL;
+    }
+
+    if (db->statements[n]) {
+        (void) sqlite3_reset(db->statements[n]);
+        return db->statements[n];
+    }
+
+    rc = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                            &stmt, NULL);
+
+    if (rc != SQLITE_OK) {
+        ngx_http_webhook_db_failed(db, rc);
+        return NULL;
+    }
+
+    db->statements[n] = stmt;
+
+    return stmt;
+}
+
+
+#endif

@@ -1,0 +1,520 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * store_load: rows of the file -> records of the zone: all at the start,
+ * waiting deliveries of one webhook when there is room again.  Next room:
+ * store.
+ */
+
+
+#include "ngx_http_webhook_store_priv.h"
+
+
+typedef struct {
+    ngx_http_webhook_zone_t     *zone;
+    uint64_t                     stopped;    /* number of the first that had
+                                                no room, or 0 */
+} ngx_http_webhook_load_t;
+
+
+static void ngx_http_webhook_load_clear(ngx_http_webhook_zone_t *zone);
+static uint32_t ngx_http_webhook_load_slot(ngx_http_webhook_zone_t *zone,
+    uint32_t id);
+static ngx_int_t ngx_http_webhook_load_hook(void *data,
+    ngx_http_webhook_rec_t *rec);
+static ngx_int_t ngx_http_webhook_load_state(void *data,
+    ngx_http_webhook_rec_t *rec);
+static ngx_int_t ngx_http_webhook_load_waiting(void *data,
+    ngx_http_webhook_rec_t *rec);
+static ngx_int_t ngx_http_webhook_load_spilled(void *data,
+    ngx_http_webhook_rec_t *rec);
+static uint32_t ngx_http_webhook_load_records(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_rec_delivery_t *rec, uint32_t slot);
+
+
+#if (NGX_HTTP_WEBHOOK_SQLITE)
+
+ngx_int_t
+ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_db_t *db)
+{
+    uint64_t                 last, wall;
+    ngx_http_webhook_load_t  load;
+
+    if (ngx_http_webhook_db_open(db) != NGX_OK
+        || ngx_http_webhook_db_last(db, &last) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    load.zone = zone;
+    load.stopped = 0;
+
+    /* what another process ended meanwhile must not come again */
+
+    ngx_http_webhook_load_clear(zone);
+
+    ngx_http_webhook_zone_lock(zone);
+
+    /* numbers go on, and are those of no file that cannot be read now */
+
+    wall = ngx_http_webhook_zone_wall() * 1000;
+    zone->sh->seq = ngx_max(ngx_max(zone->sh->seq, last), wall);
+
+    ngx_http_webhook_zone_unlock(zone);
+
+    if (ngx_http_webhook_db_slots(db, ngx_http_webhook_load_hook, &load)
+        == NGX_ERROR
+        || ngx_http_webhook_db_states(db, ngx_http_webhook_load_state, &load)
+           == NGX_ERROR
+        || ngx_http_webhook_db_waiting(db, 0, 0, 0,
+                                       ngx_http_webhook_load_waiting, &load)
+           == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    if (load.stopped
+        && ngx_http_webhook_db_spilled(db, load.stopped,
+                                       ngx_http_webhook_load_spilled, &load)
+           == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_store_refill(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_batch_t *batch, uint32_t slot, ngx_uint_t more)
+{
+    ngx_int_t                         rc;
+    ngx_http_webhook_rec_t           *rec;
+    ngx_http_webhook_load_t           load;
+    ngx_http_webhook_zslot_t         *s;
+    ngx_http_webhook_rec_delivery_t  *last;
+
+    load.zone = zone;
+    load.stopped = 0;
+
+    rc = NGX_OK;
+    last = NULL;
+    s = &zone->slots[slot];
+
+    for (rec = ngx_http_webhook_batch_first(batch);
+         rec < ngx_http_webhook_batch_last(batch);
+         rec = ngx_http_webhook_batch_next(rec))
+    {
+        rc = ngx_http_webhook_load_waiting(&load, rec);
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        last = (ngx_http_webhook_rec_delivery_t *) rec;
+
+        ngx_http_webhook_zone_lock(zone);
+
+        s->spill = last->seq + 1;
+
+        if (s->spilled) {
+            s->spilled--;
+        }
+
+        ngx_http_webhook_zone_unlock(zone);
+    }
+
+    if (rc == NGX_OK && !more) {
+        ngx_http_webhook_zone_lock(zone);
+
+        s->spill = 0;
+        s->spilled = 0;
+
+        ngx_http_webhook_zone_unlock(zone);
+    }
+
+    return last ? NGX_OK : NGX_DECLINED;
+}
+
+#endif
+
+
+/* what is on disk, and not under way, is to come from there */
+
+static void
+ngx_http_webhook_load_clear(ngx_http_webhook_zone_t *zone)
+{
+    uint32_t                       i, slot;
+    uint64_t                       seq;
+    ngx_uint_t                     n;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    for (slot = 0; slot < zone->sh->nslots; slot++) {
+        seq = 0;
+
+        do {
+            ngx_http_webhook_zone_lock(zone);
+            ngx_http_webhook_zone_begin(zone);
+
+            zone->slots[slot].spill = 0;
+            zone->slots[slot].spilled = 0;
+
+            n = 0;
+
+            for (i = zone->slots[slot].queue.head;
+                 i && n < NGX_HTTP_WEBHOOK_LOOK;
+                 /* void */ )
+            {
+                d = ngx_http_webhook_block(zone, i);
+                i = d->queue.next;
+
+                if (d->seq <= seq) {
+                    continue;
+                }
+
+                seq = d->seq;
+                n++;
+
+                if (d->status == NGX_HTTP_WEBHOOK_WAITING
+                    && (d->flags & NGX_HTTP_WEBHOOK_STORED)
+                    && !ngx_http_webhook_store_pending(zone,
+                                             ngx_http_webhook_index(zone, d)))
+                {
+                    ngx_http_webhook_delivery_free(zone,
+                                             ngx_http_webhook_index(zone, d));
+                }
+            }
+
+            ngx_http_webhook_zone_unlock(zone);
+
+        } while (i);
+    }
+}
+
+
+static uint32_t
+ngx_http_webhook_load_slot(ngx_http_webhook_zone_t *zone, uint32_t id)
+{
+    uint32_t  i;
+
+    for (i = 0; i < zone->sh->nslots; i++) {
+
+        if (zone->slots[i].id == id) {
+            return i;
+        }
+    }
+
+    return NGX_HTTP_WEBHOOK_NO_SLOT;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_load_hook(void *data, ngx_http_webhook_rec_t *rec)
+{
+    ngx_http_webhook_load_t *load = data;
+
+    uint32_t                      i;
+    ngx_http_webhook_hook_t       hook;
+    ngx_http_webhook_zone_t      *zone;
+    ngx_http_webhook_zslot_t     *slot;
+    ngx_http_webhook_rec_slot_t  *from;
+
+    zone = load->zone;
+    from = (ngx_http_webhook_rec_slot_t *) rec;
+
+    ngx_memzero(&hook, sizeof(ngx_http_webhook_hook_t));
+
+    hook.id = from->id;
+    hook.name.len = from->name_len;
+    hook.name.data = from->name;
+
+    if (hook.id == 0) {
+        return NGX_OK;
+    }
+
+    ngx_http_webhook_zone_lock(zone);
+    ngx_http_webhook_zone_begin(zone);
+
+    if (ngx_http_webhook_load_slot(zone, hook.id) == NGX_HTTP_WEBHOOK_NO_SLOT)
+    {
+        i = ngx_http_webhook_owner_make(zone, &hook);
+
+        if (i != NGX_HTTP_WEBHOOK_NO_SLOT) {
+            slot = &zone->slots[i];
+
+            slot->url = from->url;
+            slot->health = from->health;
+            slot->attempts = from->attempts;
+            slot->recent = from->recent;
+            slot->nrecent = from->nrecent;
+            ngx_memcpy(slot->ended, from->ended, sizeof(slot->ended));
+
+            if (from->removed) {
+                slot->removed = ngx_http_webhook_store_to_msec(from->removed);
+
+                if (zone->sh->lapse == 0) {
+                    zone->sh->lapse = slot->removed
+                                      + NGX_HTTP_WEBHOOK_SLOT_KEEP;
+                }
+            }
+        }
+    }
+
+    ngx_http_webhook_zone_unlock(zone);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_load_state(void *data, ngx_http_webhook_rec_t *rec)
+{
+    ngx_http_webhook_load_t *load = data;
+
+    uint32_t                       i;
+    uint64_t                       hours;
+    ngx_uint_t                     list;
+    ngx_http_webhook_shm_t        *sh;
+    ngx_http_webhook_zone_t       *zone;
+    ngx_http_webhook_state_t      *state;
+    ngx_http_webhook_zstate_t     *s;
+    ngx_http_webhook_rec_state_t  *from;
+
+    zone = load->zone;
+    sh = zone->sh;
+    from = (ngx_http_webhook_rec_state_t *) rec;
+    state = &from->state;
+
+    state->applied = ngx_http_webhook_store_to_msec(state->applied);
+    state->began = ngx_http_webhook_store_to_msec(state->began);
+
+    if (state->final) {
+        state->final = ngx_http_webhook_store_to_msec(state->final);
+    }
+
+    if (state->version == 0 || state->rank > NGX_HTTP_WEBHOOK_FINISHED) {
+        return NGX_OK;
+    }
+
+    ngx_http_webhook_zone_lock(zone);
+    ngx_http_webhook_zone_begin(zone);
+
+    i = ngx_http_webhook_state_find(zone, from->key);
+
+    if (i) {
+        s = ngx_http_webhook_block(zone, i);
+
+        if (s->state.version < state->version) {
+            list = ngx_http_webhook_state_list(s);
+
+            ngx_http_webhook_zone_save(zone, &s->state,
+                                       sizeof(ngx_http_webhook_state_t));
+            s->state = *state;
+            ngx_http_webhook_state_touch(zone, i, list);
+            ngx_http_webhook_zone_commit(zone);
+        }
+
+        ngx_http_webhook_zone_unlock(zone);
+        return NGX_OK;
+    }
+
+    if (sh->nstates >= sh->nblocks / 2) {
+        ngx_http_webhook_zone_unlock(zone);
+        return NGX_DONE;
+    }
+
+    i = ngx_http_webhook_zone_alloc(zone, 1, NGX_HTTP_WEBHOOK_CLASS_STATE);
+
+    if (i == 0) {
+        ngx_http_webhook_zone_unlock(zone);
+        return NGX_DONE;
+    }
+
+    s = ngx_http_webhook_block(zone, i);
+
+    ngx_memcpy(s->key, from->key, 16);
+    s->state = *state;
+
+    hours = (ngx_http_webhook_zone_wall() - from->seen) / 3600000;
+    s->blk.seen = ngx_http_webhook_state_hours() - (uint16_t) hours;
+
+    s->blk.type = NGX_HTTP_WEBHOOK_BLK_STATE;
+
+    ngx_http_webhook_state_insert(zone, i);
+
+    /* those seen last come first, and stand last */
+
+    list = ngx_http_webhook_state_list(s);
+
+    ngx_http_webhook_zone_remove(zone, &sh->lru[list], i,
+                                 NGX_HTTP_WEBHOOK_LRU_LINK);
+    ngx_http_webhook_zone_insert(zone, &sh->lru[list], i, 0,
+                                 NGX_HTTP_WEBHOOK_LRU_LINK);
+
+    ngx_http_webhook_zone_unlock(zone);
+
+    return NGX_OK;
+}
+
+
+/* NGX_DONE: there is no room */
+
+static ngx_int_t
+ngx_http_webhook_load_waiting(void *data, ngx_http_webhook_rec_t *rec)
+{
+    ngx_http_webhook_load_t *load = data;
+
+    uint32_t                          i, slot;
+    ngx_rbtree_t                      tree;
+    ngx_http_webhook_shm_t           *sh;
+    ngx_http_webhook_zone_t          *zone;
+    ngx_http_webhook_zdelivery_t     *d;
+    ngx_http_webhook_rec_delivery_t  *from;
+
+    zone = load->zone;
+    sh = zone->sh;
+    from = (ngx_http_webhook_rec_delivery_t *) rec;
+
+    ngx_http_webhook_zone_lock(zone);
+
+    slot = ngx_http_webhook_load_slot(zone, from->hook);
+    i = ngx_http_webhook_delivery_find(zone, from->uuid);
+
+    if (slot == NGX_HTTP_WEBHOOK_NO_SLOT
+        || from->event > NGX_HTTP_WEBHOOK_PING
+        || (i && ((ngx_http_webhook_zdelivery_t *)
+                      ngx_http_webhook_block(zone, i))->seq >= from->seq))
+    {
+        ngx_http_webhook_zone_unlock(zone);
+        return NGX_OK;
+    }
+
+    ngx_http_webhook_zone_begin(zone);
+
+    i = 0;
+
+    /* some room is for what comes new */
+
+    if (sh->nqueue <= sh->nblocks / 8 * 3) {
+        i = ngx_http_webhook_load_records(zone, from, slot);
+    }
+
+    if (i == 0) {
+        ngx_http_webhook_zone_unlock(zone);
+
+        load->stopped = from->seq;
+
+        return NGX_DONE;
+    }
+
+    d = ngx_http_webhook_block(zone, i);
+
+    d->txn = sh->undo_txn;
+    d->seq = from->seq;
+    d->created = from->created;
+    d->due = ngx_http_webhook_store_to_msec(from->due);
+    d->tries = from->tries;
+    d->attempts = from->attempts;
+    d->base = from->base;
+    d->code = from->code;
+    d->duration = from->duration;
+    d->flags = NGX_HTTP_WEBHOOK_STORED;
+
+    ngx_http_webhook_delivery_seqs(zone, &tree);
+    ngx_rbtree_insert(&tree, &d->seq_node);
+    sh->seqs = tree.root;
+
+    ngx_http_webhook_delivery_enter(zone, i);
+
+    sh->ndeliveries++;
+
+    ngx_memory_barrier();
+    d->blk.type = NGX_HTTP_WEBHOOK_BLK_DELIVERY;
+
+    ngx_http_webhook_zone_commit(zone);
+    ngx_http_webhook_zone_unlock(zone);
+
+    return NGX_OK;
+}
+
+
+static uint32_t
+ngx_http_webhook_load_records(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_rec_delivery_t *rec, uint32_t slot)
+{
+    u_char                          *p;
+    uint32_t                         payload, index;
+    ngx_http_webhook_hook_t          hook;
+    ngx_http_webhook_new_event_t     event;
+    ngx_http_webhook_new_delivery_t  new;
+
+    p = (u_char *) rec + sizeof(ngx_http_webhook_rec_delivery_t);
+
+    ngx_memzero(&event, sizeof(ngx_http_webhook_new_event_t));
+    ngx_memzero(&new, sizeof(ngx_http_webhook_new_delivery_t));
+    ngx_memzero(&hook, sizeof(ngx_http_webhook_hook_t));
+
+    event.event = rec->event;
+    event.sequence = rec->sequence;
+    event.time = rec->time;
+    event.execution.len = rec->execution;
+    event.execution.data = p;
+    event.payload.len = rec->payload;
+    event.payload.data = p + rec->execution;
+
+    payload = ngx_http_webhook_queue_payload(zone, rec->key, &event);
+    if (payload == 0) {
+        return 0;
+    }
+
+    hook.slot = slot;
+
+    ngx_memcpy(new.uuid, rec->uuid, 16);
+    new.hook = &hook;
+    new.headers.len = rec->headers;
+    new.headers.data = p + rec->execution + rec->payload;
+
+    index = ngx_http_webhook_queue_delivery(zone, payload, &new);
+
+    if (index == 0) {
+        ngx_http_webhook_zone_free(zone, payload,
+                                   NGX_HTTP_WEBHOOK_CLASS_QUEUE);
+    }
+
+    return index;
+}
+
+
+/* of each webhook: how many, and from which number on */
+
+static ngx_int_t
+ngx_http_webhook_load_spilled(void *data, ngx_http_webhook_rec_t *rec)
+{
+    ngx_http_webhook_load_t *load = data;
+
+    uint32_t                          i;
+    ngx_http_webhook_zslot_t         *slot;
+    ngx_http_webhook_rec_delivery_t  *from;
+
+    from = (ngx_http_webhook_rec_delivery_t *) rec;
+
+    ngx_http_webhook_zone_lock(load->zone);
+
+    i = ngx_http_webhook_load_slot(load->zone, from->hook);
+
+    if (i != NGX_HTTP_WEBHOOK_NO_SLOT) {
+        slot = &load->zone->slots[i];
+        slot->spill = from->seq;
+        slot->spilled = from->tries;
+    }
+
+    ngx_http_webhook_zone_unlock(load->zone);
+
+    return NGX_OK;
+}

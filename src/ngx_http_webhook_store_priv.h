@@ -1,0 +1,323 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * store, within: records of the zone -> a batch of plain bytes -> SQLite, and
+ * back.
+ *
+ *   store_conf.c    the directive
+ *   store.c         in a worker: who writes, when, what if it fails
+ *   store_list.c    in the zone: what has changed since it was written
+ *   store_copy.c    records of the zone -> a batch; what has been written
+ *   store_load.c    rows -> records of the zone
+ *   store_db.c      the file: opening it, setting a damaged one aside
+ *   store_write.c   a batch -> one transaction; what is too old
+ *   store_read.c    rows, one by one
+ *
+ * The list of changes is in the zone, so it outlives the worker that writes.
+ * What a batch holds stays in the list until it is on disk.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_STORE_PRIV_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_STORE_PRIV_H_INCLUDED_
+
+
+#include "ngx_http_webhook_zone_priv.h"
+#include "ngx_http_webhook_store.h"
+
+
+#define NGX_HTTP_WEBHOOK_UNSAVED_TAKEN  0x80000000
+#define NGX_HTTP_WEBHOOK_UNSAVED_AGAIN  0x40000000
+#define NGX_HTTP_WEBHOOK_UNSAVED_END    0x3fffffff
+
+#define NGX_HTTP_WEBHOOK_BATCH         256         /* records */
+#define NGX_HTTP_WEBHOOK_BATCH_SIZE    (1024 * 1024)  /* bytes, more or less */
+#define NGX_HTTP_WEBHOOK_BATCH_HOLD    32          /* records in one hold */
+
+
+/* --- store_list: in the zone, under the lock --- */
+
+/* The one behind it in the list, or 0. */
+
+uint32_t ngx_http_webhook_store_next(ngx_http_webhook_zone_t *zone,
+    uint32_t index);
+
+/* The next one that no batch has, sh->untaken, is the batch's. */
+
+uint32_t ngx_http_webhook_store_take(ngx_http_webhook_zone_t *zone);
+
+/* The first one is written: it leaves the list, unless it changed again. */
+
+void ngx_http_webhook_store_shift(ngx_http_webhook_zone_t *zone);
+
+/* What a batch has taken is to be written again; that batch is void. */
+
+void ngx_http_webhook_store_untake(ngx_http_webhook_zone_t *zone);
+
+/* A zone in use gets a store, or loses it. */
+
+void ngx_http_webhook_store_on(ngx_http_webhook_zone_t *zone);
+void ngx_http_webhook_store_off(ngx_http_webhook_zone_t *zone);
+
+/* It may be sent. */
+
+void ngx_http_webhook_store_release(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zdelivery_t *d);
+
+
+/* --- a batch: records one behind the other --- */
+
+#define NGX_HTTP_WEBHOOK_REC_NONE      0    /* it was given up meanwhile */
+#define NGX_HTTP_WEBHOOK_REC_STATE     1
+#define NGX_HTTP_WEBHOOK_REC_DELIVERY  2
+#define NGX_HTTP_WEBHOOK_REC_SLOT      3
+
+
+typedef struct {
+    uint32_t                     type;
+    uint32_t                     index;      /* of the block, or the slot */
+    size_t                       size;       /* of the record, all included */
+} ngx_http_webhook_rec_t;
+
+
+typedef struct {
+    ngx_http_webhook_rec_t       rec;
+    u_char                       key[16];
+    uint64_t                     seen;       /* ms, wall clock */
+    ngx_http_webhook_state_t     state;      /* times by the wall clock */
+} ngx_http_webhook_rec_state_t;
+
+
+typedef struct {
+    ngx_http_webhook_rec_t       rec;
+    uint32_t                     id;
+    uint32_t                     name_len;
+    u_char                       name[64];
+    uint64_t                     url;
+    uint64_t                     removed;    /* ms, wall clock; 0: no */
+    uint64_t                     ended[8];
+    uint64_t                     attempts;
+    uint32_t                     recent;
+    uint32_t                     nrecent;
+    ngx_http_webhook_health_t    health;
+} ngx_http_webhook_rec_slot_t;
+
+
+/* texts follow: execution, payload, headers */
+
+typedef struct {
+    ngx_http_webhook_rec_t       rec;
+    uint32_t                     full;       /* with payload and headers */
+    uint32_t                     hook;       /* its id */
+    u_char                       uuid[16];
+    u_char                       key[16];
+    uint64_t                     seq;
+    uint64_t                     time;       /* ms, wall clock, all of them */
+    uint64_t                     created;
+    uint64_t                     due;
+    uint64_t                     ended;      /* 0: it is open */
+    uint32_t                     event;
+    uint32_t                     sequence;
+    uint32_t                     status;
+    uint32_t                     tries;
+    uint32_t                     attempts;
+    uint32_t                     base;
+    uint32_t                     code;
+    uint32_t                     duration;
+    uint32_t                     execution;  /* bytes */
+    uint32_t                     payload;
+    uint32_t                     headers;
+    uint32_t                     nattempts;  /* ..._rec_attempt_t follow */
+} ngx_http_webhook_rec_delivery_t;
+
+
+/* texts follow: peer, message, sent, headers, body */
+
+typedef struct {
+    size_t                       size;       /* all included */
+    uint64_t                     started;    /* ms, wall clock */
+    uint64_t                     body_size;
+    uint32_t                     number;
+    uint32_t                     status;
+    uint32_t                     error;
+    uint32_t                     dns;        /* ms; -1: unknown */
+    uint32_t                     connect;
+    uint32_t                     tls;
+    uint32_t                     first_byte;
+    uint32_t                     total;
+    uint32_t                     reused;
+    uint32_t                     truncated;
+    uint32_t                     peer;       /* bytes */
+    uint32_t                     message;
+    uint32_t                     sent;
+    uint32_t                     headers;
+    uint32_t                     body;
+} ngx_http_webhook_rec_attempt_t;
+
+
+typedef struct {
+    u_char                      *data;
+    size_t                       size;
+    size_t                       used;
+    ngx_uint_t                   n;          /* of blocks */
+    ngx_uint_t                   nslots;     /* these come first */
+    uint32_t                     batches;    /* of the zone, when begun */
+} ngx_http_webhook_batch_t;
+
+
+#define ngx_http_webhook_batch_first(batch)                                   \
+    ((ngx_http_webhook_rec_t *) (batch)->data)
+
+#define ngx_http_webhook_batch_last(batch)                                    \
+    ((ngx_http_webhook_rec_t *) ((batch)->data + (batch)->used))
+
+#define ngx_http_webhook_batch_next(rec)                                      \
+    ((ngx_http_webhook_rec_t *) ((u_char *) (rec) + (rec)->size))
+
+
+/* --- store_copy: the zone -> a batch --- */
+
+/*
+ * Fills an empty batch with what is to be written.  NGX_OK, or NGX_ERROR: no
+ * memory.  It may be left empty.
+ */
+
+ngx_int_t ngx_http_webhook_store_gather(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_batch_t *batch);
+
+/*
+ * The batch is on disk: what it holds may be sent; "slots", a byte for each,
+ * tells where.  Or it could not be written: all of it is to be, again.
+ */
+
+void ngx_http_webhook_store_written(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_batch_t *batch, u_char *slots);
+void ngx_http_webhook_store_refused(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_batch_t *batch);
+
+/* The disk has refused for long: what is held may go. */
+
+void ngx_http_webhook_store_give_up(ngx_http_webhook_zone_t *zone,
+    u_char *slots);
+
+uint64_t ngx_http_webhook_store_to_wall(uint64_t msec);
+uint64_t ngx_http_webhook_store_to_msec(uint64_t wall);
+
+
+/* --- store_db: the file --- */
+
+/* numbers of prepared statements */
+
+#define NGX_HTTP_WEBHOOK_SQL_BEGIN     0
+#define NGX_HTTP_WEBHOOK_SQL_COMMIT    1
+#define NGX_HTTP_WEBHOOK_SQL_STATE     2
+#define NGX_HTTP_WEBHOOK_SQL_SLOT      3
+#define NGX_HTTP_WEBHOOK_SQL_INSERT    4
+#define NGX_HTTP_WEBHOOK_SQL_PAYLOAD   5
+#define NGX_HTTP_WEBHOOK_SQL_UPDATE    6
+#define NGX_HTTP_WEBHOOK_SQL_HEADERS   7
+#define NGX_HTTP_WEBHOOK_SQL_ATTEMPT   8
+#define NGX_HTTP_WEBHOOK_SQL_PRUNE     9           /* and the 3 behind it */
+#define NGX_HTTP_WEBHOOK_SQL_SLOTS     13
+#define NGX_HTTP_WEBHOOK_SQL_STATES    14
+#define NGX_HTTP_WEBHOOK_SQL_WAITING   15
+#define NGX_HTTP_WEBHOOK_SQL_REFILL    16
+#define NGX_HTTP_WEBHOOK_SQL_LAST      17
+#define NGX_HTTP_WEBHOOK_SQL_SPILLED   18
+#define NGX_HTTP_WEBHOOK_DB_STATEMENTS  19
+
+
+typedef struct ngx_http_webhook_db_s  ngx_http_webhook_db_t;
+
+struct ngx_http_webhook_db_s {
+    void                        *handle;     /* sqlite3 */
+    void                        *statements[NGX_HTTP_WEBHOOK_DB_STATEMENTS];
+                                             /* sqlite3_stmt */
+    ngx_http_webhook_store_t    *conf;
+    ngx_uint_t                   damaged;    /* one was set aside */
+    u_char                       aside[NGX_MAX_PATH];
+    u_char                       error[128]; /* of what failed last */
+};
+
+
+/* NGX_OK, NGX_ERROR with db->error; opens a new file if this is damaged. */
+
+ngx_int_t ngx_http_webhook_db_open(ngx_http_webhook_db_t *db);
+void ngx_http_webhook_db_close(ngx_http_webhook_db_t *db);
+
+/* After NGX_ERROR: closes what is damaged, and sets it aside. */
+
+void ngx_http_webhook_db_failed(ngx_http_webhook_db_t *db, ngx_int_t rc);
+
+/* A prepared statement, by number; NULL: db_failed() was called. */
+
+void *ngx_http_webhook_db_statement(ngx_http_webhook_db_t *db, ngx_uint_t n,
+    const char *sql);
+
+
+/* --- store_write --- */
+
+ngx_int_t ngx_http_webhook_db_write(ngx_http_webhook_db_t *db,
+    ngx_http_webhook_batch_t *batch);
+
+/* Deletes what is too old, in a small step; NGX_AGAIN: there is more. */
+
+ngx_int_t ngx_http_webhook_db_prune(ngx_http_webhook_db_t *db, uint64_t now);
+
+
+/* --- store_read --- */
+
+typedef ngx_int_t (*ngx_http_webhook_db_row_pt)(void *data,
+    ngx_http_webhook_rec_t *rec);
+
+/*
+ * Each row as a record of a batch: webhooks, states, open deliveries (of one
+ * webhook, hook 0: all; from this number on; at most n).  A row's NGX_DONE
+ * ends it; NGX_OK, NGX_DONE or NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_webhook_db_slots(ngx_http_webhook_db_t *db,
+    ngx_http_webhook_db_row_pt row, void *data);
+ngx_int_t ngx_http_webhook_db_states(ngx_http_webhook_db_t *db,
+    ngx_http_webhook_db_row_pt row, void *data);
+ngx_int_t ngx_http_webhook_db_waiting(ngx_http_webhook_db_t *db,
+    uint32_t hook, uint64_t from, ngx_uint_t n,
+    ngx_http_webhook_db_row_pt row, void *data);
+
+/*
+ * Of each webhook with open deliveries from this number on: hook, seq of the
+ * first, and in "tries" how many they are.
+ */
+
+ngx_int_t ngx_http_webhook_db_spilled(ngx_http_webhook_db_t *db,
+    uint64_t from, ngx_http_webhook_db_row_pt row, void *data);
+
+/* The largest number given to a delivery. */
+
+ngx_int_t ngx_http_webhook_db_last(ngx_http_webhook_db_t *db, uint64_t *seq);
+
+
+/* --- store_load: the file -> the zone --- */
+
+/*
+ * All that is known and waits.  What the zone has from an earlier look into
+ * the file, when another process had it, is replaced.
+ */
+
+ngx_int_t ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_db_t *db);
+
+/*
+ * Rows of one webhook that were in the store alone; "more": there are others
+ * behind them.  NGX_DECLINED: the zone had no room for any.
+ */
+
+ngx_int_t ngx_http_webhook_store_refill(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_batch_t *batch, uint32_t slot, ngx_uint_t more);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_STORE_PRIV_H_INCLUDED_ */

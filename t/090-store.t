@@ -1,0 +1,140 @@
+#!/usr/bin/perl
+
+# The store: what has been accepted outlives every process, and is sent once;
+# executions that are known stay known.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use WebhookTest;
+use WebhookTest::Store;
+
+###############################################################################
+
+store_available() or plan skip_all => 'built without webhook_store';
+
+for my $sync (qw/ full normal /) {
+	subtest "sync=$sync" => sub {
+		my $s = WebhookTest::Store->new(sync => $sync);
+		my ($t, $up, $r) = @$s{qw/ t up r /};
+
+		$r->set('*' => { status => 503 });
+		$t->run();
+
+		# launched and started; nobody takes it yet
+
+		for my $i (1 .. 20) {
+			$s->status("e$i", 'queued', launch => 1);
+			$s->status("e$i", 'running');
+		}
+
+		ok($s->on_disk(waiting => 40), 'all are on disk');
+		ok(wait_for { $r->requests() > 0 }, 'tried');
+
+		$t->crash();
+
+		is($s->sql('PRAGMA integrity_check'), 'ok', 'the file is sound');
+
+		$r->forget();
+		$r->set('*' => { status => 204 });
+		$t->run();
+
+		my @got = $r->wait_requests(40, 30);
+		is(@got, 40, 'all arrive after a crash');
+
+		# what is known makes no event again
+
+		$s->status("e$_", 'running') for 1 .. 20;
+		$s->status('e1', 'done');
+
+		ok($r->wait_requests(41), 'and what comes then');
+		@got = $r->requests();
+
+		is($s->doubles(@got), '', 'no UUID twice');
+		is($s->disorder(@got), '', 'in order');
+		is(scalar(grep { $_->json()->{event} eq 'FINISHED' } @got), 1,
+			'one event of what is known');
+
+		ok($s->on_disk(waiting => 0), 'nothing waits on disk');
+
+		# and again: nothing comes
+
+		$r->forget();
+		$t->crash();
+		$t->run();
+
+		$s->status("e$_", 'running') for 2 .. 5;
+		$s->status('last', 'queued', launch => 1);
+
+		@got = $r->wait_requests(1);
+		is($s->names(@got), 'last/LAUNCHED', 'nothing is sent again');
+
+		$s->done();
+	};
+}
+
+# a graceful exit, a stop
+
+subtest 'exits' => sub {
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$r->set('*' => { status => 503 });
+	$t->run();
+
+	for my $how (qw/ quit stop /) {
+		$s->status("$how$_", 'queued', launch => 1) for 1 .. 5;
+		$t->$how();
+
+		ok($s->sql('SELECT count(*) FROM deliveries WHERE ended = 0')
+			=~ /^(5|10)$/, "$how: all are on disk");
+
+		$t->run();
+	}
+
+	$r->forget();
+	$r->set('*' => { status => 204 });
+	$t->run();
+
+	$s->status('x', 'queued', launch => 1);
+	my @got = $r->wait_requests(11, 30);
+	is($s->doubles(@got), '', 'no UUID twice');
+
+	# a reload while much is going on
+
+	for my $i (1 .. 5) {
+		$s->status("r$i-$_", 'queued', launch => 1) for 1 .. 20;
+		ok($t->reload(), 'reload');
+	}
+
+	ok($r->wait_requests(111, 30), 'all arrive');
+	@got = $r->requests();
+	is(@got, 111, 'each once');
+	is($s->doubles(@got), '', 'no UUID twice');
+
+	# the worker that writes is killed
+
+	for my $i (1 .. 3) {
+		my ($holder) = grep { $s->holds($_) } $t->worker_pids();
+		ok($holder, 'one worker writes');
+		$t->kill_worker($holder, 'KILL');
+		$s->status("k$i-$_", 'queued', launch => 1) for 1 .. 10;
+		ok($r->wait_requests(111 + 10 * $i, 30), 'another goes on');
+	}
+
+	ok($s->on_disk(waiting => 0), 'nothing waits on disk');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+
+	is((stat $s->{dir})[2] & 0777, 0700, 'the directory is private');
+	is((stat "$s->{dir}/webhooks.db")[2] & 0777, 0600, 'the file is');
+
+	$s->done();
+};
+
+done_testing();
+
+###############################################################################

@@ -1,0 +1,202 @@
+package WebhookTest::Store;
+
+# An nginx with webhook_store, an API whose executions a test moves, and a
+# receiver:
+#
+#	my $s = WebhookTest::Store->new(sync => 'full', zone => '8m',
+#		hook => 'retry 1s;', store => 'keep=1s');
+#	my ($t, $up, $r) = @$s{qw/ t up r /};
+#
+#	$s->status(ID, STATUS, launch => 1)	# one sighting; size => bytes
+#	$s->sql(TEXT)				# by the sqlite3 of the shell
+#	$s->on_disk(waiting => N)		# true when so many wait there
+#	$s->names, doubles, disorder (REQUESTS): what came, as text
+#	$s->holds(PID)				# whether this worker writes
+#	$s->done
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use base qw/ Exporter /;
+
+use Fcntl qw/ :flock /;
+use Test::More ();
+
+use WebhookTest;
+
+our @EXPORT = qw/ store_available /;
+
+###############################################################################
+
+sub store_available {
+	my $t = WebhookTest->new();
+	my ($ok, $said) = $t->test_config('webhook_store %%TESTDIR%%/store;');
+
+	return $ok || $said !~ /is not available/;
+}
+
+sub new {
+	my ($class, %o) = @_;
+
+	my $t = WebhookTest->new(workers => $o{workers} || 2,
+		daemon => $o{daemon} || 0);
+
+	my $self = bless {
+		t => $t,
+		up => $t->upstream('up'),
+		r => $t->receiver('ci'),
+		dir => $t->dir() . '/store',
+		sync => $o{sync} || 'full',
+		zone => $o{zone} || '8m',
+		store => $o{store} || '',
+		hook => $o{hook} || '',
+		hooks => $o{hooks} || '',
+	}, $class;
+
+	$self->configure();
+
+	return $self;
+}
+
+sub configure {
+	my ($self, %o) = @_;
+
+	$self->{$_} = $o{$_} for keys %o;
+
+	my $store = $self->{store} eq 'none' ? ''
+		: "webhook_store $self->{dir} sync=$self->{sync}"
+			. " $self->{store};";
+
+	$self->{t}->http_config(<<"EOF");
+
+webhook_zone zone=webhooks:$self->{zone};
+$store
+
+webhook_defaults { events EXECUTION; }
+
+webhook_api test {
+    id          /id;
+    execution   "";
+    state       /status;
+    states      LAUNCHED queued;
+    states      STARTED running;
+    states      FINISHED done;
+
+    route POST /jobs  { launch; }
+    route GET  /jobs  { }
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+    proxy_ignore_client_abort on;
+
+    location / {
+        webhook_observe test;
+        proxy_pass %%URL_up%%;
+
+        webhook ci { url %%URL_ci%%/ci; $self->{hook} }
+        $self->{hooks}
+    }
+
+    location /hooks/ { webhook_status write=on; }
+}
+
+EOF
+}
+
+sub status {
+	my ($self, $id, $status, %o) = @_;
+
+	my $doc = { id => $id, status => $status };
+
+	$doc->{text} = 'x' x $o{size} if $o{size};
+
+	$self->{up}->set('/jobs' => { status => 200, json => $doc });
+
+	return $o{launch} ? $self->{t}->post('/jobs', '{}')
+		: $self->{t}->get('/jobs');
+}
+
+sub sql {
+	my ($self, $text, @options) = @_;
+
+	open my $f, '-|', 'sqlite3', '-batch', @options,
+		"$self->{dir}/webhooks.db", $text or die "sqlite3: $!\n";
+	my $said = do { local $/; <$f> };
+	close $f;
+
+	chomp $said if defined $said;
+
+	return $said;
+}
+
+sub on_disk {
+	my ($self, %o) = @_;
+
+	return wait_for {
+		my $n = $self->sql(
+			'SELECT count(*) FROM deliveries WHERE ended = 0');
+
+		defined $n && $n eq $o{waiting}
+	} 20;
+}
+
+sub names {
+	my ($self, @requests) = @_;
+
+	return join ' ', map {
+		my $p = $_->json();
+		"$p->{execution}{id}/$p->{event}"
+	} @requests;
+}
+
+sub doubles {
+	my ($self, @requests) = @_;
+
+	my %n;
+	$n{$_->header('X-Webhook-Delivery')}++ for @requests;
+
+	return join ' ', grep { $n{$_} > 1 } sort keys %n;
+}
+
+# of each execution, by the order of arrival
+
+sub disorder {
+	my ($self, @requests) = @_;
+
+	my (%last, @bad);
+
+	for my $q (@requests) {
+		my $id = $q->path() . ' ' . $q->json()->{execution}{id};
+		my $n = $q->header('X-Webhook-Sequence');
+
+		push @bad, "$id:$n" if $n < ($last{$id} || 0);
+		$last{$id} = $n;
+	}
+
+	return join ' ', @bad;
+}
+
+sub holds {
+	my ($self, $pid) = @_;
+
+	my $inode = (stat "$self->{dir}/lock")[1] or return 0;
+
+	return scalar grep { /FLOCK\s+ADVISORY\s+WRITE\s+$pid\s+\S+:$inode\s/ }
+		split /\n/, read_file('/proc/locks');
+}
+
+sub done {
+	my ($self) = @_;
+
+	return $self->{t}->done();
+}
+
+###############################################################################
+
+1;
+
+###############################################################################
