@@ -54,6 +54,7 @@ ngx_http_webhook_observe_init(ngx_conf_t *cf)
     }
 
     ngx_http_webhook_digest_init();
+    ngx_http_webhook_observe_clock();
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 

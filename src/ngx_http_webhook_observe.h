@@ -100,6 +100,10 @@ ngx_uint_t ngx_http_webhook_observe_reason(ngx_uint_t reason);
 
 ngx_uint_t ngx_http_webhook_observe_parse_reason(const char *reason);
 
+/* In the master: compares the clocks, once for all workers. */
+
+void ngx_http_webhook_observe_clock(void);
+
 /* The response is not read any further, for a reason that is counted. */
 
 void ngx_http_webhook_observe_give_up(ngx_http_webhook_observe_ctx_t *ctx,

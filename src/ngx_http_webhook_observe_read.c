@@ -28,6 +28,11 @@ static ngx_uint_t ngx_http_webhook_observe_events_of(
 static uint64_t ngx_http_webhook_observe_began(ngx_http_request_t *r);
 
 
+/* the wall clock is so far ahead of the monotonic one, ms */
+
+static int64_t  ngx_http_webhook_observe_ahead;
+
+
 void
 ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_uint_t whole)
@@ -335,23 +340,50 @@ ngx_http_webhook_observe_reason(ngx_uint_t reason)
 }
 
 
-/* when the request began, ms of the monotonic clock */
+/*
+ * When the request began, ms of the monotonic clock.  The two clocks do not
+ * tick together: their difference, in whole ms, varies by one.  It is measured
+ * once for all workers, lest of two requests the later one seem the earlier.
+ */
 
 static uint64_t
 ngx_http_webhook_observe_began(ngx_http_request_t *r)
 {
-    int64_t      age;
+    int64_t      began, ahead;
     ngx_time_t  *tp;
 
     tp = ngx_timeofday();
 
-    age = (int64_t) (tp->sec - r->start_sec) * 1000
-          + (int64_t) tp->msec - (int64_t) r->start_msec;
+    ahead = (int64_t) tp->sec * 1000 + (int64_t) tp->msec
+            - (int64_t) ngx_current_msec;
 
-    if (age < 0) {
-        age = 0;
+    /* the wall clock was set */
+
+    if (ahead > ngx_http_webhook_observe_ahead + 1
+        || ahead < ngx_http_webhook_observe_ahead - 1)
+    {
+        ngx_http_webhook_observe_ahead = ahead;
     }
 
-    return ((uint64_t) age < (uint64_t) ngx_current_msec)
-           ? (uint64_t) ngx_current_msec - age : 0;
+    began = (int64_t) r->start_sec * 1000 + (int64_t) r->start_msec
+            - ngx_http_webhook_observe_ahead;
+
+    if (began < 0) {
+        return 0;
+    }
+
+    return ngx_min((uint64_t) began, (uint64_t) ngx_current_msec);
+}
+
+
+void
+ngx_http_webhook_observe_clock(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    ngx_http_webhook_observe_ahead = (int64_t) tp->sec * 1000
+                                     + (int64_t) tp->msec
+                                     - (int64_t) ngx_current_msec;
 }

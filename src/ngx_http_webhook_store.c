@@ -5,86 +5,29 @@
 
 
 /*
- * store: in a worker: changes in the zone -> batches, one at a time in a
- * thread while the next one gathers.  Who has the lock of the lock file
- * writes, be it of this master or of another; it is the kernel that frees it
- * when a process dies.  What the disk refuses for a second goes out unstored,
- * and is written when it can be.  Next rooms: store_copy, store_write.
+ * store: something changed in the zone -> the worker that writes sees to it.
+ * That is who has the lock of the lock file, be it of this master or of
+ * another; the kernel frees it when a process dies.  Next room: store_job.
  */
 
 
-#include "ngx_http_webhook_store_priv.h"
+#include "ngx_http_webhook_store_job.h"
 #include "ngx_http_webhook_wake.h"
 
 #include <sys/file.h>
 
 
-#define NGX_HTTP_WEBHOOK_STORE_RETRY   100         /* ms, after a failure */
 #define NGX_HTTP_WEBHOOK_STORE_TICK    1000        /* ms, when all is well */
 #define NGX_HTTP_WEBHOOK_STORE_HASTE   10000       /* ms, of a new worker */
-#define NGX_HTTP_WEBHOOK_STORE_PATIENCE  1000      /* ms of refusal */
-#define NGX_HTTP_WEBHOOK_STORE_PRUNE   60000       /* ms, at most */
-#define NGX_HTTP_WEBHOOK_STORE_LAST    100         /* batches at the exit */
 
 
 #if (NGX_HTTP_WEBHOOK_SQLITE)
 
-typedef enum {
-    ngx_http_webhook_store_write = 0,
-    ngx_http_webhook_store_prune
-} ngx_http_webhook_store_job_e;
-
-
-typedef struct {
-    ngx_http_webhook_main_conf_t  *mcf;
-    ngx_http_webhook_store_t      *conf;
-    ngx_http_webhook_zone_t       *zone;
-    ngx_http_webhook_db_t          db;         /* the thread's, if busy */
-    ngx_http_webhook_batch_t       batch;      /* the same */
-    ngx_http_webhook_store_job_e   job;
-    ngx_int_t                      rc;         /* of the job */
-    uint64_t                       wall;       /* when it was begun, ms */
-    ngx_uint_t                     damaged;    /* files known of */
-
-    ngx_thread_pool_t             *pool;
-    ngx_thread_task_t             *task;
-    ngx_event_t                    event;      /* posted: something changed */
-    ngx_event_t                    timer;
-    u_char                        *slots;      /* whose owners to wake */
-
-    ngx_fd_t                       lock;
-    ngx_msec_t                     begun;      /* of the worker */
-    ngx_msec_t                     started;    /* of the job */
-    ngx_msec_t                     failed;     /* since when, if it fails */
-    ngx_msec_t                     logged;
-    ngx_msec_t                     pruned;
-    unsigned                       holder:1;   /* the lock is ours */
-    unsigned                       busy:1;     /* a job is under way */
-    unsigned                       fails:1;
-    unsigned                       exiting:1;
-} ngx_http_webhook_storer_t;
-
-
 static ngx_int_t ngx_http_webhook_store_lock(ngx_http_webhook_store_t *conf,
     ngx_fd_t *fd);
-static void ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st);
-static void ngx_http_webhook_store_leave(ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_event(ngx_event_t *ev);
 static void ngx_http_webhook_store_timer(ngx_event_t *ev);
-static void ngx_http_webhook_store_arm(ngx_http_webhook_storer_t *st,
-    ngx_msec_t wait);
-static void ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st);
-static void ngx_http_webhook_store_idle(ngx_http_webhook_storer_t *st);
-static void ngx_http_webhook_store_post(ngx_http_webhook_storer_t *st);
-static void ngx_http_webhook_store_thread(void *data, ngx_log_t *log);
-static void ngx_http_webhook_store_done(ngx_event_t *ev);
-static void ngx_http_webhook_store_result(ngx_http_webhook_storer_t *st);
-static void ngx_http_webhook_store_failure(ngx_http_webhook_storer_t *st,
-    u_char *error);
-static void ngx_http_webhook_store_damaged(ngx_http_webhook_storer_t *st);
-static void ngx_http_webhook_store_flush_now(ngx_http_webhook_storer_t *st);
-static void ngx_http_webhook_store_owners(ngx_http_webhook_storer_t *st,
-    ngx_uint_t all);
+static void ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st);
 
 
 static ngx_http_webhook_storer_t  ngx_http_webhook_storer;
@@ -382,7 +325,7 @@ ngx_http_webhook_store_timer(ngx_event_t *ev)
 }
 
 
-static void
+void
 ngx_http_webhook_store_arm(ngx_http_webhook_storer_t *st, ngx_msec_t wait)
 {
     if (!st->exiting) {
@@ -435,7 +378,7 @@ ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st)
 }
 
 
-static void
+void
 ngx_http_webhook_store_leave(ngx_http_webhook_storer_t *st)
 {
     ngx_http_webhook_shm_t  *sh;
@@ -458,198 +401,6 @@ ngx_http_webhook_store_leave(ngx_http_webhook_storer_t *st)
         (void) ngx_close_file(st->lock);
         st->lock = NGX_INVALID_FILE;
     }
-}
-
-
-static void
-ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
-{
-    if (st->busy || !st->holder || st->exiting) {
-        return;
-    }
-
-    st->zone->sh->signalled = 0;
-    ngx_memory_barrier();
-
-    if (ngx_http_webhook_store_gather(st->zone, &st->batch) != NGX_OK) {
-        ngx_http_webhook_store_refused(st->zone, &st->batch);
-        ngx_http_webhook_store_failure(st, (u_char *) "no memory");
-        return;
-    }
-
-    if (st->batch.used == 0) {
-        ngx_http_webhook_store_idle(st);
-        return;
-    }
-
-    st->job = ngx_http_webhook_store_write;
-    ngx_http_webhook_store_post(st);
-}
-
-
-/* nothing is to be written */
-
-static void
-ngx_http_webhook_store_idle(ngx_http_webhook_storer_t *st)
-{
-    ngx_msec_t  wait;
-
-    wait = ngx_min((ngx_msec_t) st->conf->keep * 250,
-                   NGX_HTTP_WEBHOOK_STORE_PRUNE);
-
-    if (st->fails || ngx_current_msec - st->pruned >= wait) {
-        st->job = ngx_http_webhook_store_prune;
-        ngx_http_webhook_store_post(st);
-    }
-}
-
-
-static void
-ngx_http_webhook_store_post(ngx_http_webhook_storer_t *st)
-{
-    st->busy = 1;
-    st->started = ngx_current_msec;
-    st->wall = ngx_http_webhook_zone_wall();
-
-    if (ngx_thread_task_post(st->pool, st->task) == NGX_OK) {
-        return;
-    }
-
-    st->busy = 0;
-
-    if (st->job == ngx_http_webhook_store_write) {
-        ngx_http_webhook_store_refused(st->zone, &st->batch);
-    }
-
-    ngx_http_webhook_store_failure(st, (u_char *) "no thread");
-}
-
-
-static void
-ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
-{
-    ngx_http_webhook_storer_t *st = data;
-
-    if (st->job == ngx_http_webhook_store_write) {
-        st->rc = ngx_http_webhook_db_write(&st->db, &st->batch);
-
-    } else {
-        st->rc = ngx_http_webhook_db_prune(&st->db, st->wall);
-    }
-}
-
-
-static void
-ngx_http_webhook_store_done(ngx_event_t *ev)
-{
-    ngx_http_webhook_storer_t  *st;
-
-    st = ev->data;
-
-    ngx_http_webhook_store_result(st);
-
-    if (st->exiting) {
-        ngx_http_webhook_store_flush_now(st);
-        ngx_http_webhook_store_leave(st);
-        return;
-    }
-
-    if (!st->fails) {
-        ngx_http_webhook_store_flush(st);
-    }
-}
-
-
-/* a job has ended */
-
-static void
-ngx_http_webhook_store_result(ngx_http_webhook_storer_t *st)
-{
-    st->busy = 0;
-
-    if (st->job == ngx_http_webhook_store_prune) {
-
-        if (st->rc != NGX_AGAIN) {
-            st->pruned = ngx_current_msec;
-        }
-
-    } else if (st->rc == NGX_OK) {
-        ngx_http_webhook_store_written(st->zone, &st->batch, st->slots);
-        ngx_http_webhook_store_owners(st, 0);
-
-    } else {
-        ngx_http_webhook_store_refused(st->zone, &st->batch);
-    }
-
-    if (st->rc == NGX_ERROR) {
-        ngx_http_webhook_store_failure(st, st->db.error);
-
-    } else {
-        st->fails = 0;
-        st->zone->sh->failing = 0;
-        st->zone->sh->store_error[0] = '\0';
-    }
-
-    if (st->db.damaged != st->damaged) {
-        ngx_http_webhook_store_damaged(st);
-    }
-}
-
-
-/* said once a second; for a second all waits for the disk */
-
-static void
-ngx_http_webhook_store_failure(ngx_http_webhook_storer_t *st, u_char *error)
-{
-    ngx_http_webhook_shm_t  *sh;
-
-    sh = st->zone->sh;
-
-    if (!st->fails) {
-        st->fails = 1;
-        st->failed = st->busy ? st->started : ngx_current_msec;
-        st->logged = ngx_current_msec - 1000;
-    }
-
-    if (ngx_current_msec - st->logged >= 1000) {
-        st->logged = ngx_current_msec;
-
-        ngx_cpystrn(sh->store_error, error, sizeof(sh->store_error));
-
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "webhook_store \"%V\" fails: %s%s", &st->conf->name,
-                      error, sh->failing ? "; deliveries go out unstored" : "");
-    }
-
-    if (ngx_current_msec - st->failed >= NGX_HTTP_WEBHOOK_STORE_PATIENCE
-        && !sh->failing && !sh->blocked)
-    {
-        ngx_http_webhook_store_give_up(st->zone, st->slots);
-        ngx_http_webhook_store_owners(st, 0);
-    }
-
-    ngx_http_webhook_store_arm(st, NGX_HTTP_WEBHOOK_STORE_RETRY);
-}
-
-
-/* a new file was begun: all is to be written */
-
-static void
-ngx_http_webhook_store_damaged(ngx_http_webhook_storer_t *st)
-{
-    st->damaged = st->db.damaged;
-
-    ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
-                  "webhook_store \"%V\" was damaged and has been set aside as "
-                  "\"%s\"; a new one is begun: deliveries that waited in it "
-                  "alone are not sent", &st->conf->name, st->db.aside);
-
-    ngx_http_webhook_zone_lock(st->zone);
-    ngx_http_webhook_zone_begin(st->zone);
-
-    ngx_http_webhook_store_mark_all(st->zone);
-
-    ngx_http_webhook_zone_unlock(st->zone);
 }
 
 
@@ -715,60 +466,6 @@ ngx_http_webhook_store_exit_process(void)
     }
 
     ngx_memzero(st, sizeof(ngx_http_webhook_storer_t));
-}
-
-
-/* without a thread; what cannot be written stays in the zone */
-
-static void
-ngx_http_webhook_store_flush_now(ngx_http_webhook_storer_t *st)
-{
-    ngx_uint_t  n;
-
-    st->job = ngx_http_webhook_store_write;
-
-    for (n = 0; n < NGX_HTTP_WEBHOOK_STORE_LAST; n++) {
-
-        if (ngx_http_webhook_store_gather(st->zone, &st->batch) != NGX_OK) {
-            ngx_http_webhook_store_refused(st->zone, &st->batch);
-            return;
-        }
-
-        if (st->batch.used == 0) {
-            return;
-        }
-
-        ngx_http_webhook_store_thread(st, ngx_cycle->log);
-        ngx_http_webhook_store_result(st);
-
-        if (st->rc != NGX_OK) {
-            return;
-        }
-    }
-}
-
-
-/* those of webhooks that have something to send */
-
-static void
-ngx_http_webhook_store_owners(ngx_http_webhook_storer_t *st, ngx_uint_t all)
-{
-    ngx_uint_t                 i;
-    ngx_http_webhook_hook_t  **hooks;
-
-    hooks = st->mcf->hooks.elts;
-
-    for (i = 0; i < st->mcf->hooks.nelts; i++) {
-
-        if (hooks[i]->slot >= st->zone->sh->nslots) {
-            continue;
-        }
-
-        if (all || st->slots[hooks[i]->slot]) {
-            st->slots[hooks[i]->slot] = 0;
-            ngx_http_webhook_wake(hooks[i]);
-        }
-    }
 }
 
 

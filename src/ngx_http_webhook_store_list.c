@@ -302,7 +302,7 @@ ngx_http_webhook_store_stat(ngx_http_webhook_zone_t *zone,
         stat->spilled += zone->slots[i].spilled;
     }
 
-    ngx_cpystrn(stat->error, sh->store_error, sizeof(stat->error));
+    ngx_memcpy(stat->error, sh->store_error, sizeof(stat->error));
 }
 
 

@@ -1138,8 +1138,29 @@ webhook_redact b; # <<
 -- "webhook_redact" directive is duplicate
 
 == http store
+webhook_store %%TESTDIR%%/store sync=normal keep=1d size=100m;
+-- ok
+
+== http store - twice
+webhook_store %%TESTDIR%%/store;
 webhook_store %%TESTDIR%%/store; # <<
--- "webhook_store" directive is not available: this module was built without store support (libsqlite3)
+-- "webhook_store" directive is duplicate
+
+== http store - sync
+webhook_store %%TESTDIR%%/store sync=off; # <<
+-- invalid parameter "sync=off"
+
+== http store - keep
+webhook_store %%TESTDIR%%/store keep=long; # <<
+-- invalid parameter "keep=long"
+
+== http store - size
+webhook_store %%TESTDIR%%/store size=10k; # <<
+-- invalid parameter "size=10k"
+
+== http store - no directory
+webhook_store ""; # <<
+-- "webhook_store" directive has an empty directory
 
 == server observe - unknown API
 webhook_observe none; # <<

@@ -32,7 +32,9 @@ for my $sync (qw/ full normal /) {
 			$s->status("e$i", 'running');
 		}
 
-		ok($s->on_disk(waiting => 40), 'all are on disk');
+		ok($s->on_disk(waiting => 40), 'all are on disk')
+			or diag($s->sql('SELECT sequence, event, ended, status,'
+				. ' execution FROM deliveries'));
 		ok(wait_for { $r->requests() > 0 }, 'tried');
 
 		$t->crash();
@@ -98,7 +100,6 @@ subtest 'exits' => sub {
 
 	$r->forget();
 	$r->set('*' => { status => 204 });
-	$t->run();
 
 	$s->status('x', 'queued', launch => 1);
 	my @got = $r->wait_requests(11, 30);

@@ -1,0 +1,274 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * store_job: changes in the zone -> batches, one at a time in a thread while
+ * the next one gathers.  What the disk refuses for a second goes out unstored,
+ * and is written when it can be.  Next rooms: store_copy, store_write.
+ */
+
+
+#include "ngx_http_webhook_store_job.h"
+#include "ngx_http_webhook_wake.h"
+
+#if (NGX_HTTP_WEBHOOK_SQLITE)
+
+
+#define NGX_HTTP_WEBHOOK_STORE_PRUNE   60000       /* ms, at most */
+#define NGX_HTTP_WEBHOOK_STORE_LAST    100         /* batches at the exit */
+
+
+static void ngx_http_webhook_store_idle(ngx_http_webhook_storer_t *st);
+static void ngx_http_webhook_store_post(ngx_http_webhook_storer_t *st);
+
+
+void
+ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
+{
+    if (st->busy || !st->holder || st->exiting) {
+        return;
+    }
+
+    st->zone->sh->signalled = 0;
+    ngx_memory_barrier();
+
+    if (ngx_http_webhook_store_gather(st->zone, &st->batch) != NGX_OK) {
+        ngx_http_webhook_store_refused(st->zone, &st->batch);
+        ngx_http_webhook_store_failure(st, (u_char *) "no memory");
+        return;
+    }
+
+    if (st->batch.used == 0) {
+        ngx_http_webhook_store_idle(st);
+        return;
+    }
+
+    st->job = ngx_http_webhook_store_write;
+    ngx_http_webhook_store_post(st);
+}
+
+
+/* nothing is to be written */
+
+static void
+ngx_http_webhook_store_idle(ngx_http_webhook_storer_t *st)
+{
+    ngx_msec_t  wait;
+
+    wait = ngx_min((ngx_msec_t) st->conf->keep * 250,
+                   NGX_HTTP_WEBHOOK_STORE_PRUNE);
+
+    if (st->fails || ngx_current_msec - st->pruned >= wait) {
+        st->job = ngx_http_webhook_store_prune;
+        ngx_http_webhook_store_post(st);
+    }
+}
+
+
+static void
+ngx_http_webhook_store_post(ngx_http_webhook_storer_t *st)
+{
+    st->busy = 1;
+    st->started = ngx_current_msec;
+    st->wall = ngx_http_webhook_zone_wall();
+
+    if (ngx_thread_task_post(st->pool, st->task) == NGX_OK) {
+        return;
+    }
+
+    st->busy = 0;
+
+    if (st->job == ngx_http_webhook_store_write) {
+        ngx_http_webhook_store_refused(st->zone, &st->batch);
+    }
+
+    ngx_http_webhook_store_failure(st, (u_char *) "no thread");
+}
+
+
+void
+ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
+{
+    ngx_http_webhook_storer_t *st = data;
+
+    if (st->job == ngx_http_webhook_store_write) {
+        st->rc = ngx_http_webhook_db_write(&st->db, &st->batch);
+
+    } else {
+        st->rc = ngx_http_webhook_db_prune(&st->db, st->wall);
+    }
+}
+
+
+void
+ngx_http_webhook_store_done(ngx_event_t *ev)
+{
+    ngx_http_webhook_storer_t  *st;
+
+    st = ev->data;
+
+    ngx_http_webhook_store_result(st);
+
+    if (st->exiting) {
+        ngx_http_webhook_store_flush_now(st);
+        ngx_http_webhook_store_leave(st);
+        return;
+    }
+
+    if (!st->fails) {
+        ngx_http_webhook_store_flush(st);
+    }
+}
+
+
+/* a job has ended */
+
+void
+ngx_http_webhook_store_result(ngx_http_webhook_storer_t *st)
+{
+    st->busy = 0;
+
+    if (st->job == ngx_http_webhook_store_prune) {
+
+        if (st->rc != NGX_AGAIN) {
+            st->pruned = ngx_current_msec;
+        }
+
+    } else if (st->rc == NGX_OK) {
+        ngx_http_webhook_store_written(st->zone, &st->batch, st->slots);
+        ngx_http_webhook_store_owners(st, 0);
+
+    } else {
+        ngx_http_webhook_store_refused(st->zone, &st->batch);
+    }
+
+    if (st->rc == NGX_ERROR) {
+        ngx_http_webhook_store_failure(st, st->db.error);
+
+    } else {
+        st->fails = 0;
+        st->zone->sh->failing = 0;
+        st->zone->sh->store_error[0] = '\0';
+    }
+
+    if (st->db.damaged != st->damaged) {
+        ngx_http_webhook_store_damaged(st);
+    }
+}
+
+
+/* said once a second; for a second all waits for the disk */
+
+void
+ngx_http_webhook_store_failure(ngx_http_webhook_storer_t *st, u_char *error)
+{
+    ngx_http_webhook_shm_t  *sh;
+
+    sh = st->zone->sh;
+
+    if (!st->fails) {
+        st->fails = 1;
+        st->failed = st->busy ? st->started : ngx_current_msec;
+        st->logged = ngx_current_msec - 1000;
+    }
+
+    if (ngx_current_msec - st->logged >= 1000) {
+        st->logged = ngx_current_msec;
+
+        ngx_cpystrn(sh->store_error, error, sizeof(sh->store_error));
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "webhook_store \"%V\" fails: %s%s", &st->conf->name,
+                      error, sh->failing ? "; deliveries go out unstored" : "");
+    }
+
+    if (ngx_current_msec - st->failed >= NGX_HTTP_WEBHOOK_STORE_PATIENCE
+        && !sh->failing && !sh->blocked)
+    {
+        ngx_http_webhook_store_give_up(st->zone, st->slots);
+        ngx_http_webhook_store_owners(st, 0);
+    }
+
+    ngx_http_webhook_store_arm(st, NGX_HTTP_WEBHOOK_STORE_RETRY);
+}
+
+
+/* a new file was begun: all is to be written */
+
+void
+ngx_http_webhook_store_damaged(ngx_http_webhook_storer_t *st)
+{
+    st->damaged = st->db.damaged;
+
+    ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                  "webhook_store \"%V\" was damaged and has been set aside as "
+                  "\"%s\"; a new one is begun: deliveries that waited in it "
+                  "alone are not sent", &st->conf->name, st->db.aside);
+
+    ngx_http_webhook_zone_lock(st->zone);
+    ngx_http_webhook_zone_begin(st->zone);
+
+    ngx_http_webhook_store_mark_all(st->zone);
+
+    ngx_http_webhook_zone_unlock(st->zone);
+}
+
+
+/* without a thread; what cannot be written stays in the zone */
+
+void
+ngx_http_webhook_store_flush_now(ngx_http_webhook_storer_t *st)
+{
+    ngx_uint_t  n;
+
+    st->job = ngx_http_webhook_store_write;
+
+    for (n = 0; n < NGX_HTTP_WEBHOOK_STORE_LAST; n++) {
+
+        if (ngx_http_webhook_store_gather(st->zone, &st->batch) != NGX_OK) {
+            ngx_http_webhook_store_refused(st->zone, &st->batch);
+            return;
+        }
+
+        if (st->batch.used == 0) {
+            return;
+        }
+
+        ngx_http_webhook_store_thread(st, ngx_cycle->log);
+        ngx_http_webhook_store_result(st);
+
+        if (st->rc != NGX_OK) {
+            return;
+        }
+    }
+}
+
+
+/* those of webhooks that have something to send */
+
+void
+ngx_http_webhook_store_owners(ngx_http_webhook_storer_t *st, ngx_uint_t all)
+{
+    ngx_uint_t                 i;
+    ngx_http_webhook_hook_t  **hooks;
+
+    hooks = st->mcf->hooks.elts;
+
+    for (i = 0; i < st->mcf->hooks.nelts; i++) {
+
+        if (hooks[i]->slot >= st->zone->sh->nslots) {
+            continue;
+        }
+
+        if (all || st->slots[hooks[i]->slot]) {
+            st->slots[hooks[i]->slot] = 0;
+            ngx_http_webhook_wake(hooks[i]);
+        }
+    }
+}
+
+
+#endif

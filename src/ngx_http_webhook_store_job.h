@@ -1,0 +1,92 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * store_job: what store.c and store_job.c share: one worker's part in the
+ * store.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_STORE_JOB_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_STORE_JOB_H_INCLUDED_
+
+
+#include "ngx_http_webhook_store_priv.h"
+
+
+#define NGX_HTTP_WEBHOOK_STORE_RETRY   100         /* ms, after a failure */
+#define NGX_HTTP_WEBHOOK_STORE_PATIENCE  1000      /* ms of refusal */
+
+
+typedef enum {
+    ngx_http_webhook_store_write = 0,
+    ngx_http_webhook_store_prune
+} ngx_http_webhook_store_job_e;
+
+
+typedef struct {
+    ngx_http_webhook_main_conf_t  *mcf;
+    ngx_http_webhook_store_t      *conf;
+    ngx_http_webhook_zone_t       *zone;
+    ngx_http_webhook_db_t          db;         /* the thread's, if busy */
+    ngx_http_webhook_batch_t       batch;      /* the same */
+    ngx_http_webhook_store_job_e   job;
+    ngx_int_t                      rc;         /* of the job */
+    uint64_t                       wall;       /* when it was begun, ms */
+    ngx_uint_t                     damaged;    /* files known of */
+
+    ngx_thread_pool_t             *pool;
+    ngx_thread_task_t             *task;
+    ngx_event_t                    event;      /* posted: something changed */
+    ngx_event_t                    timer;
+    u_char                        *slots;      /* whose owners to wake */
+
+    ngx_fd_t                       lock;
+    ngx_msec_t                     begun;      /* of the worker */
+    ngx_msec_t                     started;    /* of the job */
+    ngx_msec_t                     failed;     /* since when, if it fails */
+    ngx_msec_t                     logged;
+    ngx_msec_t                     pruned;
+    unsigned                       holder:1;   /* the lock is ours */
+    unsigned                       busy:1;     /* a job is under way */
+    unsigned                       fails:1;
+    unsigned                       exiting:1;
+} ngx_http_webhook_storer_t;
+
+
+/* store.c: the timer; what was ours is free for another. */
+
+void ngx_http_webhook_store_arm(ngx_http_webhook_storer_t *st,
+    ngx_msec_t wait);
+void ngx_http_webhook_store_leave(ngx_http_webhook_storer_t *st);
+
+/* Begins to write what has changed, if the lock is ours and nothing is. */
+
+void ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st);
+
+/* The same at once; what cannot be written stays in the zone. */
+
+void ngx_http_webhook_store_flush_now(ngx_http_webhook_storer_t *st);
+
+/* A job: in the thread, as an event behind it, what came of it. */
+
+void ngx_http_webhook_store_thread(void *data, ngx_log_t *log);
+void ngx_http_webhook_store_done(ngx_event_t *ev);
+void ngx_http_webhook_store_result(ngx_http_webhook_storer_t *st);
+
+/* Something cannot be done now; a file was set aside. */
+
+void ngx_http_webhook_store_failure(ngx_http_webhook_storer_t *st,
+    u_char *error);
+void ngx_http_webhook_store_damaged(ngx_http_webhook_storer_t *st);
+
+/* Wakes those who send for the webhooks in st->slots, or for all. */
+
+void ngx_http_webhook_store_owners(ngx_http_webhook_storer_t *st,
+    ngx_uint_t all);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_STORE_JOB_H_INCLUDED_ */
