@@ -18,7 +18,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_STORE_KEEP    604800      /* s */
-#define NGX_HTTP_WEBHOOK_STORE_MIN     (1024 * 1024)  /* bytes */
+#define NGX_HTTP_WEBHOOK_STORE_MIN     (16 * 1024 * 1024)  /* bytes */
 
 
 /* "webhook_store" */

@@ -290,6 +290,8 @@ ngx_http_webhook_db_failed(ngx_http_webhook_db_t *db, ngx_int_t rc)
 
     rc &= 0xff;
 
+    db->full = (rc == SQLITE_FULL);
+
     if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB) {
         ngx_http_webhook_db_aside(db);
         return;

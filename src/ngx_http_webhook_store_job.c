@@ -95,7 +95,11 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
     ngx_http_webhook_storer_t *st = data;
 
     if (st->job == ngx_http_webhook_store_write) {
-        st->rc = ngx_http_webhook_db_write(&st->db, &st->batch);
+
+        do {
+            st->rc = ngx_http_webhook_db_write(&st->db, &st->batch);
+
+        } while (st->rc == NGX_ERROR && st->db.again);
 
     } else {
         st->rc = ngx_http_webhook_db_prune(&st->db, st->wall);

@@ -240,6 +240,8 @@ struct ngx_http_webhook_db_s {
                                              /* sqlite3_stmt */
     ngx_http_webhook_store_t    *conf;
     ngx_uint_t                   damaged;    /* one was set aside */
+    ngx_uint_t                   full;       /* there was no room */
+    ngx_uint_t                   again;      /* there is now: try again */
     u_char                       aside[NGX_MAX_PATH];
     u_char                       error[128]; /* of what failed last */
 };

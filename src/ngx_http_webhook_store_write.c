@@ -27,6 +27,25 @@ typedef struct {
 } ngx_http_webhook_sql_t;
 
 
+static const char  *ngx_http_webhook_write_prune[] = {
+
+    "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
+    " WHERE ended > 0 AND ended < ? ORDER BY ended LIMIT ?)",
+
+    "DELETE FROM states WHERE key IN (SELECT key FROM states"
+    " WHERE seen < ? LIMIT ?)",
+
+    "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
+    " WHERE ended = 0 AND hook IN (SELECT id FROM hooks"
+    " WHERE removed > 0 AND removed < ?) LIMIT ?)",
+
+    "DELETE FROM hooks WHERE removed > 0 AND removed < ? AND ?"
+    " AND NOT EXISTS (SELECT 1 FROM deliveries"
+    " WHERE hook = hooks.id AND ended = 0)"
+};
+
+
+static void ngx_http_webhook_write_room(ngx_http_webhook_db_t *db);
 static ngx_int_t ngx_http_webhook_write_records(ngx_http_webhook_db_t *db,
     ngx_http_webhook_batch_t *batch);
 static ngx_int_t ngx_http_webhook_write_state(ngx_http_webhook_db_t *db,
@@ -56,6 +75,8 @@ ngx_http_webhook_db_write(ngx_http_webhook_db_t *db,
 {
     ngx_http_webhook_sql_t  sql;
 
+    db->again = 0;
+
     if (ngx_http_webhook_db_open(db) != NGX_OK
         || ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_BEGIN,
                                 "BEGIN IMMEDIATE")
@@ -78,7 +99,40 @@ ngx_http_webhook_db_write(ngx_http_webhook_db_t *db,
         (void) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
     }
 
+    if (db->full) {
+        ngx_http_webhook_write_room(db);
+    }
+
     return NGX_ERROR;
+}
+
+
+/* the file has its size: the oldest that ended give way, before their time */
+
+static void
+ngx_http_webhook_write_room(ngx_http_webhook_db_t *db)
+{
+    ngx_http_webhook_sql_t  sql;
+
+    db->full = 0;
+
+    if (ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_PRUNE,
+                             ngx_http_webhook_write_prune[0])
+        != NGX_OK)
+    {
+        return;
+    }
+
+    ngx_http_webhook_sql_number(&sql, (uint64_t) -1 >> 1);
+    ngx_http_webhook_sql_number(&sql, NGX_HTTP_WEBHOOK_PRUNE);
+
+    /* what it says must not hide why there was no room */
+
+    if (sqlite3_step(sql.stmt) == SQLITE_DONE) {
+        db->again = (sqlite3_changes(db->handle) != 0);
+    }
+
+    (void) sqlite3_reset(sql.stmt);
 }
 
 
@@ -364,23 +418,6 @@ ngx_http_webhook_db_prune(ngx_http_webhook_db_t *db, uint64_t now)
     ngx_uint_t              i;
     ngx_http_webhook_sql_t  sql;
 
-    static const char  *texts[] = {
-
-        "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
-        " WHERE ended > 0 AND ended < ? ORDER BY ended LIMIT ?)",
-
-        "DELETE FROM states WHERE key IN (SELECT key FROM states"
-        " WHERE seen < ? LIMIT ?)",
-
-        "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
-        " WHERE ended = 0 AND hook IN (SELECT id FROM hooks"
-        " WHERE removed > 0 AND removed < ?) LIMIT ?)",
-
-        "DELETE FROM hooks WHERE removed > 0 AND removed < ? AND ?"
-        " AND NOT EXISTS (SELECT 1 FROM deliveries"
-        " WHERE hook = hooks.id AND ended = 0)"
-    };
-
     if (ngx_http_webhook_db_open(db) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -390,7 +427,7 @@ ngx_http_webhook_db_prune(ngx_http_webhook_db_t *db, uint64_t now)
     for (i = 0; i < 4; i++) {
 
         if (ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_PRUNE + i,
-                                 texts[i])
+                                 ngx_http_webhook_write_prune[i])
             != NGX_OK)
         {
             return NGX_ERROR;

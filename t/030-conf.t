@@ -1155,8 +1155,8 @@ webhook_store %%TESTDIR%%/store keep=long; # <<
 -- invalid parameter "keep=long"
 
 == http store - size
-webhook_store %%TESTDIR%%/store size=10k; # <<
--- invalid parameter "size=10k"
+webhook_store %%TESTDIR%%/store size=10m; # <<
+-- invalid parameter "size=10m"
 
 == http store - no directory
 webhook_store ""; # <<

@@ -11,7 +11,7 @@ package WebhookTest::Store;
 #	$s->sql(TEXT)				# by the sqlite3 of the shell
 #	$s->on_disk(waiting => N)		# true when so many wait there
 #	$s->names, doubles, disorder (REQUESTS): what came, as text
-#	$s->holds(PID)				# whether this worker writes
+#	$s->holder				# the worker that writes
 #	$s->done
 
 ###############################################################################
@@ -21,7 +21,6 @@ use strict;
 
 use base qw/ Exporter /;
 
-use Fcntl qw/ :flock /;
 use Test::More ();
 
 use WebhookTest;
@@ -182,13 +181,16 @@ sub disorder {
 	return join ' ', @bad;
 }
 
-sub holds {
-	my ($self, $pid) = @_;
+sub holder {
+	my ($self) = @_;
 
-	my $inode = (stat "$self->{dir}/lock")[1] or return 0;
+	return wait_for {
+		my $inode = (stat "$self->{dir}/lock")[1] || 0;
+		my ($pid) = read_file('/proc/locks')
+			=~ /FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+\S+:$inode\s/;
 
-	return scalar grep { /FLOCK\s+ADVISORY\s+WRITE\s+$pid\s+\S+:$inode\s/ }
-		split /\n/, read_file('/proc/locks');
+		$pid && (grep { $_ == $pid } $self->{t}->worker_pids()) && $pid
+	};
 }
 
 sub done {

@@ -1,0 +1,334 @@
+#!/usr/bin/perl
+
+# What the store does when its disk refuses: deliveries go on, it is said, and
+# what was missed is written when it can be.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use WebhookTest;
+use WebhookTest::Store;
+
+###############################################################################
+
+store_available() or plan skip_all => 'built without webhook_store';
+
+my @mounted;
+
+sub unmount { system('umount', '-l', pop @mounted) while @mounted; }
+
+END { unmount(); }
+
+sub mount {
+	my ($dir, $options) = @_;
+
+	mkdir $dir;
+	return 0 if $> != 0 || system("mount -t tmpfs -o $options none $dir"
+		. ' 2>/dev/null');
+	push @mounted, $dir;
+
+	return 1;
+}
+
+sub store_of {
+	my ($s) = @_;
+
+	return json($s->{t}->get('/hooks/')->body())->{store};
+}
+
+# failing: sent all the same, counted; well again: all is on disk
+
+sub goes_on {
+	my ($s, $name, $n, $mend) = @_;
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$r->forget();
+	$s->status("$name$_", 'queued', launch => 1) for 1 .. $n;
+
+	ok($r->wait_requests($n, 20), "$name: deliveries go out");
+
+	my $store = store_of($s);
+	is($store->{state}, 'failing', "$name: said so");
+	ok($store->{unstored}, "$name: counted");
+	ok($store->{error}, "$name: why") and note($store->{error});
+	like($t->error_log(), qr/\[error\].*webhook_store .* fails: /,
+		"$name: in the error log");
+
+	my $lines = () = $t->error_log() =~ /webhook_store .* fails: /g;
+	cmp_ok($lines, '<=', 40, "$name: not too often");
+
+	$mend->();
+
+	ok(wait_for(sub { store_of($s)->{state} eq 'ok' }, 20), "$name: well again");
+
+	ok(wait_for(sub {
+		($s->sql("SELECT count(*) FROM deliveries WHERE ended > 0"
+			. " AND execution LIKE '$name%'") || 0) == $n
+	}, 20), "$name: written then");
+
+	$s->status("${name}after", 'queued', launch => 1);
+	ok($r->wait_requests($n + 1), "$name: and on");
+	is($s->doubles($r->requests()), '', "$name: each once");
+}
+
+###############################################################################
+
+subtest 'a foreign lock' => sub {
+	my $s = WebhookTest::Store->new();
+	$s->{t}->run();
+
+	$s->status('a', 'queued', launch => 1);
+	ok($s->{r}->wait_requests(1), 'works');
+
+	my $pid = open my $f, '|-', 'sqlite3', '-batch', "$s->{dir}/webhooks.db"
+		or die "sqlite3: $!\n";
+	my $done = "$s->{dir}/../locked";
+	syswrite $f, "BEGIN EXCLUSIVE;\n.shell touch $done\n";
+	ok(wait_for(sub { -e $done }), 'locked');
+
+	goes_on($s, 'locked', 5, sub {
+		syswrite $f, "ROLLBACK;\n";
+		close $f;
+	});
+
+	$s->done();
+};
+
+###############################################################################
+
+subtest 'a damaged file' => sub {
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->allow(qr/was damaged and has been set aside/);
+	$t->run();
+
+	$s->status("a$_", 'queued', launch => 1) for 1 .. 5;
+	ok($r->wait_requests(5), 'works');
+	$t->stop();
+
+	# at the start
+
+	write_file("$s->{dir}/webhooks.db", 'no database ' x 1000);
+	$t->run();
+
+	like($t->error_log(),
+		qr/\[alert\].*webhooks\.db" was damaged .* aside as "(\S+)"/,
+		'said');
+	my ($aside) = glob "$s->{dir}/webhooks.db.damaged-*";
+	ok($aside && -s $aside == 12000, 'set aside');
+
+	$s->status('b', 'queued', launch => 1);
+	ok($r->wait_requests(6), 'service goes on');
+	ok(wait_for(sub { $s->sql('SELECT count(*) FROM states') == 1 }), 'stored');
+
+	# under way: all that is known is in the new file
+
+	$r->set('*' => { status => 503 });
+	$s->status('c', 'queued', launch => 1);
+	ok($s->on_disk(waiting => 1), 'waits');
+
+	open my $f, '+<', "$s->{dir}/webhooks.db" or die;
+	print $f "\xff" x 65536;
+	close $f;
+	unlink "$s->{dir}/webhooks.db-wal";
+
+	# whoever opens it next sees it
+
+	$t->kill_worker($s->holder(), 'KILL');
+
+	$s->status('d', 'queued', launch => 1);
+
+	ok(wait_for(sub {
+		$s->status('e' . time, 'queued', launch => 1);
+		my @aside = glob "$s->{dir}/webhooks.db.damaged-*";
+		grep { !/-(wal|shm)$/ && $_ ne $aside } @aside
+	}, 30), 'set aside again');
+
+	ok(wait_for(sub {
+		($s->sql("SELECT group_concat(execution) FROM deliveries"
+			. " WHERE execution IN ('c', 'd')") || '') =~ /^(c,d|d,c)$/
+	}, 20), 'what waits is in the new one');
+	ok(wait_for(sub { $s->sql("SELECT count(*) FROM states") > 2 }), 'states, too');
+
+	$s->done();
+};
+
+###############################################################################
+
+subtest 'a full disk' => sub {
+	my $s = WebhookTest::Store->new(store => 'keep=1h');
+
+	mount($s->{dir}, 'size=2m,mode=700')
+		or plan skip_all => 'no permission to mount';
+
+	$s->{t}->run();
+	$s->status('a', 'queued', launch => 1);
+	ok($s->{r}->wait_requests(1), 'works');
+
+	system("dd if=/dev/zero of=$s->{dir}/filler bs=4k count=1000"
+		. " 2>/dev/null");
+
+	# what the file has of its own is used up
+
+	ok(wait_for(sub {
+		$s->status('fill' . rand, 'queued', launch => 1, size => 100000);
+		store_of($s)->{state} eq 'failing'
+	}, 30), 'full');
+
+	goes_on($s, 'full', 5, sub { unlink "$s->{dir}/filler" });
+
+	$s->{t}->stop();
+	unmount();
+	$s->done();
+};
+
+###############################################################################
+
+subtest 'a read-only directory' => sub {
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+
+	mount($s->{dir}, 'size=8m,mode=700')
+		or plan skip_all => 'no permission to mount';
+
+	$r->set('*' => { status => 503 });
+	$t->run();
+	$s->status('before', 'queued', launch => 1);
+	ok($s->on_disk(waiting => 1), 'one waits');
+	$t->crash();
+
+	$r->set('*' => { status => 204 });
+	ok(wait_for(sub {
+		!system("mount -o remount,ro $s->{dir} 2>/dev/null")
+	}), 'read-only');
+	$t->run();
+
+	goes_on($s, 'ro', 5, sub { system("mount -o remount,rw $s->{dir}") });
+
+	ok(wait_for(sub {
+		grep { $_->json()->{execution}{id} eq 'before' } $r->requests()
+	}, 20), 'what waited before is sent');
+
+	$t->stop();
+	unmount();
+	$s->done();
+};
+
+###############################################################################
+
+subtest 'bounds' => sub {
+	my $s = WebhookTest::Store->new(store => 'keep=1s');
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->run();
+	$s->status("a$_", 'queued', launch => 1) for 1 .. 10;
+	ok($r->wait_requests(10), 'delivered');
+
+	ok(wait_for(sub {
+		$s->sql('SELECT count(*) FROM deliveries') == 0
+		&& $s->sql('SELECT count(*) FROM payloads') == 0
+		&& $s->sql('SELECT count(*) FROM attempts') == 0
+	}, 20), 'keep: gone after a while');
+	is($s->sql('SELECT count(*) FROM states'), 10, 'states stay');
+
+	$t->stop();
+	$s->configure(store => 'size=16m');
+	$t->run();
+
+	$r->forget();
+
+	for (1 .. 120) {
+		$s->status("b$_", 'queued', launch => 1, size => 200000);
+	}
+
+	ok($r->wait_requests(120, 30), 'size: all are delivered');
+	ok(wait_for(sub { store_of($s)->{state} eq 'ok' }, 20), 'size: well');
+	cmp_ok(-s "$s->{dir}/webhooks.db", '<=', 16 * 1024 * 1024,
+		'size: kept');
+
+	$s->done();
+};
+
+###############################################################################
+
+subtest 'reloads' => sub {
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$r->set('*' => { status => 503 });
+	$t->run();
+
+	$s->status("a$_", 'queued', launch => 1) for 1 .. 10;
+
+	# another size of the zone, while deliveries wait
+
+	$s->configure(zone => '4m');
+	ok($t->reload(), 'another size') or diag($t->reload_error());
+
+	$s->status("a$_", 'queued', launch => 1) for 1 .. 10;
+	$s->status("b$_", 'queued', launch => 1) for 1 .. 10;
+	ok($s->on_disk(waiting => 20), 'all wait, known ones make no event');
+
+	$r->forget();
+	$r->set('*' => { status => 204 });
+	$s->configure(zone => '8m');
+	ok($t->reload(), 'and back');
+
+	ok($r->wait_requests(20, 30), 'all arrive');
+	ok($s->on_disk(waiting => 0), 'nothing waits');
+
+	# no store any more, and again
+
+	$s->configure(store => 'none');
+	ok($t->reload(), 'no store');
+	$r->forget();
+	$s->status("c$_", 'queued', launch => 1) for 1 .. 10;
+	ok($r->wait_requests(10), 'sent without one');
+
+	$s->configure(store => '');
+	ok($t->reload(), 'a store');
+	$s->status("c$_", 'running') for 1 .. 10;
+	ok($r->wait_requests(20), 'sent with one');
+	ok(wait_for(sub { $s->sql('SELECT count(*) FROM states') == 30 }),
+		'all is in it');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+
+	$s->done();
+};
+
+###############################################################################
+
+subtest 'another binary' => sub {
+	my $s = WebhookTest::Store->new(daemon => 1);
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$r->set('*' => { status => 503 });
+	$t->run();
+	$s->status("a$_", 'queued', launch => 1) for 1 .. 10;
+	ok($s->on_disk(waiting => 10), 'all wait');
+
+	my $old = $t->master_pid();
+	ok($t->upgrade(), 'upgrade');
+	$s->status("b$_", 'queued', launch => 1) for 1 .. 10;
+
+	$r->forget();
+	$r->set('*' => { status => 204 });
+
+	kill 'QUIT', $old;
+
+	ok($r->wait_requests(20, 30), 'all arrive');
+	$s->status("a$_", 'running') for 1 .. 10;
+	ok($r->wait_requests(30, 30), 'and what comes then');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+
+	$s->done();
+};
+
+done_testing();
+
+###############################################################################
