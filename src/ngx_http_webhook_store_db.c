@@ -311,15 +311,23 @@ static void
 ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db)
 {
     u_char      *p, from[NGX_MAX_PATH], to[NGX_MAX_PATH];
+    time_t       now;
     ngx_uint_t   i;
 
     static const char  *tails[] = { "", "-wal", "-shm" };
 
     ngx_http_webhook_db_close(db);
 
-    p = ngx_snprintf(db->aside, NGX_MAX_PATH - 8, "%V.damaged-%T",
-                     &db->conf->name, time(NULL));
-    *p = '\0';
+    /* one that was set aside before stays, too */
+
+    now = time(NULL);
+
+    do {
+        p = ngx_snprintf(db->aside, NGX_MAX_PATH - 8, "%V.damaged-%T",
+                         &db->conf->name, now++);
+        *p = '\0';
+
+    } while (access((char *) db->aside, F_OK) == 0);
 
     for (i = 0; i < 3; i++) {
         p = ngx_snprintf(from, NGX_MAX_PATH - 1, "%V%s", &db->conf->name,
