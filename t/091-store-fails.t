@@ -87,7 +87,7 @@ subtest 'a foreign lock' => sub {
 	my $pid = open my $f, '|-', 'sqlite3', '-batch', "$s->{dir}/webhooks.db"
 		or die "sqlite3: $!\n";
 	my $done = "$s->{dir}/../locked";
-	syswrite $f, "BEGIN EXCLUSIVE;\n.shell touch $done\n";
+	syswrite $f, ".timeout 10000\nBEGIN EXCLUSIVE;\n.shell touch $done\n";
 	ok(wait_for(sub { -e $done }), 'locked');
 
 	goes_on($s, 'locked', 5, sub {
