@@ -211,6 +211,10 @@ is($t->curl('--cacert', $cert->{ca}, '-d', 'x=y', $h2->url('/?status=202'))
 is(($h2->requests())[0]->proto, 'h2.0', 'http2 - recorded');
 
 ok(!eval { $t->curl($tls->url('/')) }, 'tls - unknown authority');
+
+# curl may say nothing about that to the peer, so this does
+
+$t->get('/', port => 'tls');
 ok(wait_for { scalar $tls->events('tlserror') }, 'tls - error recorded');
 
 # a tunnel, a name server

@@ -10,9 +10,11 @@ const fs = require('fs');
 const YAML = require('yaml');
 const Ajv = require('ajv/dist/2020').default;
 const formats = require('ajv-formats').default;
-const { Validator } = require('@seriousme/openapi-schema-validator');
 
 async function main() {
+    const { Validator }
+        = await import('@seriousme/openapi-schema-validator');
+
     const api = YAML.parse(fs.readFileSync(process.argv[2], 'utf8'));
     const answers = JSON.parse(fs.readFileSync(process.argv[3]));
 
