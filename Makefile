@@ -56,8 +56,10 @@ endif
 
 so = $(out)/$(NAME).so
 
-# a new source file, another option, compiler or nginx means: configure again
+# a new source file, another option, compiler or nginx, or SQLite's coming or
+# going means: configure again
 inputs = $(sort $(wildcard src/*.c src/*.h)) $(tree) $(NGX_CONF) $(CC) \
+         $(wildcard /usr/include/sqlite3.h) \
          $(shell cat config src/page.html | cksum) $(shell cksum < Makefile) \
          $(shell cat $(tree)/conf_flags 2>/dev/null | cksum) \
          $(shell cat $(tree)/src/core/nginx.h 2>/dev/null | cksum)

@@ -13,6 +13,8 @@
 
 #include "ngx_http_webhook_store_priv.h"
 
+#if (NGX_HTTP_WEBHOOK_SQLITE)
+
 
 typedef struct {
     ngx_http_webhook_zone_t     *zone;
@@ -35,8 +37,6 @@ static ngx_int_t ngx_http_webhook_load_spilled(void *data,
 static uint32_t ngx_http_webhook_load_records(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_rec_delivery_t *rec, uint32_t slot);
 
-
-#if (NGX_HTTP_WEBHOOK_SQLITE)
 
 ngx_int_t
 ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
@@ -141,8 +141,6 @@ ngx_http_webhook_store_refill(ngx_http_webhook_zone_t *zone,
 
     return last ? NGX_OK : NGX_DECLINED;
 }
-
-#endif
 
 
 /* what is on disk, and not under way, is to come from there */
@@ -518,3 +516,6 @@ ngx_http_webhook_load_spilled(void *data, ngx_http_webhook_rec_t *rec)
 
     return NGX_OK;
 }
+
+
+#endif
