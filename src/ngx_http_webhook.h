@@ -88,6 +88,7 @@ typedef struct ngx_http_webhook_hook_s    ngx_http_webhook_hook_t;
 typedef struct ngx_http_webhook_api_s     ngx_http_webhook_api_t;
 typedef struct ngx_http_webhook_zone_s    ngx_http_webhook_zone_t;
 typedef struct ngx_http_webhook_store_s   ngx_http_webhook_store_t;
+typedef struct ngx_http_webhook_watch_s   ngx_http_webhook_watch_t;
 
 
 /* a signing secret; both forms are secret: never logged, never shown */
@@ -256,6 +257,7 @@ typedef struct {
 
     ngx_array_t                   declared;  /* "webhook" blocks; conf.c's */
     ngx_array_t                   statuses;  /* module.c's own */
+    ngx_array_t                   watched;   /* servers; watch.c's own */
 
     unsigned                      observed:1;  /* some location observes */
 } ngx_http_webhook_main_conf_t;

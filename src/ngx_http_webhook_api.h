@@ -79,6 +79,7 @@ struct ngx_http_webhook_route_s {
     unsigned      bodyless:1;      /* its id may come from variables alone: a
                                       204 is enough */
     void         *priv;            /* api.c's own */
+    ngx_http_webhook_watch_t  *watch;  /* of what it launches, or NULL */
 };
 
 

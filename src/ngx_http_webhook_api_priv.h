@@ -95,6 +95,8 @@ typedef struct {
     ngx_array_t                      *require;  /* ..._api_require_t */
     ngx_array_t                      *omit;     /* ..._api_pointer_t */
     ngx_array_t                      *members;  /* ..._api_member_t */
+    ngx_http_webhook_watch_t         *watch;
+    ngx_array_t                      *watch_headers;  /* ngx_keyval_t */
 } ngx_http_webhook_api_scope_t;
 
 

@@ -33,6 +33,12 @@ ngx_http_webhook_zone_alloc(ngx_http_webhook_zone_t *zone, ngx_uint_t n,
         return 0;
     }
 
+    if (class == NGX_HTTP_WEBHOOK_CLASS_WATCH
+        && sh->watches.blocks + n > sh->nblocks / 4)
+    {
+        return 0;
+    }
+
     while (class == NGX_HTTP_WEBHOOK_CLASS_STATE
            && sh->nstates + n > sh->nblocks - sh->nblocks / 4)
     {
@@ -83,6 +89,9 @@ ngx_http_webhook_zone_alloc(ngx_http_webhook_zone_t *zone, ngx_uint_t n,
 
         } else if (class == NGX_HTTP_WEBHOOK_CLASS_QUEUE) {
             sh->nqueue++;
+
+        } else if (class == NGX_HTTP_WEBHOOK_CLASS_WATCH) {
+            sh->watches.blocks++;
         }
     }
 
@@ -111,6 +120,9 @@ ngx_http_webhook_zone_free(ngx_http_webhook_zone_t *zone, uint32_t index,
 
         } else if (class == NGX_HTTP_WEBHOOK_CLASS_QUEUE) {
             sh->nqueue--;
+
+        } else if (class == NGX_HTTP_WEBHOOK_CLASS_WATCH) {
+            sh->watches.blocks--;
         }
 
         index = next;

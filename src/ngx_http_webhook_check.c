@@ -12,12 +12,14 @@
 
 
 #include "ngx_http_webhook_check.h"
+#include "ngx_http_webhook_watch_zone.h"
 
 
 static ngx_int_t ngx_http_webhook_check_mark(ngx_http_webhook_check_t *c,
     uint32_t index, ngx_uint_t n, ngx_uint_t type, uint32_t *count);
 static ngx_int_t ngx_http_webhook_check_free(ngx_http_webhook_check_t *c);
 static ngx_int_t ngx_http_webhook_check_states(ngx_http_webhook_check_t *c);
+static ngx_int_t ngx_http_webhook_check_watches(ngx_http_webhook_check_t *c);
 static ngx_int_t ngx_http_webhook_check_delivery(ngx_http_webhook_check_t *c,
     uint32_t index);
 static ngx_int_t ngx_http_webhook_check_payload(ngx_http_webhook_check_t *c,
@@ -80,7 +82,8 @@ ngx_http_webhook_check_all(ngx_http_webhook_check_t *c)
     }
 
     if (ngx_http_webhook_check_free(c) != NGX_OK
-        || ngx_http_webhook_check_states(c) != NGX_OK)
+        || ngx_http_webhook_check_states(c) != NGX_OK
+        || ngx_http_webhook_check_watches(c) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -272,6 +275,48 @@ ngx_http_webhook_check_states(ngx_http_webhook_check_t *c)
 
     if (n != c->states) {
         return ngx_http_webhook_check_fail(c, "table of states", n);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_check_watches(ngx_http_webhook_check_t *c)
+{
+    uint32_t                    i, blocks, watches;
+    uint64_t                    due;
+    ngx_http_webhook_zwatch_t  *w;
+
+    due = 0;
+    blocks = 0;
+    watches = 0;
+
+    for (w = ngx_http_webhook_watch_next(c->zone, NULL);
+         w;
+         w = ngx_http_webhook_watch_next(c->zone, w))
+    {
+        i = ngx_http_webhook_index(c->zone, w);
+
+        if (ngx_http_webhook_check_mark(c, i, ngx_http_webhook_watch_blocks(w),
+                                        NGX_HTTP_WEBHOOK_BLK_WATCH, &blocks)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (w->due < due) {
+            return ngx_http_webhook_check_fail(c, "order of watches", i);
+        }
+
+        due = w->due;
+        watches++;
+    }
+
+    if (watches != c->zone->sh->watches.number
+        || blocks != c->zone->sh->watches.blocks)
+    {
+        return ngx_http_webhook_check_fail(c, "number of watches", watches);
     }
 
     return NGX_OK;

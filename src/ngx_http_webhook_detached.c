@@ -117,6 +117,8 @@ ngx_http_webhook_detached_create(ngx_http_conf_ctx_t *ctx)
 
     f->detached.request = r;
     f->detached.pool = r->pool;
+    f->detached.method = NGX_HTTP_POST;
+    f->detached.method_name = ngx_http_webhook_detached_method;
 
     f->detached.result.dns = NGX_CONF_UNSET_MSEC;
     f->detached.result.connect = NGX_CONF_UNSET_MSEC;
@@ -227,33 +229,36 @@ ngx_http_webhook_detached_run(ngx_http_webhook_detached_t *d, ngx_str_t *host,
     f = ngx_http_webhook_detached_post(d);
     r = d->request;
 
-    length.data = ngx_pnalloc(d->pool, NGX_SIZE_T_LEN);
-    if (length.data == NULL) {
-        goto failed;
-    }
-
-    length.len = ngx_sprintf(length.data, "%uz", body->len) - length.data;
-
     ngx_str_set(&name, "Host");
 
     if (ngx_http_webhook_detached_header(d, &name, host) != NGX_OK) {
         goto failed;
     }
 
-    ngx_str_set(&name, "Content-Length");
+    if (body->len || d->method != NGX_HTTP_GET) {
 
-    if (ngx_http_webhook_detached_header(d, &name, &length) != NGX_OK) {
-        goto failed;
+        length.data = ngx_pnalloc(d->pool, NGX_SIZE_T_LEN);
+        if (length.data == NULL) {
+            goto failed;
+        }
+
+        length.len = ngx_sprintf(length.data, "%uz", body->len) - length.data;
+
+        ngx_str_set(&name, "Content-Length");
+
+        if (ngx_http_webhook_detached_header(d, &name, &length) != NGX_OK) {
+            goto failed;
+        }
+
+        r->headers_in.content_length_n = body->len;
     }
 
-    r->headers_in.content_length_n = body->len;
-
-    r->method = NGX_HTTP_POST;
-    r->method_name = ngx_http_webhook_detached_method;
+    r->method = d->method;
+    r->method_name = d->method_name;
     r->http_version = NGX_HTTP_VERSION_11;
     r->http_protocol = ngx_http_webhook_detached_protocol;
 
-    r->request_line.len = ngx_http_webhook_detached_method.len + 1 + uri->len
+    r->request_line.len = d->method_name.len + 1 + uri->len
                           + 1 + ngx_http_webhook_detached_protocol.len;
 
     r->request_line.data = ngx_pnalloc(d->pool, r->request_line.len);
@@ -262,8 +267,7 @@ ngx_http_webhook_detached_run(ngx_http_webhook_detached_t *d, ngx_str_t *host,
     }
 
     ngx_sprintf(r->request_line.data, "%V %V %V",
-                &ngx_http_webhook_detached_method, uri,
-                &ngx_http_webhook_detached_protocol);
+                &d->method_name, uri, &ngx_http_webhook_detached_protocol);
 
     r->unparsed_uri = *uri;
     r->valid_unparsed_uri = 1;

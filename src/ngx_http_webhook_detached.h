@@ -59,6 +59,18 @@ typedef void (*ngx_http_webhook_detached_done_pt)(
     ngx_http_webhook_detached_t *d);
 
 
+/*
+ * For a subrequest that goes through nginx's phases and filters, in place of
+ * what via.c does: whether it may be where it is (NGX_DECLINED: it may);
+ * its answer's header; and body, every buffer of which is to be consumed.
+ */
+
+typedef ngx_int_t (*ngx_http_webhook_detached_phase_pt)(
+    ngx_http_webhook_detached_t *d, ngx_http_request_t *r);
+typedef ngx_int_t (*ngx_http_webhook_detached_body_pt)(
+    ngx_http_webhook_detached_t *d, ngx_http_request_t *r, ngx_chain_t *in);
+
+
 struct ngx_http_webhook_detached_s {
     ngx_http_request_t                  *request;   /* the main request */
     ngx_http_request_t                  *sr;        /* NULL before the start */
@@ -70,9 +82,14 @@ struct ngx_http_webhook_detached_s {
     ngx_http_webhook_detached_abort_pt   abort;
     ngx_http_webhook_detached_collect_pt collect;
     ngx_http_webhook_detached_done_pt    done;
+    ngx_http_webhook_detached_phase_pt   guard;     /* NULL: via.c's */
+    ngx_http_webhook_detached_phase_pt   header;
+    ngx_http_webhook_detached_body_pt    body;
     void                                *data;      /* the caller's */
     void                                *transport; /* the starter's */
 
+    ngx_uint_t                           method;    /* POST if not set */
+    ngx_str_t                            method_name;
     ngx_str_t                            label;     /* for the error log */
     size_t                               body_max;  /* kept of the answer */
     ngx_int_t                            rc;    /* sr was finalized with */
@@ -97,7 +114,7 @@ ngx_int_t ngx_http_webhook_detached_header(ngx_http_webhook_detached_t *d,
 void ngx_http_webhook_detached_discard(ngx_http_webhook_detached_t *d);
 
 /*
- * Runs it: method POST, "uri" (path and query, as to be sent), "body" (in the
+ * Runs it: d->method, "uri" (path and query, as to be sent), "body" (in the
  * pool), the whole attempt bounded by "timeout" ms.  d->start, abort, done and
  * data are set.  Begins from a posted event; "done" is called even then when
  * anything fails.  NGX_ERROR: nothing was begun, "done" is not called, d is

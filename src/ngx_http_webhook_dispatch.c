@@ -18,6 +18,7 @@
 #include "ngx_http_webhook_emit.h"
 #include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_wake.h"
+#include "ngx_http_webhook_watch.h"
 
 
 #define NGX_HTTP_WEBHOOK_TURN          64      /* attempts begun in a turn */
@@ -139,7 +140,9 @@ ngx_http_webhook_dispatch_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    if (ngx_http_webhook_store_init_process(cycle, mcf) != NGX_OK) {
+    if (ngx_http_webhook_store_init_process(cycle, mcf) != NGX_OK
+        || ngx_http_webhook_watch_init_process(cycle, mcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -517,6 +520,7 @@ ngx_http_webhook_dispatch_exiting(void)
     }
 
     ngx_http_webhook_store_exiting();
+    ngx_http_webhook_watch_exiting();
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
                                            ngx_core_module);

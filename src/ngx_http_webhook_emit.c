@@ -16,6 +16,7 @@
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_queue.h"
 #include "ngx_http_webhook_store.h"
+#include "ngx_http_webhook_watch.h"
 #include "ngx_http_webhook_zone.h"
 #include "ngx_http_webhook_dispatch.h"
 
@@ -48,6 +49,9 @@ typedef struct {
 } ngx_http_webhook_emit_t;
 
 
+static ngx_uint_t ngx_http_webhook_emit_launched(
+    ngx_http_webhook_state_t *state, ngx_http_webhook_event_t *list,
+    ngx_uint_t n);
 static ngx_int_t ngx_http_webhook_emit_begin(ngx_http_webhook_emit_t *em);
 static void ngx_http_webhook_emit_end(ngx_http_webhook_emit_t *em);
 static ngx_int_t ngx_http_webhook_emit_event(ngx_http_webhook_emit_t *em,
@@ -81,6 +85,7 @@ ngx_http_webhook_emit(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
     ngx_http_webhook_event_t      list[NGX_HTTP_WEBHOOK_EVENTS_MAX];
     ngx_http_webhook_sighting_t   sighting;
     ngx_http_webhook_loc_conf_t  *wlcf;
+    ngx_http_webhook_watch_job_t  watch;
 
     ngx_memzero(&em, sizeof(ngx_http_webhook_emit_t));
 
@@ -149,8 +154,22 @@ ngx_http_webhook_emit(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
 
         ngx_http_webhook_zone_epoch_next(zone, api);
 
+        watch.index = 0;
+
+        if (route->watch && ngx_http_webhook_emit_launched(&new, list, n)) {
+            ngx_memcpy(watch.key, key, 16);
+            watch.began = new.began;
+
+            ngx_http_webhook_watch_begin(r, route->watch, &observation->id,
+                                         realm, &watch);
+        }
+
         rc = ngx_http_webhook_queue_add(zone, key, &new, em.events.elts,
                                         em.events.nelts);
+
+        if (rc != NGX_OK && watch.index) {
+            ngx_http_webhook_watch_drop(zone, &watch);
+        }
 
         if (rc == NGX_OK) {
             ngx_http_webhook_zone_epoch_next(zone, api);
@@ -173,6 +192,26 @@ ngx_http_webhook_emit(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
     ngx_http_webhook_emit_end(&em);
 
     return (rc == NGX_AGAIN) ? NGX_DECLINED : rc;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_emit_launched(ngx_http_webhook_state_t *state,
+    ngx_http_webhook_event_t *list, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    if (state->rank == NGX_HTTP_WEBHOOK_FINISHED) {
+        return 0;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (list[i].event == NGX_HTTP_WEBHOOK_LAUNCHED) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -574,7 +574,8 @@ ngx_http_webhook_queue_use(ngx_http_webhook_zone_t *zone,
     use->free = sh->nfree;
     use->states = sh->nstates;
     use->queue = sh->nqueue;
-    use->log = use->blocks - use->free - use->states - use->queue;
+    use->log = use->blocks - use->free - use->states - use->queue
+               - sh->watches.blocks;
     use->deliveries = sh->ndeliveries;
     use->waiting = sh->queued;
     use->rebuilt = sh->rebuilt;

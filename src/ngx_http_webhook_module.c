@@ -18,6 +18,7 @@
 #include "ngx_http_webhook_observe.h"
 #include "ngx_http_webhook_status.h"
 #include "ngx_http_webhook_via.h"
+#include "ngx_http_webhook_watch.h"
 #include "ngx_http_webhook_zone.h"
 
 
@@ -213,7 +214,9 @@ ngx_http_webhook_postconfiguration(ngx_conf_t *cf)
 
     ngx_http_webhook_statuses_check(cf);
 
-    if (ngx_http_webhook_observe_init(cf) != NGX_OK) {
+    if (ngx_http_webhook_observe_init(cf) != NGX_OK
+        || ngx_http_webhook_watch_init(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -17,8 +17,6 @@
 
 
 static ngx_int_t ngx_http_webhook_observe_header_filter(ngx_http_request_t *r);
-static ngx_http_webhook_observe_ctx_t *ngx_http_webhook_observe_start(
-    ngx_http_request_t *r);
 static ngx_uint_t ngx_http_webhook_observe_refuse(ngx_http_request_t *r,
     ngx_http_webhook_route_t *route, ngx_http_webhook_observe_ctx_t *ctx);
 static ngx_http_webhook_observe_ctx_t *ngx_http_webhook_observe_ctx(
@@ -115,7 +113,7 @@ ngx_http_webhook_observe_header_filter(ngx_http_request_t *r)
 }
 
 
-static ngx_http_webhook_observe_ctx_t *
+ngx_http_webhook_observe_ctx_t *
 ngx_http_webhook_observe_start(ngx_http_request_t *r)
 {
     ngx_uint_t                       counter;

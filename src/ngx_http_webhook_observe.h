@@ -53,6 +53,8 @@ typedef struct {
     ngx_uint_t                   events;
     ngx_str_t                    execution;  /* the first one's id */
 
+    ngx_str_t                   *realm;      /* NULL: as "observe" says */
+
     unsigned                     reading:1;
     unsigned                     done:1;     /* read, or given up */
     unsigned                     gzip:1;
@@ -121,6 +123,18 @@ void ngx_http_webhook_observe_note(ngx_http_request_t *r,
 /* Gives the copy's memory back. */
 
 void ngx_http_webhook_observe_release(ngx_http_webhook_observe_ctx_t *ctx);
+
+/*
+ * The header of a response is there: begins to read it, or NULL.  For a main
+ * request, and for the subrequest of a watch.
+ */
+
+ngx_http_webhook_observe_ctx_t *ngx_http_webhook_observe_start(
+    ngx_http_request_t *r);
+
+/* The path as the client sent it, normalised; not NGX_OK: there is none. */
+
+ngx_int_t ngx_http_webhook_observe_uri(ngx_http_request_t *r, ngx_str_t *uri);
 
 /* The method as the client sent it. */
 

@@ -52,7 +52,9 @@ ngx_http_webhook_observe_copy(ngx_http_webhook_observe_ctx_t *ctx,
 
         b = cl->buf;
 
-        if (b->last_buf) {
+        if (b->last_buf
+            || (b->last_in_chain && ctx->request != ctx->request->main))
+        {
             last = 1;
         }
 

@@ -54,8 +54,12 @@ ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
 
     ngx_str_null(&realm);
 
-    if (ctx->observe->realm
-        && ngx_http_complex_value(r, ctx->observe->realm, &realm) != NGX_OK)
+    if (ctx->realm) {
+        realm = *ctx->realm;
+
+    } else if (ctx->observe->realm
+               && ngx_http_complex_value(r, ctx->observe->realm, &realm)
+                  != NGX_OK)
     {
         ngx_http_webhook_observe_give_up(ctx, NGX_HTTP_WEBHOOK_CNT_TOTAL);
         return;

@@ -319,7 +319,8 @@ void ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t slot,
 typedef struct {
     uint64_t                      size;        /* of the zone, bytes */
     uint32_t                      block;       /* bytes */
-    uint32_t                      blocks;      /* free + states + queue + log */
+    uint32_t                      blocks;      /* free + states + queue + log,
+                                                  and those of watches */
     uint32_t                      free;
     uint32_t                      states;      /* also their number */
     uint32_t                      queue;

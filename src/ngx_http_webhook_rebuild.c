@@ -11,11 +11,13 @@
  */
 
 
-#include "ngx_http_webhook_zone_priv.h"
+#include "ngx_http_webhook_watch_zone.h"
 
 
 static ngx_int_t ngx_http_webhook_rebuild_delivery(
     ngx_http_webhook_zone_t *zone, uint32_t index);
+static void ngx_http_webhook_rebuild_watch(ngx_http_webhook_zone_t *zone,
+    uint32_t index);
 static ngx_int_t ngx_http_webhook_rebuild_mark(ngx_http_webhook_zone_t *zone,
     uint32_t index, ngx_uint_t n);
 static void ngx_http_webhook_rebuild_lists(ngx_http_webhook_zone_t *zone);
@@ -55,6 +57,9 @@ ngx_http_webhook_zone_rebuild(ngx_http_webhook_zone_t *zone)
                    && ngx_http_webhook_rebuild_delivery(zone, i) != NGX_OK)
         {
             blk->type = NGX_HTTP_WEBHOOK_BLK_FREE;
+
+        } else if (blk->type == NGX_HTTP_WEBHOOK_BLK_WATCH) {
+            ngx_http_webhook_rebuild_watch(zone, i);
         }
     }
 
@@ -204,6 +209,26 @@ ngx_http_webhook_rebuild_delivery(ngx_http_webhook_zone_t *zone,
     sh->logged = ngx_max(sh->logged, d->logged);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_rebuild_watch(ngx_http_webhook_zone_t *zone, uint32_t index)
+{
+    ngx_uint_t                  n;
+    ngx_http_webhook_zwatch_t  *w;
+
+    w = ngx_http_webhook_block(zone, index);
+    n = ngx_http_webhook_watch_blocks(w);
+
+    if (ngx_http_webhook_rebuild_mark(zone, index, n) != NGX_OK) {
+        w->blk.mark = 0;
+        return;
+    }
+
+    zone->sh->watches.blocks += n;
+
+    ngx_http_webhook_watch_enter(zone, index);
 }
 
 

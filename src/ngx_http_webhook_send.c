@@ -556,7 +556,10 @@ ngx_http_webhook_send_variable(ngx_http_request_t *r,
 
     d = ngx_http_webhook_detached_get(r);
 
-    if (d == NULL) {
+    if (d == NULL || d->guard) {
+
+        /* no delivery: a client's request, or a watch's */
+
         v->not_found = 1;
         return NGX_OK;
     }

@@ -206,6 +206,10 @@ ngx_http_webhook_via_header_filter(ngx_http_request_t *r)
 
     r->header_sent = 1;
 
+    if (d->header) {
+        return d->header(d, r);
+    }
+
     ctx = d->transport;
 
     if (r != d->sr || ctx == NULL) {
@@ -306,6 +310,10 @@ ngx_http_webhook_via_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_next_body_filter(r, in);
     }
 
+    if (d->body) {
+        return d->body(d, r, in);
+    }
+
     ctx = d->transport;
     result = &d->result;
 
@@ -366,6 +374,10 @@ ngx_http_webhook_via_guard(ngx_http_request_t *r)
 
     if (d == NULL) {
         return NGX_DECLINED;
+    }
+
+    if (d->guard) {
+        return d->guard(d, r);
     }
 
     ctx = d->transport;

@@ -322,11 +322,14 @@ ngx_http_webhook_zone_clear(ngx_http_webhook_zone_t *zone)
     ngx_rbtree_sentinel_init(&sh->sentinel);
 
     sh->seqs = &sh->sentinel;
+    sh->watches.root = &sh->sentinel;
     sh->free = 0;
     sh->nfree = sh->nblocks - sh->fresh;
     sh->nstates = 0;
     sh->nqueue = 0;
     sh->ndeliveries = 0;
+    sh->watches.number = 0;
+    sh->watches.blocks = 0;
     sh->queued = 0;
     sh->pinned = 0;
 

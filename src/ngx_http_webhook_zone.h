@@ -17,6 +17,15 @@
 #include "ngx_http_webhook.h"
 
 
+/* what the zone has of watches; watch_list's own */
+
+typedef struct {
+    ngx_rbtree_node_t  *root;
+    uint32_t            number;
+    uint32_t            blocks;
+} ngx_http_webhook_watches_t;
+
+
 #define NGX_HTTP_WEBHOOK_ZONE_MIN      (1024 * 1024)   /* bytes */
 
 

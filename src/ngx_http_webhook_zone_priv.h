@@ -26,6 +26,7 @@
  *            ----> attempt, the latest ----> its texts
  *                     +----> the one before
  *   state ----> a list of running or of final ones, least recent first
+ *   watch ----> tree of all, by when a status is to be asked for
  *
  * With a store, a word beside each block links what has changed since it was
  * written (store_list.c).
@@ -83,6 +84,7 @@
 #define NGX_HTTP_WEBHOOK_BLK_PAYLOAD   3
 #define NGX_HTTP_WEBHOOK_BLK_ATTEMPT   4
 #define NGX_HTTP_WEBHOOK_BLK_DATA      5
+#define NGX_HTTP_WEBHOOK_BLK_WATCH     6
 
 
 /* what blocks are counted as */
@@ -90,6 +92,7 @@
 #define NGX_HTTP_WEBHOOK_CLASS_STATE   0
 #define NGX_HTTP_WEBHOOK_CLASS_QUEUE   1
 #define NGX_HTTP_WEBHOOK_CLASS_LOG     2
+#define NGX_HTTP_WEBHOOK_CLASS_WATCH   3
 
 
 typedef struct {
@@ -364,6 +367,7 @@ typedef struct {
     ngx_http_webhook_list_t      lru[2];     /* states: running, final */
     ngx_http_webhook_list_t      log;
     ngx_rbtree_node_t           *seqs;       /* root: all deliveries */
+    ngx_http_webhook_watches_t   watches;
     ngx_rbtree_node_t            sentinel;   /* of all trees */
 
     ngx_atomic_t                 observed;   /* number of the last record */

@@ -8,7 +8,8 @@
  * The zone and its queue, as one worker uses them: what is queued, taken,
  * finished and listed, in which order, and what gives way.
  *
- * rooms: zone block state rebuild store_list delivery delivery_index
+ * rooms: zone block state rebuild store_list watch_list delivery
+ *        delivery_index
  *        delivery_free queue attempt tally owner log check check_queue retry
  */
 

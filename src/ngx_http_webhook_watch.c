@@ -1,0 +1,465 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * watch: in: LAUNCHED of an execution; later, one timer of the worker; out: a
+ * record in the zone; later, requests for what is due.  Next room: watch_ask.
+ */
+
+
+#include "ngx_http_webhook_watch.h"
+
+
+#define NGX_HTTP_WEBHOOK_WATCH_MAX      16      /* in flight, a worker */
+#define NGX_HTTP_WEBHOOK_WATCH_TIMEOUT  30000   /* ms, one request */
+#define NGX_HTTP_WEBHOOK_WATCH_TICK     1000    /* ms, at most */
+#define NGX_HTTP_WEBHOOK_WATCH_PAUSE    50      /* ms, between full turns */
+#define NGX_HTTP_WEBHOOK_WATCH_COMPLAIN 60      /* s, between log lines */
+
+
+typedef struct {
+    ngx_http_webhook_main_conf_t    *mcf;
+    ngx_event_t                      timer;
+    ngx_http_webhook_detached_t     *busy[NGX_HTTP_WEBHOOK_WATCH_MAX];
+    ngx_uint_t                       nbusy;
+    time_t                           complained;
+    u_char                          *text;     /* of the record just taken */
+    unsigned                         full:1;   /* more may be due */
+    unsigned                         exiting:1;
+} ngx_http_webhook_watch_worker_t;
+
+
+static void ngx_http_webhook_watch_timer(ngx_event_t *ev);
+static void ngx_http_webhook_watch_arm(ngx_msec_t wait);
+static ngx_uint_t ngx_http_webhook_watch_room(void);
+static void ngx_http_webhook_watch_ask(ngx_http_webhook_watch_job_t *job);
+static ngx_http_conf_ctx_t *ngx_http_webhook_watch_find(
+    ngx_http_webhook_watch_job_t *job, ngx_http_webhook_watch_t **watch,
+    ngx_http_webhook_api_t **api);
+static void ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d);
+static void ngx_http_webhook_watch_complain(ngx_http_webhook_watch_run_t *run,
+    ngx_uint_t status);
+
+
+static ngx_http_webhook_watch_worker_t  ngx_http_webhook_watch_worker;
+
+
+void
+ngx_http_webhook_watch_begin(ngx_http_request_t *r,
+    ngx_http_webhook_watch_t *watch, ngx_str_t *id, ngx_str_t *realm,
+    ngx_http_webhook_watch_job_t *job)
+{
+    ngx_int_t                         rc;
+    ngx_uint_t                        i;
+    ngx_http_core_srv_conf_t         *cscf;
+    ngx_http_webhook_main_conf_t     *mcf;
+    ngx_http_webhook_watch_server_t  *server;
+
+    job->index = 0;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    server = mcf->watched.elts;
+
+    for (i = 0; i < mcf->watched.nelts; i++) {
+        if (server[i].cscf == cscf) {
+            break;
+        }
+    }
+
+    if (i == mcf->watched.nelts) {
+        return;
+    }
+
+    rc = ngx_http_webhook_watch_text(r, watch->uri, id, 0, &job->uri);
+
+    ngx_str_null(&job->body);
+
+    if (rc == NGX_OK && watch->body) {
+        rc = ngx_http_webhook_watch_text(r, watch->body, id, 1, &job->body);
+    }
+
+    if (rc == NGX_OK) {
+        job->realm = *realm;
+        job->until = ngx_current_msec + watch->period;
+        job->server = server[i].hash;
+        job->api = watch->api;
+        job->route = watch->route;
+
+        job->index = ngx_http_webhook_watch_add(mcf->zone, job, watch->every);
+
+        ngx_http_webhook_watch_arm(watch->every);
+    }
+
+    if (job->index == 0) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "webhook watch: an execution is not watched: %s",
+                      (rc == NGX_DECLINED)
+                      ? "its id, or a capture, cannot stand in an URI"
+                      : "there is no room");
+    }
+}
+
+
+ngx_int_t
+ngx_http_webhook_watch_init_process(ngx_cycle_t *cycle,
+    ngx_http_webhook_main_conf_t *mcf)
+{
+    ngx_http_webhook_watch_worker_t  *worker;
+
+    worker = &ngx_http_webhook_watch_worker;
+
+    ngx_memzero(worker, sizeof(ngx_http_webhook_watch_worker_t));
+
+    worker->mcf = mcf;
+
+    worker->text = ngx_palloc(cycle->pool, NGX_HTTP_WEBHOOK_WATCH_TEXT);
+    if (worker->text == NULL) {
+        return NGX_ERROR;
+    }
+
+    worker->timer.handler = ngx_http_webhook_watch_timer;
+    worker->timer.log = cycle->log;
+    worker->timer.data = worker;
+    worker->timer.cancelable = 1;
+
+    ngx_http_webhook_watch_reclaim(mcf->zone);
+
+    ngx_add_timer(&worker->timer, NGX_HTTP_WEBHOOK_WATCH_PAUSE);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_watch_exiting(void)
+{
+    ngx_uint_t                        i;
+    ngx_http_webhook_watch_worker_t  *worker;
+
+    worker = &ngx_http_webhook_watch_worker;
+
+    worker->exiting = 1;
+
+    if (worker->timer.timer_set) {
+        ngx_del_timer(&worker->timer);
+    }
+
+    /* another worker asks again */
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_WATCH_MAX; i++) {
+        if (worker->busy[i]) {
+            ngx_http_webhook_detached_cancel(worker->busy[i],
+                                             NGX_HTTP_WEBHOOK_ERR_INTERNAL,
+                                             "nginx is shutting down");
+        }
+    }
+}
+
+
+static void
+ngx_http_webhook_watch_timer(ngx_event_t *ev)
+{
+    ngx_msec_t                        wait, next;
+    ngx_http_webhook_watch_job_t      job;
+    ngx_http_webhook_watch_worker_t  *worker;
+
+    worker = ev->data;
+
+    if (worker->exiting) {
+        return;
+    }
+
+    next = NGX_HTTP_WEBHOOK_WATCH_TICK;
+
+    worker->full = 0;
+
+    ngx_memzero(&job, sizeof(ngx_http_webhook_watch_job_t));
+
+    job.text = worker->text;
+
+    while (ngx_http_webhook_watch_number(worker->mcf->zone)) {
+
+        if (!ngx_http_webhook_watch_room()) {
+            worker->full = 1;
+            break;
+        }
+
+        if (ngx_http_webhook_watch_take(worker->mcf->zone, &job, &wait)
+            != NGX_OK)
+        {
+            next = ngx_min(next, wait);
+            break;
+        }
+
+        ngx_http_webhook_watch_ask(&job);
+    }
+
+    ngx_add_timer(ev, ngx_max(next, 1));
+}
+
+
+/* something may be due as soon as that */
+
+static void
+ngx_http_webhook_watch_arm(ngx_msec_t wait)
+{
+    ngx_msec_int_t                    left;
+    ngx_http_webhook_watch_worker_t  *worker;
+
+    worker = &ngx_http_webhook_watch_worker;
+
+    if (worker->exiting || !worker->timer.timer_set) {
+        return;
+    }
+
+    left = (ngx_msec_int_t) (worker->timer.timer.key - ngx_current_msec);
+
+    if (left > (ngx_msec_int_t) wait) {
+        ngx_del_timer(&worker->timer);
+        ngx_add_timer(&worker->timer, wait);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_watch_room(void)
+{
+    /* clients come first */
+
+    return ngx_http_webhook_watch_worker.nbusy < NGX_HTTP_WEBHOOK_WATCH_MAX
+           && ngx_cycle->free_connection_n >= ngx_cycle->connection_n / 8;
+}
+
+
+static void
+ngx_http_webhook_watch_ask(ngx_http_webhook_watch_job_t *job)
+{
+    ngx_str_t                         host, uri, body, path;
+    ngx_uint_t                        i;
+    ngx_http_conf_ctx_t              *ctx;
+    ngx_http_webhook_api_t           *api;
+    ngx_http_webhook_watch_t         *watch;
+    ngx_http_webhook_detached_t      *d;
+    ngx_http_webhook_watch_run_t     *run;
+    ngx_http_webhook_watch_worker_t  *worker;
+
+    worker = &ngx_http_webhook_watch_worker;
+
+    ctx = ngx_http_webhook_watch_find(job, &watch, &api);
+
+    if (ctx == NULL) {
+        ngx_http_webhook_watch_drop(worker->mcf->zone, job);
+        return;
+    }
+
+    d = ngx_http_webhook_detached_create(ctx);
+    if (d == NULL) {
+        goto again;
+    }
+
+    run = ngx_pcalloc(d->pool, sizeof(ngx_http_webhook_watch_run_t));
+    if (run == NULL) {
+        goto discard;
+    }
+
+    run->watch = watch;
+    run->api = api;
+
+    if (ngx_http_webhook_watch_prepare(d, job, run, &host) != NGX_OK) {
+        goto discard;
+    }
+
+    d->done = ngx_http_webhook_watch_done;
+
+    uri = run->job.uri;
+    body = run->job.body;
+
+    /* locations are found by it */
+
+    d->request->unparsed_uri = uri;
+
+    if (ngx_http_webhook_observe_uri(d->request, &path) != NGX_OK) {
+        ngx_http_webhook_detached_discard(d);
+        ngx_http_webhook_watch_drop(worker->mcf->zone, job);
+        return;
+    }
+
+    if (ngx_http_webhook_detached_run(d, &host, &uri, &body,
+                                      NGX_HTTP_WEBHOOK_WATCH_TIMEOUT)
+        != NGX_OK)
+    {
+        goto again;
+    }
+
+    d->request->uri = path;
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_WATCH_MAX; i++) {
+        if (worker->busy[i] == NULL) {
+            worker->busy[i] = d;
+            break;
+        }
+    }
+
+    worker->nbusy++;
+
+    return;
+
+discard:
+
+    ngx_http_webhook_detached_discard(d);
+
+again:
+
+    ngx_http_webhook_watch_put(worker->mcf->zone, job,
+                               NGX_HTTP_WEBHOOK_WATCH_SLOWEST, job->interval);
+}
+
+
+/* NULL: the configuration has no longer what the record depends on */
+
+static ngx_http_conf_ctx_t *
+ngx_http_webhook_watch_find(ngx_http_webhook_watch_job_t *job,
+    ngx_http_webhook_watch_t **watch, ngx_http_webhook_api_t **api)
+{
+    ngx_uint_t                         i, k;
+    ngx_http_webhook_api_t           **apis;
+    ngx_http_webhook_route_t          *route;
+    ngx_http_webhook_main_conf_t      *mcf;
+    ngx_http_webhook_watch_server_t   *server;
+
+    mcf = ngx_http_webhook_watch_worker.mcf;
+
+    *watch = NULL;
+
+    apis = mcf->apis.elts;
+
+    for (i = 0; i < mcf->apis.nelts && *watch == NULL; i++) {
+        route = apis[i]->routes.elts;
+
+        for (k = 0; k < apis[i]->routes.nelts; k++) {
+
+            if (route[k].watch
+                && route[k].watch->api == job->api
+                && route[k].watch->route == job->route)
+            {
+                *watch = route[k].watch;
+                *api = apis[i];
+                break;
+            }
+        }
+    }
+
+    if (*watch == NULL) {
+        return NULL;
+    }
+
+    server = mcf->watched.elts;
+
+    for (i = 0; i < mcf->watched.nelts; i++) {
+        if (server[i].hash == job->server) {
+            return server[i].cscf->ctx;
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d)
+{
+    ngx_uint_t                        i, status, answered;
+    ngx_msec_t                        interval;
+    ngx_http_webhook_zone_t          *zone;
+    ngx_http_webhook_watch_run_t     *run;
+    ngx_http_webhook_watch_worker_t  *worker;
+
+    worker = &ngx_http_webhook_watch_worker;
+
+    run = d->data;
+    zone = worker->mcf->zone;
+    status = d->result.status;
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_WATCH_MAX; i++) {
+        if (worker->busy[i] == d) {
+            worker->busy[i] = NULL;
+            worker->nbusy--;
+        }
+    }
+
+    answered = (run->ctx && status < NGX_HTTP_BAD_REQUEST);
+
+    if (worker->exiting && !answered) {
+        ngx_http_webhook_watch_put(zone, &run->job, 0, run->job.interval);
+        return;
+    }
+
+    if (status && status < NGX_HTTP_INTERNAL_SERVER_ERROR && !run->observed) {
+
+        /* the location is gone, or observes no longer */
+
+        ngx_http_webhook_watch_complain(run, 0);
+        ngx_http_webhook_watch_drop(zone, &run->job);
+
+    } else {
+        interval = run->job.interval;
+        interval = answered ? interval + interval / 2 : 2 * interval;
+        interval = ngx_min(interval, NGX_HTTP_WEBHOOK_WATCH_SLOWEST);
+        interval = ngx_max(interval, run->watch->every);
+
+        if (!answered) {
+            ngx_http_webhook_watch_complain(run, status);
+        }
+
+        ngx_http_webhook_watch_put(zone, &run->job, interval, interval);
+        ngx_http_webhook_watch_arm(interval);
+    }
+
+    if (worker->full) {
+        worker->full = 0;
+        ngx_http_webhook_watch_arm(NGX_HTTP_WEBHOOK_WATCH_PAUSE);
+    }
+}
+
+
+static void
+ngx_http_webhook_watch_complain(ngx_http_webhook_watch_run_t *run,
+    ngx_uint_t status)
+{
+    ngx_http_webhook_watch_worker_t  *worker;
+
+    worker = &ngx_http_webhook_watch_worker;
+
+    if (worker->complained
+        && worker->complained + NGX_HTTP_WEBHOOK_WATCH_COMPLAIN > ngx_time())
+    {
+        return;
+    }
+
+    worker->complained = ngx_time();
+
+    if (!run->observed && status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "webhook watch: the URI in %s:%ui comes to no location "
+                      "with \"webhook_observe\"",
+                      run->watch->file, run->watch->line);
+        return;
+    }
+
+    if (status >= NGX_HTTP_OK && status < NGX_HTTP_BAD_REQUEST) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "webhook watch: no route of webhook_api reads the "
+                      "answer to the URI in %s:%ui",
+                      run->watch->file, run->watch->line);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "webhook watch: webhook_api \"%V\" answered with status %ui",
+                  &run->api->name, status);
+}
