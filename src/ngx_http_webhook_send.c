@@ -446,11 +446,18 @@ ngx_http_webhook_send_done(ngx_http_webhook_detached_t *d)
      */
 
     if (result->stale && result->status == 0 && t->hook->via.len
-        && !t->repeated && !ngx_exiting)
+        && !t->repeated)
     {
         t->repeated = 1;
 
-        if (ngx_http_webhook_send_run(t) == NGX_OK) {
+        if (ngx_exiting) {
+
+            /* by a new worker, then */
+
+            result->error = NGX_HTTP_WEBHOOK_ERR_INTERNAL;
+            ngx_str_set(&result->message, "nginx is shutting down");
+
+        } else if (ngx_http_webhook_send_run(t) == NGX_OK) {
             return;
         }
     }

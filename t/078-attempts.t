@@ -20,6 +20,7 @@ my $t = WebhookTest->new(workers => 1);
 my $r = $t->receiver('r', rules => {
 	'/due' => [ { status => 500 }, { status => 204 } ],
 	'/held' => [ { hold => 1 } ],
+	'/kept' => [ { status => 204 }, { hold => 1 }, { status => 204 } ],
 });
 
 # name => [ userinfo, settings, what is sent ]
@@ -55,6 +56,11 @@ webhook_api test {
     route GET /* { }
 }
 
+upstream kept {
+    server %%HOST_r%%;
+    keepalive 4;
+}
+
 server {
     listen 127.0.0.1:%%PORT_0%%;
     server_name localhost;
@@ -71,6 +77,16 @@ server {
     }
 
     $vias
+
+    location /kept {
+        webhook kept { url %%URL_r%%/kept; via \@kept; retry off; }
+        return 200 '{"id":"\$arg_id","status":"running"}';
+    }
+
+    location \@kept {
+        include %%CONF%%/webhook/via.conf;
+        proxy_pass http://kept;
+    }
 
     location \@r {
         include %%CONF%%/webhook/via.conf;
@@ -128,6 +144,17 @@ is($r->requests('/due'), 1, 'no place, no attempt');
 $r->release(1);
 
 ok(wait_for { hook('due')->{delivered} == 1 }, 'sent when a place is free');
+
+# a kept connection breaks when the worker is about to go
+
+$t->see('GET', '/kept?id=3');
+is($r->wait_requests(2, undef, '/kept'), 2, 'on a kept connection');
+ok($t->reload(), 'reload');
+$r->close_all();
+ok(wait_for { hook('kept')->{delivered} == 2 }, 'sent by a new worker');
+is(hook('kept')->{failed}, 0, 'no failure');
+is(($r->requests('/kept'))[2]->header('X-Webhook-Attempt'), 1,
+	'the same attempt');
 
 $t->done();
 
