@@ -12,6 +12,8 @@
 
 #include "unit.h"
 
+#include <openssl/evp.h>
+
 
 typedef struct block_s  block_t;
 
@@ -137,3 +139,12 @@ ngx_regex_exec(ngx_regex_t *re, ngx_str_t *s, int *captures, ngx_uint_t size)
 }
 
 #endif
+
+
+/* as nginx's, RFC 4648 */
+
+void
+ngx_encode_base64(ngx_str_t *dst, ngx_str_t *src)
+{
+    dst->len = EVP_EncodeBlock(dst->data, src->data, src->len);
+}
