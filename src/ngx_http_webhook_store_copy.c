@@ -508,9 +508,19 @@ ngx_http_webhook_copy_done(ngx_http_webhook_zone_t *zone,
 
     if (ngx_http_webhook_open(d)) {
 
-        if (d->flags & NGX_HTTP_WEBHOOK_HELD) {
+        if (!(d->flags & NGX_HTTP_WEBHOOK_HELD)) {
+            return;
+        }
+
+        if (slot->spill == 0) {
             ngx_http_webhook_store_release(zone, d);
             slots[d->slot] = 1;
+
+        } else if (!ngx_http_webhook_store_pending(zone, i)) {
+
+            /* its turn comes behind those that are in the store alone */
+
+            ngx_http_webhook_store_spill(zone, i);
         }
 
         return;

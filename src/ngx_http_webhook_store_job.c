@@ -21,6 +21,10 @@
 #define NGX_HTTP_WEBHOOK_STORE_LAST    100         /* batches at the exit */
 
 
+static ngx_int_t ngx_http_webhook_store_refill_begin(
+    ngx_http_webhook_storer_t *st);
+static ngx_int_t ngx_http_webhook_store_row(void *data,
+    ngx_http_webhook_rec_t *rec);
 static void ngx_http_webhook_store_idle(ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_post(ngx_http_webhook_storer_t *st);
 
@@ -31,6 +35,14 @@ ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
     if (st->busy || !st->holder || st->exiting) {
         return;
     }
+
+    /* in turns: neither of the two waits for the other */
+
+    if (!st->turn && ngx_http_webhook_store_refill_begin(st) == NGX_OK) {
+        return;
+    }
+
+    st->turn = 0;
 
     st->zone->sh->signalled = 0;
     ngx_memory_barrier();
@@ -48,6 +60,62 @@ ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
 
     st->job = ngx_http_webhook_store_write;
     ngx_http_webhook_store_post(st);
+}
+
+
+/* there is room for some that are in the store alone: NGX_OK */
+
+static ngx_int_t
+ngx_http_webhook_store_refill_begin(ngx_http_webhook_storer_t *st)
+{
+    uint32_t  slot;
+
+    slot = ngx_http_webhook_store_wanted(st->zone, st->slot + 1);
+
+    if (slot == NGX_HTTP_WEBHOOK_NO_SLOT) {
+        return NGX_DECLINED;
+    }
+
+    st->slot = slot;
+    st->hook = st->zone->slots[slot].id;
+    st->from = st->zone->slots[slot].spill;
+    st->turn = 1;
+
+    st->job = ngx_http_webhook_store_read;
+    ngx_http_webhook_store_post(st);
+
+    return NGX_OK;
+}
+
+
+/* in the thread */
+
+static ngx_int_t
+ngx_http_webhook_store_row(void *data, ngx_http_webhook_rec_t *rec)
+{
+    ngx_http_webhook_batch_t *batch = data;
+
+    size_t   size;
+    u_char  *p;
+
+    if (batch->used + rec->size > batch->size) {
+        size = ngx_max(batch->used + rec->size, NGX_HTTP_WEBHOOK_BATCH_SIZE);
+
+        p = realloc(batch->data, size);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        batch->data = p;
+        batch->size = size;
+    }
+
+    ngx_memcpy(batch->data + batch->used, rec, rec->size);
+
+    batch->used += rec->size;
+    batch->n++;
+
+    return NGX_OK;
 }
 
 
@@ -101,8 +169,21 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
 
         } while (st->rc == NGX_ERROR && st->db.again);
 
-    } else {
+    } else if (st->job == ngx_http_webhook_store_prune) {
         st->rc = ngx_http_webhook_db_prune(&st->db, st->wall);
+
+    } else {
+        st->batch.used = 0;
+        st->batch.n = 0;
+
+        st->rc = ngx_http_webhook_db_open(&st->db);
+
+        if (st->rc == NGX_OK) {
+            st->rc = ngx_http_webhook_db_waiting(&st->db, st->hook, st->from,
+                                                NGX_HTTP_WEBHOOK_REFILL,
+                                                ngx_http_webhook_store_row,
+                                                &st->batch);
+        }
     }
 }
 
@@ -141,15 +222,30 @@ ngx_http_webhook_store_result(ngx_http_webhook_storer_t *st)
             st->pruned = ngx_current_msec;
         }
 
+    } else if (st->job == ngx_http_webhook_store_read) {
+
+        if (st->rc == NGX_OK) {
+            ngx_http_webhook_store_refill(st->zone, &st->batch, st->slot,
+                                          st->batch.n
+                                          == NGX_HTTP_WEBHOOK_REFILL);
+            st->slots[st->slot] = 1;
+            ngx_http_webhook_store_owners(st, 0);
+        }
+
     } else if (st->rc == NGX_OK) {
         ngx_http_webhook_store_written(st->zone, &st->batch, st->slots);
+        ngx_http_webhook_store_relieve(st->zone);
         ngx_http_webhook_store_owners(st, 0);
 
     } else {
         ngx_http_webhook_store_refused(st->zone, &st->batch);
     }
 
-    if (st->rc == NGX_ERROR) {
+    if (st->job == ngx_http_webhook_store_read && st->rc == NGX_OK) {
+
+        /* that says nothing of writing */
+
+    } else if (st->rc == NGX_ERROR) {
         ngx_http_webhook_store_failure(st, st->db.error);
 
     } else {

@@ -23,7 +23,8 @@
 
 typedef enum {
     ngx_http_webhook_store_write = 0,
-    ngx_http_webhook_store_prune
+    ngx_http_webhook_store_prune,
+    ngx_http_webhook_store_read
 } ngx_http_webhook_store_job_e;
 
 
@@ -37,6 +38,9 @@ typedef struct {
     ngx_int_t                      rc;         /* of the job */
     uint64_t                       wall;       /* when it was begun, ms */
     ngx_uint_t                     damaged;    /* files known of */
+    uint32_t                       slot;       /* of what was read last */
+    uint32_t                       hook;       /* its id */
+    uint64_t                       from;       /* number of its first row */
 
     ngx_thread_pool_t             *pool;
     ngx_thread_task_t             *task;
@@ -53,6 +57,7 @@ typedef struct {
     unsigned                       holder:1;   /* the lock is ours */
     unsigned                       busy:1;     /* a job is under way */
     unsigned                       fails:1;
+    unsigned                       turn:1;     /* to write, not to read */
     unsigned                       exiting:1;
 } ngx_http_webhook_storer_t;
 

@@ -399,7 +399,7 @@ ngx_http_webhook_load_waiting(void *data, ngx_http_webhook_rec_t *rec)
 
     /* some room is for what comes new */
 
-    if (sh->nqueue <= sh->nblocks / 8 * 3) {
+    if (sh->nqueue <= ngx_http_webhook_store_much(sh)) {
         i = ngx_http_webhook_load_records(zone, from, slot);
     }
 

@@ -14,6 +14,7 @@
  *   store_list.c    in the zone: what has changed since it was written
  *   store_copy.c    records of the zone -> a batch; what has been written
  *   store_load.c    rows -> records of the zone
+ *   store_spill.c   what waits beyond the zone's share
  *   store_db.c      the file: opening it, setting a damaged one aside
  *   store_write.c   a batch -> one transaction; what is too old
  *   store_read.c    rows, one by one
@@ -37,6 +38,13 @@
 
 #define NGX_HTTP_WEBHOOK_BATCH         256         /* records */
 #define NGX_HTTP_WEBHOOK_BATCH_SIZE    (1024 * 1024)  /* bytes, more or less */
+#define NGX_HTTP_WEBHOOK_REFILL        64          /* rows at once */
+
+/* shares of all blocks: when the queue gives some up, and takes them back */
+
+#define ngx_http_webhook_store_much(sh)  ((sh)->nblocks / 4)
+#define ngx_http_webhook_store_little(sh)  ((sh)->nblocks / 6)
+
 #define NGX_HTTP_WEBHOOK_BATCH_HOLD    32          /* records in one hold */
 
 
@@ -302,6 +310,23 @@ ngx_int_t ngx_http_webhook_db_spilled(ngx_http_webhook_db_t *db,
 /* The largest number given to a delivery. */
 
 ngx_int_t ngx_http_webhook_db_last(ngx_http_webhook_db_t *db, uint64_t *seq);
+
+
+/* --- store_spill: what there is no room for --- */
+
+/* It is on disk: it leaves the zone. */
+
+void ngx_http_webhook_store_spill(ngx_http_webhook_zone_t *zone,
+    uint32_t index);
+
+/* The newest of those that wait, when the queue has used up its share. */
+
+void ngx_http_webhook_store_relieve(ngx_http_webhook_zone_t *zone);
+
+/* A slot for which there is room again, or NGX_HTTP_WEBHOOK_NO_SLOT. */
+
+uint32_t ngx_http_webhook_store_wanted(ngx_http_webhook_zone_t *zone,
+    uint32_t from);
 
 
 /* --- store_load: the file -> the zone --- */
