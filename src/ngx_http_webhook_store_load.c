@@ -20,6 +20,7 @@ typedef struct {
     ngx_http_webhook_zone_t     *zone;
     uint64_t                     stopped;    /* number of the first that had
                                                 no room, or 0 */
+    ngx_uint_t                   loaded;     /* deliveries */
 } ngx_http_webhook_load_t;
 
 
@@ -53,6 +54,7 @@ ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
 
     load.zone = zone;
     load.stopped = 0;
+    load.loaded = 0;
 
     /* what another process ended meanwhile must not come again */
 
@@ -111,6 +113,8 @@ ngx_http_webhook_store_refill(ngx_http_webhook_zone_t *zone,
          rec < ngx_http_webhook_batch_last(batch);
          rec = ngx_http_webhook_batch_next(rec))
     {
+        load.loaded = 0;
+
         rc = ngx_http_webhook_load_waiting(&load, rec);
 
         if (rc != NGX_OK) {
@@ -123,7 +127,9 @@ ngx_http_webhook_store_refill(ngx_http_webhook_zone_t *zone,
 
         s->spill = last->seq + 1;
 
-        if (s->spilled) {
+        /* others were tried, and never left the zone */
+
+        if (s->spilled && load.loaded) {
             s->spilled--;
         }
 
@@ -437,6 +443,8 @@ ngx_http_webhook_load_waiting(void *data, ngx_http_webhook_rec_t *rec)
 
     ngx_http_webhook_zone_commit(zone);
     ngx_http_webhook_zone_unlock(zone);
+
+    load->loaded++;
 
     return NGX_OK;
 }
