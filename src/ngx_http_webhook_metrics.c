@@ -51,8 +51,6 @@ static void ngx_http_webhook_metrics_size(ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_use(ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_rebuilt(ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_build(ngx_http_webhook_metrics_t *m);
-static ngx_uint_t ngx_http_webhook_metrics_accepts(ngx_http_request_t *r,
-    const char *type);
 
 
 static ngx_http_webhook_family_t  ngx_http_webhook_families[] = {
@@ -202,10 +200,9 @@ ngx_http_webhook_status_metrics(ngx_http_webhook_status_t *s)
     m.text = &s->text;
     m.mcf = s->mcf;
 
-    m.open = ngx_http_webhook_metrics_accepts(s->request, "openmetrics-text")
-             || !(ngx_http_webhook_metrics_accepts(s->request, "text/plain")
-                  || ngx_http_webhook_metrics_accepts(s->request,
-                                                      "text/html"));
+    m.open = ngx_http_webhook_status_accepts(s, "openmetrics-text")
+             || !(ngx_http_webhook_status_accepts(s, "text/plain")
+                  || ngx_http_webhook_status_accepts(s, "text/html"));
 
     n = s->mcf->hooks.nelts;
 
@@ -500,41 +497,4 @@ void
 ngx_http_webhook_metrics_puts(ngx_http_webhook_metrics_t *m, const char *s)
 {
     ngx_http_webhook_text_append(m->text, s, ngx_strlen(s));
-}
-
-
-/* whether "Accept" names a type; its weights are nobody's concern here */
-
-static ngx_uint_t
-ngx_http_webhook_metrics_accepts(ngx_http_request_t *r, const char *type)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return 0;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == sizeof("Accept") - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) "Accept",
-                               sizeof("Accept") - 1)
-               == 0
-            && ngx_strcasestrn(h[i].value.data, (char *) type,
-                               ngx_strlen(type) - 1))
-        {
-            return 1;
-        }
-    }
 }

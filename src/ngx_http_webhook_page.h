@@ -16,10 +16,6 @@
 #include "ngx_http_webhook.h"
 
 
-/* Whether the request's Accept names text/html, as browsers' do. */
-
-ngx_uint_t ngx_http_webhook_page_wanted(ngx_http_request_t *r);
-
 /* The page; static memory. */
 
 ngx_str_t *ngx_http_webhook_page(void);

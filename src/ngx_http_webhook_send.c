@@ -35,9 +35,10 @@ typedef struct {
     ngx_http_webhook_main_conf_t      *mcf;
     ngx_http_webhook_signer_t         *signer;
     ngx_http_webhook_job_t             job;
-    ngx_http_webhook_send_done_pt   done;
+    ngx_http_webhook_send_done_pt      done;
     ngx_array_t                        lines;     /* ..._line_t, as sent */
     uint64_t                           started;   /* ms, wall clock */
+    ngx_msec_t                         deadline;  /* of both, if repeated */
     unsigned                           repeated:1;
     u_char                             uuid[NGX_HTTP_WEBHOOK_UUID_LEN];
 } ngx_http_webhook_try_t;
@@ -117,6 +118,7 @@ ngx_http_webhook_send_start(ngx_http_webhook_main_conf_t *mcf,
     t.job = *job;
     t.done = done;
     t.started = (uint64_t) tp->sec * 1000 + tp->msec;
+    t.deadline = ngx_current_msec + hook->timeout;
     t.repeated = 0;
 
     ngx_http_webhook_uuid_text(job->uuid, t.uuid);
@@ -130,6 +132,7 @@ ngx_http_webhook_send_run(ngx_http_webhook_try_t *from)
 {
     u_char                       *p;
     ngx_str_t                     payload, evaluated, body;
+    ngx_msec_int_t                left;
     ngx_http_conf_ctx_t          *ctx;
     ngx_http_webhook_try_t       *t;
     ngx_http_webhook_text_t       text;
@@ -214,8 +217,10 @@ ngx_http_webhook_send_run(ngx_http_webhook_try_t *from)
     d->body_max = t->mcf->body;
     d->label = t->hook->name;
 
+    left = (ngx_msec_int_t) (t->deadline - ngx_current_msec);
+
     return ngx_http_webhook_detached_run(d, &t->hook->host, &t->hook->uri,
-                                         &body, t->hook->timeout);
+                                         &body, ngx_max(left, 1));
 
 failed:
 

@@ -374,6 +374,43 @@ ngx_http_webhook_status_match(ngx_http_webhook_status_t *s, ngx_str_t *path,
 }
 
 
+ngx_uint_t
+ngx_http_webhook_status_accepts(ngx_http_webhook_status_t *s,
+    const char *type)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &s->request->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return 0;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == sizeof("Accept") - 1
+            && ngx_strncasecmp(h[i].key.data, (u_char *) "Accept",
+                               sizeof("Accept") - 1)
+               == 0
+            && ngx_strlcasestrn(h[i].value.data,
+                                h[i].value.data + h[i].value.len,
+                                (u_char *) type, ngx_strlen(type) - 1))
+        {
+            return 1;
+        }
+    }
+}
+
+
 ngx_http_webhook_hook_t *
 ngx_http_webhook_status_hook(ngx_http_webhook_status_t *s, ngx_str_t *name)
 {
@@ -399,7 +436,7 @@ ngx_http_webhook_status_root(ngx_http_webhook_status_t *s)
 {
     ngx_str_t  *page;
 
-    if (!ngx_http_webhook_page_wanted(s->request)) {
+    if (!ngx_http_webhook_status_accepts(s, "text/html")) {
         return ngx_http_webhook_status_hooks(s);
     }
 

@@ -58,6 +58,11 @@ typedef struct {
 ngx_int_t ngx_http_webhook_status_problem(ngx_http_webhook_status_t *s,
     ngx_uint_t status, const char *detail, ngx_str_t *parameter);
 
+/* Whether "Accept" names a type; its weights are nobody's concern here. */
+
+ngx_uint_t ngx_http_webhook_status_accepts(ngx_http_webhook_status_t *s,
+    const char *type);
+
 /* The webhook of that name, or NULL. */
 
 ngx_http_webhook_hook_t *ngx_http_webhook_status_hook(

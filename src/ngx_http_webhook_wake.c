@@ -131,11 +131,12 @@ ngx_http_webhook_wake_init_process(ngx_cycle_t *cycle,
 
         /* a descriptor of our own: nginx closes it when the worker exits */
 
-        n = dup(ngx_http_webhook_wake_fds.fds[ngx_worker]);
+        n = fcntl(ngx_http_webhook_wake_fds.fds[ngx_worker], F_DUPFD_CLOEXEC,
+                  0);
 
         if (n == -1) {
             ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
-                          "dup() failed");
+                          "fcntl(F_DUPFD_CLOEXEC) failed");
             return NGX_ERROR;
         }
 

@@ -21,6 +21,8 @@ my $r = $t->receiver('r', rules => {
 	'/due' => [ { status => 500 }, { status => 204 } ],
 	'/held' => [ { hold => 1 } ],
 	'/kept' => [ { status => 204 }, { hold => 1 }, { status => 204 } ],
+	'/late' => [ { status => 204 }, { delay => 1400, drop => 'reset' },
+		{ drop => 'hang' } ],
 });
 
 # name => [ userinfo, settings, what is sent ]
@@ -80,6 +82,11 @@ server {
 
     location /kept {
         webhook kept { url %%URL_r%%/kept; via \@kept; retry off; }
+        return 200 '{"id":"\$arg_id","status":"running"}';
+    }
+
+    location /late {
+        webhook late { url %%URL_r%%/late; via \@kept; retry off; timeout 2s; }
         return 200 '{"id":"\$arg_id","status":"running"}';
     }
 
@@ -155,6 +162,21 @@ ok(wait_for { hook('kept')->{delivered} == 2 }, 'sent by a new worker');
 is(hook('kept')->{failed}, 0, 'no failure');
 is(($r->requests('/kept'))[2]->header('X-Webhook-Attempt'), 1,
 	'the same attempt');
+
+# the repeat on a new connection has what is left of the attempt's time
+
+$t->see('GET', '/late?id=4');
+ok(wait_for { hook('late')->{failed} == 1 }, 'not in time');
+is($r->wait_requests(3, undef, '/late'), 3, 'repeated on a new connection');
+
+($uuid) = map { $_->{uuid} } @{ $t->get(
+	'/status/deliveries?hook=late&event=STARTED')->json->{deliveries} };
+my ($attempt, @more) = @{ $t->get("/status/deliveries/$uuid")->json
+	->{attempts} };
+
+is(@more, 0, 'one attempt');
+is($attempt->{error}, 'timeout', 'timeout');
+cmp_ok($attempt->{phases}{total}, '<', 1500, 'of what was left');
 
 $t->done();
 

@@ -40,7 +40,7 @@ const judges = {
 };
 
 try {
-    await judges[q.library]();
+    await judges[q['library']]();
 
 } catch (e) {
     console.log(e.message);

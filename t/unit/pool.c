@@ -146,5 +146,14 @@ ngx_regex_exec(ngx_regex_t *re, ngx_str_t *s, int *captures, ngx_uint_t size)
 void
 ngx_encode_base64(ngx_str_t *dst, ngx_str_t *src)
 {
-    dst->len = EVP_EncodeBlock(dst->data, src->data, src->len);
+    u_char  text[4096];
+
+    /* OpenSSL writes a NUL behind it, for which there is no room */
+
+    if (src->len > 3000) {
+        abort();
+    }
+
+    dst->len = EVP_EncodeBlock(text, src->data, src->len);
+    memcpy(dst->data, text, dst->len);
 }
