@@ -1,0 +1,236 @@
+package Bench;
+
+# What the parts of "make bench" share: rounds, medians, CPU time, wrk, tables.
+#
+#	$r = rounds(NAME => sub { {rate => , cpu => } }, ...): every sub once a
+#		round, in turns forwards and backwards; {NAME => [results]}
+#	middle(R, NAME, KEY): the median of its rounds
+#	ratio(R, NAME, KEY, OTHER): the median of the rounds' ratios
+#	cpu(PID ...): microseconds of CPU time these have used, threads included
+#	near(COMMAND), far(COMMAND): on the sender's core, on the other one
+#	output(COMMAND): what it prints; dies if it fails
+#	start(FILE, COMMAND): the process goes on beside us, and ends with us;
+#		finish(PID): its exit status, when it ends by itself
+#	wrk(URL, OPTIONS): {rate, cpu, p50, p99, p99.9 (microseconds)}
+#	table([HEAD, ...], [CELL, ...] ...): Markdown
+#
+# Environment: LONG=1, ROUNDS, SECONDS, WAITING.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use POSIX qw/ WNOHANG /;
+use Time::HiRes qw/ time /;
+
+use WebhookTest;
+
+use base qw/ Exporter /;
+our @EXPORT = qw/ long seconds waiting rounds middle ratio cpu near far output
+	start finish wrk table per_second microseconds as_ratio bench /;
+
+my %started;
+
+###############################################################################
+
+sub long { $ENV{LONG} }
+sub seconds { $ENV{SECONDS} || (long() ? 2 : 1) }
+sub waiting { $ENV{WAITING} || 20000 }
+sub bench { repo('t/bench/' . $_[0]) }
+
+sub how_often { $ENV{ROUNDS} || (long() ? 5 : 3) }
+
+sub rounds {
+	my @pairs = @_;
+	my (@names, %run, %r);
+
+	while (my ($name, $sub) = splice @pairs, 0, 2) {
+		push @names, $name;
+		$run{$name} = $sub;
+	}
+
+	for my $round (1 .. how_often()) {
+		push @{ $r{$_} }, $run{$_}->() for @names;
+		@names = reverse @names;
+	}
+
+	return \%r;
+}
+
+sub median {
+	my @sorted = sort { $a <=> $b } @_;
+	my $n = @sorted;
+
+	return ($sorted[($n - 1) / 2] + $sorted[$n / 2]) / 2;
+}
+
+sub middle {
+	my ($r, $name, $key) = @_;
+
+	return median(map { $_->{$key} } @{ $r->{$name} });
+}
+
+sub ratio {
+	my ($r, $name, $key, $other) = @_;
+
+	return median(map { $r->{$name}[$_]{$key} / $r->{$other}[$_]{$key} }
+		0 .. $#{ $r->{$name} });
+}
+
+###############################################################################
+
+my $tick = 1e6 / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+
+sub cpu {
+	my $sum = 0;
+
+	for my $pid (@_) {
+		my @f = split ' ', read_file("/proc/$pid/stat") =~ s/.*\) //sr;
+		die "process $pid is gone\n" unless @f;
+		$sum += $f[11] + $f[12];
+	}
+
+	return $sum * $tick;
+}
+
+sub cores {
+	chomp(my $cores = `nproc`);
+	return $cores;
+}
+
+# the receiver, and what plays others' parts, keep away from the sender
+
+sub near { return (cores() > 1 ? qw/ taskset -c 0 / : (), @_) }
+sub far { return (cores() > 1 ? qw/ taskset -c 1 / : (), @_) }
+
+sub output {
+	my (@command) = @_;
+
+	pipe my $read, my $write or die "pipe: $!\n";
+
+	my $pid = launch($write, @command);
+	close $write;
+
+	local $/;
+	my $said = <$read>;
+
+	my $status = finish($pid);
+	die "@command: $said\n" if $status != 0;
+
+	return $said;
+}
+
+sub start {
+	my ($log, @command) = @_;
+
+	open my $f, '>', $log or die "$log: $!\n";
+
+	return launch($f, @command);
+}
+
+sub launch {
+	my ($out, @command) = @_;
+
+	my $pid = fork();
+	die "fork: $!\n" unless defined $pid;
+
+	if ($pid == 0) {
+		open STDIN, '<', '/dev/null';
+		open STDOUT, '>&', $out;
+		open STDERR, '>&', \*STDOUT;
+		exec @command or POSIX::_exit(127);
+	}
+
+	$started{$pid} = $$;
+
+	return $pid;
+}
+
+# the exit status of what ends by itself
+
+sub finish {
+	my ($pid) = @_;
+
+	local $?;
+	waitpid $pid, 0;
+	delete $started{$pid};
+
+	return $?;
+}
+
+END {
+	my $status = $?;
+
+	for my $pid (grep { $started{$_} == $$ } keys %started) {
+		kill 'TERM', $pid;
+		wait_for { waitpid($pid, WNOHANG) != 0 } 5
+			or kill 'KILL', $pid;
+	}
+
+	$? = $status;
+}
+
+###############################################################################
+
+sub wrk {
+	my ($url, @options) = @_;
+
+	my ($core) = grep { ref } @options;
+	@options = grep { !ref } @options;
+
+	my @times = times;
+	my $said = output(($core || \&near)->('wrk', '-t1', '-c64', '-d'
+		. seconds() . 's', '-s', bench('wrk.lua'), @options, $url));
+	my @after = times;
+
+	die "wrk: $said" if $said !~ /^result (.*)/m;
+	my %r = split ' ', $1;
+
+	die "wrk: $said" if $r{errors} || !$r{requests};
+
+	$r{rate} = $r{requests} / $r{seconds};
+	$r{cpu} = ($after[2] + $after[3] - $times[2] - $times[3]) * 1e6
+		/ $r{requests};
+
+	return \%r;
+}
+
+###############################################################################
+
+sub per_second {
+	my $n = sprintf '%.0f', $_[0];
+	1 while $n =~ s/^(\d+)(\d{3})/$1,$2/;
+	return $n;
+}
+
+sub microseconds { return sprintf $_[0] < 100 ? '%.1f' : '%.0f', $_[0] }
+sub as_ratio { return sprintf '%.2f', $_[0] }
+
+sub table {
+	my ($head, @rows) = @_;
+	my @width;
+
+	for my $row ($head, @rows) {
+		for (0 .. $#$head) {
+			$row->[$_] = '' unless defined $row->[$_];
+			$width[$_] = length $row->[$_]
+				if length $row->[$_] > ($width[$_] || 3);
+		}
+	}
+
+	my $line = sub {
+		my @cells = @_;
+		return '| ' . join(' | ', map {
+			sprintf $_ ? "%$width[$_]s" : "%-$width[$_]s", $cells[$_]
+		} 0 .. $#cells) . " |\n";
+	};
+
+	print $line->(@$head), '|', join('|', map {
+		'-' x ($width[$_] + 1) . ($_ ? ':' : '-')
+	} 0 .. $#width), "|\n", (map { $line->(@$_) } @rows), "\n";
+}
+
+###############################################################################
+
+1;
