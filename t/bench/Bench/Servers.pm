@@ -143,6 +143,8 @@ sub url {
 		. $self->{peer}->port($name) . $uri;
 }
 
+sub dir { $_[0]{peer}->dir }
+sub free_port { $_[0]{peer}->port($_[1]) }
 sub body { return $_[0]{peer}->dir . "/body.$_[1]" }
 sub ca { $_[0]{cert}{ca} }
 
