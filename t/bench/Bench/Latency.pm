@@ -1,0 +1,95 @@
+package Bench::Latency;
+
+# From the last byte of the API's answer to the first byte of the delivery at
+# the receiver; one program on the other core plays both, and the client.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use WebhookTest;
+use Bench;
+
+###############################################################################
+
+sub run {
+	my ($class, $servers) = @_;
+
+	my $api = $servers->free_port('latencyapi');
+	my $receiver = $servers->free_port('latencyreceiver');
+	my @kinds = ([ 'builtin', 'built-in' ], [ 'via', 'via' ]);
+	my @stores = ('', 'full');
+	my %text = ('' => 'store off', full => 'store full');
+	my %s;
+
+	for my $store (@stores) {
+		my $conf = $servers->server(join '', map {
+			location($_->[0], $receiver)
+		} @kinds);
+
+		# they are this program's
+
+		$conf =~ s/%%SINK%%/$receiver/;
+		$conf =~ s/%%API%%/$api/;
+
+		$s{$store} = $servers->nginx($conf,
+			$store ? (store => $store) : ());
+	}
+
+	my (@run, @rows);
+
+	for my $store (@stores) {
+		for my $kind (@kinds) {
+			for my $rate (100, 5000) {
+				my ($name, $words) = @$kind;
+				my $row = "$words, $text{$store}, $rate/s";
+
+				push @rows, $row;
+				push @run, $row => sub {
+					measure($s{$store}, $name, $api,
+						$receiver, $rate);
+				};
+			}
+		}
+	}
+
+	my $r = rounds(@run);
+
+	print "### From the API's last byte to the delivery's first\n\n";
+
+	table([ 'one worker on one core', 'p50, us', 'p99, us' ], map {
+		my $row = $_;
+		[ $row, map { microseconds(middle($r, $row, $_)) }
+			qw/ p50 p99 / ]
+	} @rows);
+
+	$servers->drop($_) for values %s;
+}
+
+sub location {
+	my ($name, $receiver) = @_;
+
+	my $through = $name eq 'via' ? 'via @sink;' : '';
+
+	return <<"EOF";
+    location /$name/ {
+        proxy_pass http://api;
+        webhook_observe launch realm=$name;
+        webhook $name { url http://127.0.0.1:$receiver/; $through }
+    }
+EOF
+}
+
+sub measure {
+	my ($s, $name, $api, $receiver, $rate) = @_;
+
+	my ($n, $p50, $p99) = split ' ', output(far(repo('build/bench/latency'),
+		$s->port(0), "/$name/launch", $api, $receiver, $rate, seconds()));
+
+	return { p50 => $p50, p99 => $p99 };
+}
+
+###############################################################################
+
+1;
