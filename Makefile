@@ -7,8 +7,10 @@
 #                          them under AddressSanitizer and UBSan, VALGRIND=1
 #                          under valgrind, NGX_SRC=DIR with that nginx
 # make demo                see one execution's deliveries
-# make bench               deliveries a second and the cost of observing, as
-#                          ratios; ROUNDS=5, WAITING=20000, SECONDS=2
+# make bench               deliveries a second, beside others' and beside wrk's,
+#                          and the cost of observing, in Markdown; LONG=1 takes
+#                          all rows, PARTS="sending peers proxied latency scale
+#                          idle" chooses, ROUNDS=3, WAITING=20000, DURATION=1
 # make fuzz                libFuzzer on the pure rooms, FUZZ=60 seconds each
 # make storm               kills, reloads and bad receivers for STORM=300
 #                          seconds, with another SEED each time
@@ -108,7 +110,7 @@ install: all
 	install -m 644 conf/webhook/*.conf $(DESTDIR)$(CONF_DIR)/
 
 clean:
-	rm -rf build t/node/node_modules
+	rm -rf build t/node/node_modules t/bench/node_modules
 
 deps:
 	@t/bin/deps $(if $(VALGRIND),valgrind)
@@ -151,14 +153,19 @@ storm:
 
 bench:
 	@t/bin/deps bench
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all build/bench/curl build/bench/latency \
+	    t/bench/node_modules/.done
 	@WEBHOOK_NGINX=$(nginx) WEBHOOK_MODULE=$(so) t/bench/bench
+
+build/bench/%: t/bench/%.c
+	@mkdir -p build/bench
+	@$(CC) -O2 -Wall -Werror -o $@ $< -lcurl
 
 sanitize:
 	@t/bin/sanitize build/sanitize
 
-t/node/node_modules/.done: t/node/package.json
-	cd t/node && npm install --no-package-lock --no-audit --no-fund \
+%/node_modules/.done: %/package.json
+	cd $* && npm install --no-package-lock --no-audit --no-fund \
 	    --ignore-scripts --loglevel=error
 	@touch $@
 

@@ -14,7 +14,7 @@ package Bench;
 #	wrk(URL, OPTIONS): {rate, cpu, p50, p99, p99.9 (microseconds)}
 #	table([HEAD, ...], [CELL, ...] ...): Markdown
 #
-# Environment: LONG=1, ROUNDS, SECONDS, WAITING.
+# Environment: LONG=1, ROUNDS, WAITING, DURATION (seconds of wrk).
 
 ###############################################################################
 
@@ -35,7 +35,7 @@ my %started;
 ###############################################################################
 
 sub long { $ENV{LONG} }
-sub seconds { $ENV{SECONDS} || (long() ? 2 : 1) }
+sub seconds { $ENV{DURATION} || (long() ? 2 : 1) }
 sub waiting { $ENV{WAITING} || 20000 }
 sub bench { repo('t/bench/' . $_[0]) }
 
@@ -80,18 +80,19 @@ sub ratio {
 
 ###############################################################################
 
-my $tick = 1e6 / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+# as schedstat has it, in nanoseconds: what stat has are ticks of 10 ms
 
 sub cpu {
 	my $sum = 0;
 
 	for my $pid (@_) {
-		my @f = split ' ', read_file("/proc/$pid/stat") =~ s/.*\) //sr;
-		die "process $pid is gone\n" unless @f;
-		$sum += $f[11] + $f[12];
+		my @tasks = glob "/proc/$pid/task/*/schedstat";
+		die "process $pid is gone\n" unless @tasks;
+
+		$sum += (split ' ', read_file($_))[0] / 1000 for @tasks;
 	}
 
-	return $sum * $tick;
+	return $sum;
 }
 
 sub cores {

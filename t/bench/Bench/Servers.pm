@@ -33,7 +33,7 @@ my $rest = length '{"type":"EXECUTION","event":"LAUNCHED","execution":'
 
 # executions in a response
 
-my %executions = (600 => 200, '6k' => 40, short => 1000, one => 1);
+my %executions = (600 => 200, '6k' => 40, short => 1000, few => 20, one => 1);
 
 sub executions { $executions{$_[1]} }
 
@@ -152,7 +152,12 @@ sub nginx {
 	my ($self, $conf, %o) = @_;
 
 	my $s = WebhookTest->new(workers => 1, connections => 8192);
-	@{ $s->{modules} } = @{ $o{modules} } if $o{modules};
+	# Debian's, with Debian's modules
+
+	if ($o{modules}) {
+		@{ $s->{modules} } = @{ $o{modules} };
+		$s->{binary} = '/usr/sbin/nginx';
+	}
 
 	push @{ $self->{all} }, $s;
 
@@ -258,14 +263,19 @@ sub location {
 
 	# as many in flight, all together
 
-	my $places = $hooks == 1 ? '' : 'max_in_flight '
+	my $places = $hooks <= 1 ? '' : 'max_in_flight '
 		. ($hooks < 64 ? int(64 / $hooks) : 1) . ';';
 
 	return "    location /$name/ {\n        proxy_pass http://api/;\n"
 		. "        webhook_observe launch realm=$name;\n"
 		. join('', map {
 			"        webhook $name$_ { url $url; $through $places }\n"
-		} 1 .. $hooks) . "    }\n";
+		} 1 .. $hooks)
+
+		# none that wants these
+
+		. ($hooks ? '' : "        webhook $name { url $url; events PING; }\n")
+		. "    }\n";
 }
 
 sub sender {
