@@ -91,6 +91,13 @@ reason('/api/jobs/1', '{"id":1,"x":"' . 'x' x 2000 . '"}', 'too large');
 reason('/api/jobs/b', '{"id":"b","status":"dreaming"}', 'unknown status text');
 reason('/api/jobs/b', '{"id":"b","status":"running"}', 'unchanged');
 
+# long bodies of one length, that differ at their end
+
+my $pad = 'x' x 900;
+reason('/api/jobs/p', qq({"id":"p","x":"$pad","status":"running"}), 'events');
+$t->get('/api/jobs/p') for 1 .. 2;
+reason('/api/jobs/p', qq({"id":"p","x":"$pad","status":"done"   }), 'events');
+
 $up->set('/api/jobs/e' => { headers => { 'Content-Encoding' => 'br' },
 	body => 'x' });
 $t->get('/api/jobs/e');
