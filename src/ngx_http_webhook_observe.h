@@ -44,7 +44,8 @@ typedef struct {
 
     u_char                      *data;       /* the copy */
     size_t                       len;
-    size_t                       size;       /* allocated, in the total */
+    size_t                       size;       /* to be used, in the total */
+    size_t                       room;       /* allocated */
 
     off_t                        received;   /* bytes */
     off_t                        expected;   /* Content-Length, or -1 */

@@ -18,6 +18,14 @@
 
 #define NGX_HTTP_WEBHOOK_OBSERVE_CHUNK  4096   /* bytes, the first allocation */
 #define NGX_HTTP_WEBHOOK_OBSERVE_PEEK   512    /* bytes */
+#define NGX_HTTP_WEBHOOK_OBSERVE_SPARES 16
+#define NGX_HTTP_WEBHOOK_OBSERVE_SPARE  131072 /* bytes of one, at most */
+
+
+typedef struct {
+    u_char                       *data;
+    size_t                        size;
+} ngx_http_webhook_observe_spare_t;
 
 
 static ngx_uint_t ngx_http_webhook_observe_append(
@@ -26,6 +34,8 @@ static ngx_uint_t ngx_http_webhook_observe_peek(
     ngx_http_webhook_observe_ctx_t *ctx);
 static ngx_uint_t ngx_http_webhook_observe_grow(
     ngx_http_webhook_observe_ctx_t *ctx, size_t n);
+static u_char *ngx_http_webhook_observe_alloc(size_t size, size_t *room,
+    ngx_log_t *log);
 static void ngx_http_webhook_observe_too_large(
     ngx_http_webhook_observe_ctx_t *ctx);
 
@@ -33,6 +43,10 @@ static void ngx_http_webhook_observe_too_large(
 size_t  ngx_http_webhook_observe_total;
 
 static ngx_uint_t  ngx_http_webhook_observe_warned;
+
+static ngx_http_webhook_observe_spare_t
+    ngx_http_webhook_observe_spares[NGX_HTTP_WEBHOOK_OBSERVE_SPARES];
+static ngx_uint_t  ngx_http_webhook_observe_nspares;
 
 
 /* whether it was the end, and there is something to read */
@@ -184,7 +198,7 @@ static ngx_uint_t
 ngx_http_webhook_observe_grow(ngx_http_webhook_observe_ctx_t *ctx, size_t n)
 {
     u_char                        *data;
-    size_t                         size;
+    size_t                         size, room;
     ngx_http_webhook_main_conf_t  *mcf;
 
     if (ctx->size - ctx->len >= n) {
@@ -193,7 +207,10 @@ ngx_http_webhook_observe_grow(ngx_http_webhook_observe_ctx_t *ctx, size_t n)
 
     mcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_webhook_module);
 
-    size = ngx_max(2 * ctx->size, NGX_HTTP_WEBHOOK_OBSERVE_CHUNK);
+    size = (ctx->expected > 0) ? NGX_HTTP_WEBHOOK_OBSERVE_SPARE
+                               : NGX_HTTP_WEBHOOK_OBSERVE_CHUNK;
+
+    size = ngx_max(2 * ctx->size, size);
     size = ngx_min(size, mcf->buffer_size);
 
     if (ctx->expected > 0 && size > (size_t) ctx->expected) {
@@ -206,7 +223,8 @@ ngx_http_webhook_observe_grow(ngx_http_webhook_observe_ctx_t *ctx, size_t n)
         return NGX_HTTP_WEBHOOK_CNT_TOTAL;
     }
 
-    data = ngx_alloc(size, ctx->request->connection->log);
+    data = ngx_http_webhook_observe_alloc(size, &room,
+                                          ctx->request->connection->log);
     if (data == NULL) {
         return NGX_HTTP_WEBHOOK_CNT_TOTAL;
     }
@@ -220,8 +238,49 @@ ngx_http_webhook_observe_grow(ngx_http_webhook_observe_ctx_t *ctx, size_t n)
 
     ctx->data = data;
     ctx->size = size;
+    ctx->room = room;
 
     return NGX_HTTP_WEBHOOK_OBSERVE_NO;
+}
+
+
+/*
+ * A spare one, or a new one.  malloc() would give memory of this size back to
+ * the system each time, and every page of it would be a page fault again.
+ */
+
+static u_char *
+ngx_http_webhook_observe_alloc(size_t size, size_t *room, ngx_log_t *log)
+{
+    ngx_uint_t                         i;
+    ngx_http_webhook_observe_spare_t  *spare, found;
+
+    spare = ngx_http_webhook_observe_spares;
+
+    /* the latest, which is warm, first */
+
+    for (i = ngx_http_webhook_observe_nspares; i; i--) {
+
+        if (spare[i - 1].size < size || spare[i - 1].size / 2 > size) {
+            continue;
+        }
+
+        found = spare[i - 1];
+
+        ngx_http_webhook_observe_nspares--;
+
+        ngx_memmove(&spare[i - 1], &spare[i],
+                    (ngx_http_webhook_observe_nspares - (i - 1))
+                    * sizeof(ngx_http_webhook_observe_spare_t));
+
+        *room = found.size;
+
+        return found.data;
+    }
+
+    *room = size;
+
+    return ngx_alloc(size, log);
 }
 
 
@@ -253,11 +312,38 @@ ngx_http_webhook_observe_give_up(ngx_http_webhook_observe_ctx_t *ctx,
 void
 ngx_http_webhook_observe_release(ngx_http_webhook_observe_ctx_t *ctx)
 {
+    ngx_http_webhook_observe_spare_t  *spare;
+
     if (ctx->data == NULL) {
         return;
     }
 
-    ngx_free(ctx->data);
+    spare = ngx_http_webhook_observe_spares;
+
+    if (ctx->room > NGX_HTTP_WEBHOOK_OBSERVE_SPARE
+        || ctx->room < NGX_HTTP_WEBHOOK_OBSERVE_CHUNK)
+    {
+        ngx_free(ctx->data);
+
+    } else {
+
+        if (ngx_http_webhook_observe_nspares == NGX_HTTP_WEBHOOK_OBSERVE_SPARES)
+        {
+            /* the oldest may be of a size that is asked for no more */
+
+            ngx_http_webhook_observe_nspares--;
+
+            ngx_free(spare[0].data);
+            ngx_memmove(&spare[0], &spare[1],
+                        ngx_http_webhook_observe_nspares
+                        * sizeof(ngx_http_webhook_observe_spare_t));
+        }
+
+        spare += ngx_http_webhook_observe_nspares++;
+
+        spare->data = ctx->data;
+        spare->size = ctx->room;
+    }
 
     ngx_http_webhook_observe_total -= ctx->size;
 

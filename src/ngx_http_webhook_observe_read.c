@@ -225,6 +225,7 @@ ngx_http_webhook_observe_inflate(ngx_http_webhook_observe_ctx_t *ctx,
     ctx->data = data;
     ctx->len = len;
     ctx->size = size;
+    ctx->room = size;
 
     ngx_http_webhook_observe_total += size;
 
