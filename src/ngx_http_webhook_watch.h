@@ -112,6 +112,19 @@ ngx_int_t ngx_http_webhook_watch_init(ngx_conf_t *cf);
 
 ngx_array_t *ngx_http_webhook_watch_compile(ngx_conf_t *cf, ngx_str_t *text);
 
+/* Compiles a URI, which is percent-encoded.  NULL: an error was logged. */
+
+ngx_array_t *ngx_http_webhook_watch_compile_uri(ngx_conf_t *cf,
+    ngx_str_t *text);
+
+/*
+ * Whether a route has all the captures that a text needs; if not, *name is one
+ * that it lacks.
+ */
+
+ngx_uint_t ngx_http_webhook_watch_captured(ngx_http_webhook_api_route_t *rp,
+    ngx_array_t *parts, ngx_str_t *name);
+
 /*
  * A text, its values percent-encoded as one segment of a path, or ("json") as
  * they stand in a JSON string.  NGX_DECLINED: a value is refused; NGX_ERROR:
@@ -120,6 +133,16 @@ ngx_array_t *ngx_http_webhook_watch_compile(ngx_conf_t *cf, ngx_str_t *text);
 
 ngx_int_t ngx_http_webhook_watch_text(ngx_http_request_t *r,
     ngx_array_t *parts, ngx_str_t *id, ngx_uint_t json, ngx_str_t *text);
+
+/*
+ * The same in two steps: copies of what stands behind each part, by index,
+ * empty where there is nothing; and the text made of them.
+ */
+
+ngx_str_t *ngx_http_webhook_watch_values(ngx_http_request_t *r,
+    ngx_array_t *parts, ngx_str_t *id, ngx_pool_t *pool);
+ngx_int_t ngx_http_webhook_watch_assemble(ngx_pool_t *pool,
+    ngx_array_t *parts, ngx_str_t *values, ngx_uint_t json, ngx_str_t *text);
 
 
 /* watch_list.c: the records in the zone */

@@ -26,8 +26,6 @@ static char *ngx_http_webhook_watch_parameter(ngx_conf_t *cf,
 static ngx_int_t ngx_http_webhook_watch_captures(ngx_conf_t *cf,
     ngx_http_webhook_route_t *route, ngx_http_webhook_watch_t *watch,
     ngx_array_t *parts, ngx_uint_t own);
-static ngx_uint_t ngx_http_webhook_watch_captured(
-    ngx_http_webhook_api_route_t *rp, ngx_int_t index);
 static uint32_t ngx_http_webhook_watch_hash(ngx_http_core_main_conf_t *cmcf,
     ngx_http_core_srv_conf_t *cscf);
 
@@ -100,25 +98,7 @@ ngx_http_webhook_watch_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         n = 2;
     }
 
-    if (value[n].len == 0 || value[n].data[0] != '/') {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid URI \"%V\", it must begin with \"/\"",
-                           &value[n]);
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 0; i < value[n].len; i++) {
-        if (value[n].data[i] <= ' ' || value[n].data[i] >= 0x7f
-            || value[n].data[i] == '#')
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid URI \"%V\", it must be "
-                               "percent-encoded", &value[n]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    watch->uri = ngx_http_webhook_watch_compile(cf, &value[n]);
+    watch->uri = ngx_http_webhook_watch_compile_uri(cf, &value[n]);
     if (watch->uri == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -369,56 +349,26 @@ ngx_http_webhook_watch_captures(ngx_conf_t *cf,
     ngx_http_webhook_route_t *route, ngx_http_webhook_watch_t *watch,
     ngx_array_t *parts, ngx_uint_t own)
 {
-    ngx_uint_t                      i;
-    ngx_http_webhook_watch_part_t  *part;
-    ngx_http_webhook_api_route_t   *rp;
+    ngx_str_t                      name;
+    ngx_http_webhook_api_route_t  *rp;
 
     rp = route->priv;
-    part = parts->elts;
 
-    for (i = 0; i < parts->nelts; i++) {
-
-        if (part[i].index < 0
-            || ngx_http_webhook_watch_captured(rp, part[i].index))
-        {
-            continue;
-        }
-
-        if (!own && !route->launch && !route->rerun) {
-            return NGX_DECLINED;
-        }
-
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"watch\" in %s:%ui needs \"$%V\", which is no named "
-                      "capture of \"route\" \"%V\" in %s:%ui",
-                      watch->file, watch->line, &part[i].name, &rp->name,
-                      rp->file, rp->line);
-        return NGX_ERROR;
+    if (ngx_http_webhook_watch_captured(rp, parts, &name)) {
+        return NGX_OK;
     }
 
-    return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_webhook_watch_captured(ngx_http_webhook_api_route_t *rp,
-    ngx_int_t index)
-{
-#if (NGX_PCRE)
-    ngx_uint_t  i;
-
-    if (rp->regex == NULL) {
-        return 0;
+    if (!own && !route->launch && !route->rerun) {
+        return NGX_DECLINED;
     }
 
-    for (i = 0; i < rp->regex->nvariables; i++) {
-        if (rp->regex->variables[i].index == index) {
-            return 1;
-        }
-    }
-#endif
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"watch\" in %s:%ui needs \"$%V\", which is no named "
+                  "capture of \"route\" \"%V\" in %s:%ui",
+                  watch->file, watch->line, &name, &rp->name, rp->file,
+                  rp->line);
 
-    return 0;
+    return NGX_ERROR;
 }
 
 

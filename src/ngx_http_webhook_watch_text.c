@@ -19,8 +19,6 @@
 
 static ngx_int_t ngx_http_webhook_watch_name(ngx_conf_t *cf, u_char **p,
     u_char *last, ngx_http_webhook_watch_part_t *part);
-static ngx_int_t ngx_http_webhook_watch_value(ngx_http_request_t *r,
-    ngx_http_webhook_watch_part_t *part, ngx_str_t *id, ngx_str_t *value);
 static ngx_uint_t ngx_http_webhook_watch_refused(ngx_str_t *value);
 static u_char *ngx_http_webhook_watch_quote(u_char *dst, ngx_str_t *value);
 
@@ -67,6 +65,33 @@ ngx_http_webhook_watch_compile(ngx_conf_t *cf, ngx_str_t *text)
             return NULL;
         }
     }
+}
+
+
+ngx_array_t *
+ngx_http_webhook_watch_compile_uri(ngx_conf_t *cf, ngx_str_t *text)
+{
+    ngx_uint_t  i;
+
+    if (text->len == 0 || text->data[0] != '/') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid URI \"%V\", it must begin with \"/\"",
+                           text);
+        return NULL;
+    }
+
+    for (i = 0; i < text->len; i++) {
+        if (text->data[i] <= ' ' || text->data[i] >= 0x7f
+            || text->data[i] == '#')
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid URI \"%V\", it must be "
+                               "percent-encoded", text);
+            return NULL;
+        }
+    }
+
+    return ngx_http_webhook_watch_compile(cf, text);
 }
 
 
@@ -120,8 +145,8 @@ ngx_http_webhook_watch_name(ngx_conf_t *cf, u_char **pp, u_char *last,
         || (part->name.data[0] >= '0' && part->name.data[0] <= '9'))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid variable name in \"watch\": "
-                           "$webhook_execution and named captures are known");
+                           "invalid variable name: $webhook_execution and "
+                           "named captures are known");
         return NGX_ERROR;
     }
 
@@ -141,13 +166,111 @@ ngx_http_webhook_watch_name(ngx_conf_t *cf, u_char **pp, u_char *last,
 }
 
 
+ngx_uint_t
+ngx_http_webhook_watch_captured(ngx_http_webhook_api_route_t *rp,
+    ngx_array_t *parts, ngx_str_t *name)
+{
+    ngx_uint_t                      i, n;
+    ngx_http_webhook_watch_part_t  *part;
+
+    part = parts->elts;
+
+    for (i = 0; i < parts->nelts; i++) {
+
+        if (part[i].index < 0) {
+            continue;
+        }
+
+        n = 0;
+
+#if (NGX_PCRE)
+        while (rp->regex && n < rp->regex->nvariables
+               && rp->regex->variables[n].index != part[i].index)
+        {
+            n++;
+        }
+
+        if (rp->regex && n < rp->regex->nvariables) {
+            continue;
+        }
+#endif
+
+        *name = part[i].name;
+        return 0;
+    }
+
+    return 1;
+}
+
+
 ngx_int_t
 ngx_http_webhook_watch_text(ngx_http_request_t *r, ngx_array_t *parts,
     ngx_str_t *id, ngx_uint_t json, ngx_str_t *text)
 {
+    ngx_str_t  *values;
+
+    values = ngx_http_webhook_watch_values(r, parts, id, r->pool);
+    if (values == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_watch_assemble(r->pool, parts, values, json, text);
+}
+
+
+ngx_str_t *
+ngx_http_webhook_watch_values(ngx_http_request_t *r, ngx_array_t *parts,
+    ngx_str_t *id, ngx_pool_t *pool)
+{
+    ngx_str_t                      *values, s;
+    ngx_uint_t                      i;
+    ngx_http_variable_value_t      *vv;
+    ngx_http_webhook_watch_part_t  *part;
+
+    values = ngx_pcalloc(pool, parts->nelts * sizeof(ngx_str_t));
+    if (values == NULL) {
+        return NULL;
+    }
+
+    part = parts->elts;
+
+    for (i = 0; i < parts->nelts; i++) {
+
+        if (part[i].index == NGX_HTTP_WEBHOOK_WATCH_ID) {
+            s = *id;
+
+        } else if (part[i].index >= 0) {
+            vv = ngx_http_get_indexed_variable(r, part[i].index);
+
+            if (vv == NULL || vv->not_found) {
+                continue;
+            }
+
+            s.data = vv->data;
+            s.len = vv->len;
+
+        } else {
+            continue;
+        }
+
+        values[i].data = ngx_pstrdup(pool, &s);
+        if (values[i].data == NULL) {
+            return NULL;
+        }
+
+        values[i].len = s.len;
+    }
+
+    return values;
+}
+
+
+ngx_int_t
+ngx_http_webhook_watch_assemble(ngx_pool_t *pool, ngx_array_t *parts,
+    ngx_str_t *values, ngx_uint_t json, ngx_str_t *text)
+{
     u_char                         *p;
     size_t                          len;
-    ngx_str_t                       value;
     ngx_uint_t                      i;
     ngx_http_webhook_watch_part_t  *part;
 
@@ -161,14 +284,14 @@ ngx_http_webhook_watch_text(ngx_http_request_t *r, ngx_array_t *parts,
             continue;
         }
 
-        if (ngx_http_webhook_watch_value(r, &part[i], id, &value) != NGX_OK) {
+        if (ngx_http_webhook_watch_refused(&values[i])) {
             return NGX_DECLINED;
         }
 
-        len += 6 * value.len;
+        len += 6 * values[i].len;
     }
 
-    p = ngx_pnalloc(r->pool, len + 1);
+    p = ngx_pnalloc(pool, len + 1);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -182,13 +305,11 @@ ngx_http_webhook_watch_text(ngx_http_request_t *r, ngx_array_t *parts,
             continue;
         }
 
-        (void) ngx_http_webhook_watch_value(r, &part[i], id, &value);
-
         if (json) {
-            p = ngx_http_webhook_watch_quote(p, &value);
+            p = ngx_http_webhook_watch_quote(p, &values[i]);
 
         } else {
-            p = (u_char *) ngx_escape_uri(p, value.data, value.len,
+            p = (u_char *) ngx_escape_uri(p, values[i].data, values[i].len,
                                           NGX_ESCAPE_URI_COMPONENT);
         }
     }
@@ -196,30 +317,6 @@ ngx_http_webhook_watch_text(ngx_http_request_t *r, ngx_array_t *parts,
     text->len = p - text->data;
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_watch_value(ngx_http_request_t *r,
-    ngx_http_webhook_watch_part_t *part, ngx_str_t *id, ngx_str_t *value)
-{
-    ngx_http_variable_value_t  *vv;
-
-    if (part->index == NGX_HTTP_WEBHOOK_WATCH_ID) {
-        *value = *id;
-
-    } else {
-        vv = ngx_http_get_indexed_variable(r, part->index);
-
-        if (vv == NULL || vv->not_found) {
-            return NGX_DECLINED;
-        }
-
-        value->data = vv->data;
-        value->len = vv->len;
-    }
-
-    return ngx_http_webhook_watch_refused(value) ? NGX_DECLINED : NGX_OK;
 }
 
 
