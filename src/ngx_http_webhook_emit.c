@@ -34,14 +34,10 @@ typedef struct {
 
 
 typedef struct {
-    ngx_http_request_t              *request;
-    ngx_http_webhook_main_conf_t    *main;
-    ngx_http_webhook_api_t          *api;
-    ngx_str_t                       *realm;
+    ngx_http_webhook_source_t       *source;
     ngx_http_webhook_observation_t  *observation;
 
-    ngx_array_t                     *hooks;    /* of the location, or NULL */
-    ngx_str_t                       *headers;  /* of each, evaluated */
+    ngx_str_t                       *headers;  /* of each webhook, evaluated */
 
     ngx_pool_t                      *pool;     /* gone when all is queued */
     ngx_array_t                      events;   /* ..._new_event_t */
@@ -49,6 +45,9 @@ typedef struct {
 } ngx_http_webhook_emit_t;
 
 
+static void ngx_http_webhook_emit_sighting(ngx_http_webhook_source_t *source,
+    ngx_http_webhook_observation_t *observation,
+    ngx_http_webhook_sighting_t *sighting);
 static ngx_uint_t ngx_http_webhook_emit_launched(
     ngx_http_webhook_state_t *state, ngx_http_webhook_event_t *list,
     ngx_uint_t n);
@@ -69,54 +68,52 @@ static ngx_int_t ngx_http_webhook_emit_headers(ngx_http_webhook_emit_t *em,
 static void ngx_http_webhook_emit_wake(ngx_http_webhook_emit_t *em);
 
 
+void
+ngx_http_webhook_emit_source(ngx_http_webhook_source_t *source,
+    ngx_http_request_t *r)
+{
+    ngx_time_t                   *tp;
+    ngx_http_webhook_loc_conf_t  *wlcf;
+
+    ngx_memzero(source, sizeof(ngx_http_webhook_source_t));
+
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
+    tp = ngx_timeofday();
+
+    source->request = r;
+    source->main = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
+    source->hooks = wlcf->hooks;
+    source->now = ngx_current_msec;
+    source->wall = (uint64_t) tp->sec * 1000 + tp->msec;
+}
+
+
 ngx_int_t
-ngx_http_webhook_emit(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
-    ngx_http_webhook_route_t *route, ngx_str_t *realm,
-    ngx_http_webhook_observation_t *observation, uint64_t start,
-    ngx_uint_t *events, ngx_uint_t *changed)
+ngx_http_webhook_emit(ngx_http_webhook_source_t *source,
+    ngx_http_webhook_observation_t *observation, ngx_uint_t *events,
+    ngx_uint_t *changed)
 {
     u_char                        key[16];
     ngx_int_t                     rc;
     ngx_uint_t                    i, n, tries, apply;
-    ngx_time_t                   *tp;
     ngx_http_webhook_zone_t      *zone;
     ngx_http_webhook_emit_t       em;
     ngx_http_webhook_state_t      old, new;
     ngx_http_webhook_event_t      list[NGX_HTTP_WEBHOOK_EVENTS_MAX];
     ngx_http_webhook_sighting_t   sighting;
-    ngx_http_webhook_loc_conf_t  *wlcf;
     ngx_http_webhook_watch_job_t  watch;
 
     ngx_memzero(&em, sizeof(ngx_http_webhook_emit_t));
 
-    wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
-
-    em.request = r;
-    em.main = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
-    em.api = api;
-    em.realm = realm;
+    em.source = source;
     em.observation = observation;
-    em.hooks = wlcf->hooks;
 
-    zone = em.main->zone;
+    zone = source->main->zone;
 
-    tp = ngx_timeofday();
+    ngx_http_webhook_emit_sighting(source, observation, &sighting);
 
-    ngx_memzero(&sighting, sizeof(ngx_http_webhook_sighting_t));
-
-    sighting.start = start;
-    sighting.now = ngx_current_msec;
-    sighting.wall = (uint64_t) tp->sec * 1000 + tp->msec;
-    sighting.rank = observation->rank;
-    sighting.run = observation->run;
-    sighting.has_run = observation->has_run;
-    sighting.launch = route->launch;
-    sighting.rerun = route->rerun;
-    sighting.updated_set = observation->updated_set;
-    ngx_memcpy(sighting.updated, observation->updated,
-               sizeof(sighting.updated));
-
-    ngx_http_webhook_event_key(key, &api->name, realm, &observation->id);
+    ngx_http_webhook_event_key(key, &source->api->name, source->realm,
+                               &observation->id);
 
     rc = NGX_AGAIN;
 
@@ -139,7 +136,7 @@ ngx_http_webhook_emit(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
         }
 
         for (i = 0; rc == NGX_OK && i < n; i++) {
-            rc = ngx_http_webhook_emit_event(&em, &list[i], sighting.wall);
+            rc = ngx_http_webhook_emit_event(&em, &list[i], source->wall);
         }
 
         if (rc != NGX_OK) {
@@ -152,16 +149,19 @@ ngx_http_webhook_emit(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
          * the one before covers a worker killed in between.
          */
 
-        ngx_http_webhook_zone_epoch_next(zone, api);
+        ngx_http_webhook_zone_epoch_next(zone, source->api);
 
         watch.index = 0;
 
-        if (route->watch && ngx_http_webhook_emit_launched(&new, list, n)) {
+        if (source->route->watch
+            && ngx_http_webhook_emit_launched(&new, list, n))
+        {
             ngx_memcpy(watch.key, key, 16);
             watch.began = new.began;
 
-            ngx_http_webhook_watch_begin(r, route->watch, &observation->id,
-                                         realm, &watch);
+            ngx_http_webhook_watch_begin(source->request, source->route->watch,
+                                         &observation->id, source->realm,
+                                         &watch);
         }
 
         rc = ngx_http_webhook_queue_add(zone, key, &new, em.events.elts,
@@ -172,7 +172,7 @@ ngx_http_webhook_emit(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
         }
 
         if (rc == NGX_OK) {
-            ngx_http_webhook_zone_epoch_next(zone, api);
+            ngx_http_webhook_zone_epoch_next(zone, source->api);
 
             *changed = 1;
             *events += n;
@@ -192,6 +192,27 @@ ngx_http_webhook_emit(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
     ngx_http_webhook_emit_end(&em);
 
     return (rc == NGX_AGAIN) ? NGX_DECLINED : rc;
+}
+
+
+static void
+ngx_http_webhook_emit_sighting(ngx_http_webhook_source_t *source,
+    ngx_http_webhook_observation_t *observation,
+    ngx_http_webhook_sighting_t *sighting)
+{
+    ngx_memzero(sighting, sizeof(ngx_http_webhook_sighting_t));
+
+    sighting->start = source->start;
+    sighting->now = source->now;
+    sighting->wall = source->wall;
+    sighting->rank = observation->rank;
+    sighting->run = observation->run;
+    sighting->has_run = observation->has_run;
+    sighting->launch = source->route->launch;
+    sighting->rerun = source->route->rerun;
+    sighting->updated_set = observation->updated_set;
+    ngx_memcpy(sighting->updated, observation->updated,
+               sizeof(sighting->updated));
 }
 
 
@@ -287,7 +308,7 @@ ngx_http_webhook_emit_ping(ngx_http_webhook_main_conf_t *mcf,
 static ngx_int_t
 ngx_http_webhook_emit_begin(ngx_http_webhook_emit_t *em)
 {
-    em->pool = ngx_create_pool(4096, em->request->connection->log);
+    em->pool = ngx_create_pool(4096, em->source->request->connection->log);
     if (em->pool == NULL) {
         return NGX_ERROR;
     }
@@ -306,11 +327,12 @@ ngx_http_webhook_emit_begin(ngx_http_webhook_emit_t *em)
         return NGX_ERROR;
     }
 
-    if (em->hooks == NULL) {
+    if (em->source->hooks == NULL) {
         return NGX_OK;
     }
 
-    em->headers = ngx_pcalloc(em->pool, em->hooks->nelts * sizeof(ngx_str_t));
+    em->headers = ngx_pcalloc(em->pool,
+                              em->source->hooks->nelts * sizeof(ngx_str_t));
     if (em->headers == NULL) {
         return NGX_ERROR;
     }
@@ -384,9 +406,9 @@ ngx_http_webhook_emit_event_sets(ngx_http_webhook_emit_t *em,
 
     first = em->events.nelts;
 
-    hook = em->hooks ? em->hooks->elts : NULL;
+    hook = em->source->hooks ? em->source->hooks->elts : NULL;
 
-    for (i = 0; hook && i < em->hooks->nelts; i++) {
+    for (i = 0; hook && i < em->source->hooks->nelts; i++) {
 
         if (!hook[i]->active
             || !(hook[i]->events & ngx_http_webhook_event_bit(event->event)))
@@ -426,7 +448,7 @@ ngx_http_webhook_emit_event_sets(ngx_http_webhook_emit_t *em,
         delivery->hook = hook[i];
 
         ngx_http_webhook_event_uuid(delivery->uuid, &hook[i]->name,
-                                    &em->api->name, em->realm,
+                                    &em->source->api->name, em->source->realm,
                                     &em->observation->id, event);
 
         if (hook[i]->nvariables && em->headers[i].data == NULL) {
@@ -527,7 +549,7 @@ ngx_http_webhook_emit_new_event(ngx_http_webhook_emit_t *em,
 
     ngx_memzero(text, sizeof(ngx_http_webhook_text_t));
 
-    ngx_http_webhook_json_write(text, payload, &em->main->redact);
+    ngx_http_webhook_json_write(text, payload, &em->source->main->redact);
 
     if (text->failed) {
         return NULL;
@@ -567,7 +589,8 @@ ngx_http_webhook_emit_headers(ngx_http_webhook_emit_t *em,
             continue;
         }
 
-        if (ngx_http_complex_value(em->request, &header[i].value, &value[i])
+        if (ngx_http_complex_value(em->source->request, &header[i].value,
+                                   &value[i])
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -580,7 +603,7 @@ ngx_http_webhook_emit_headers(ngx_http_webhook_emit_t *em,
         }
 
         if (k < value[i].len) {
-            ngx_http_webhook_zone_count(em->main->zone,
+            ngx_http_webhook_zone_count(em->source->main->zone,
                                         NGX_HTTP_WEBHOOK_CNT_HEADER, 1);
             value[i].len = 0;
         }
@@ -623,10 +646,10 @@ ngx_http_webhook_emit_wake(ngx_http_webhook_emit_t *em)
     ngx_http_webhook_new_event_t     *event;
     ngx_http_webhook_new_delivery_t  *delivery;
 
-    hook = em->hooks ? em->hooks->elts : NULL;
+    hook = em->source->hooks ? em->source->hooks->elts : NULL;
     event = em->events.elts;
 
-    for (i = 0; hook && i < em->hooks->nelts; i++) {
+    for (i = 0; hook && i < em->source->hooks->nelts; i++) {
 
         seen = 0;
 

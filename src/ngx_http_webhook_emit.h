@@ -19,17 +19,39 @@
 #include "ngx_http_webhook_api.h"
 
 
+/* where and when executions were seen: the same for all of one response */
+
+typedef struct {
+    ngx_http_request_t            *request;
+    ngx_http_webhook_main_conf_t  *main;
+    ngx_http_webhook_api_t        *api;
+    ngx_http_webhook_route_t      *route;
+    ngx_str_t                     *realm;
+    ngx_array_t                   *hooks;      /* of the location, or NULL */
+    uint64_t                       start;      /* of the request, ms,
+                                                  monotonic */
+    uint64_t                       now;        /* ms, monotonic */
+    uint64_t                       wall;       /* now, ms since 1970 */
+} ngx_http_webhook_source_t;
+
+
 /*
- * "start": of the request, ms, monotonic.  *events is increased by the events
- * made.  *changed: the state of an execution changed (digests become void).
- * NGX_DECLINED: the zone had no room, nothing was applied; NGX_ERROR: no
- * memory.
+ * Fills in a source with what stands in the request's configuration, and the
+ * present time.
  */
 
-ngx_int_t ngx_http_webhook_emit(ngx_http_request_t *r,
-    ngx_http_webhook_api_t *api, ngx_http_webhook_route_t *route,
-    ngx_str_t *realm, ngx_http_webhook_observation_t *observation,
-    uint64_t start, ngx_uint_t *events, ngx_uint_t *changed);
+void ngx_http_webhook_emit_source(ngx_http_webhook_source_t *source,
+    ngx_http_request_t *r);
+
+/*
+ * *events is increased by the events made.  *changed: the state of an
+ * execution changed (digests become void).  NGX_DECLINED: the zone had no
+ * room, nothing was applied; NGX_ERROR: no memory.
+ */
+
+ngx_int_t ngx_http_webhook_emit(ngx_http_webhook_source_t *source,
+    ngx_http_webhook_observation_t *observation, ngx_uint_t *events,
+    ngx_uint_t *changed);
 
 /*
  * Queues a PING for a webhook.  "user" may be empty.  The delivery's UUID is

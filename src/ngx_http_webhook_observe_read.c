@@ -242,12 +242,12 @@ static ngx_uint_t
 ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_str_t *realm, json_t *doc, ngx_uint_t *still)
 {
-    uint64_t                         began;
     ngx_int_t                        rc;
     ngx_uint_t                       i, changed, reason, refused, unknown,
                                      unread;
     ngx_array_t                      list;
     ngx_http_request_t              *r;
+    ngx_http_webhook_source_t        source;
     ngx_http_webhook_main_conf_t    *mcf;
     ngx_http_webhook_observation_t  *observation;
 
@@ -274,7 +274,12 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
                                     unread);
     }
 
-    began = ngx_http_webhook_observe_began(r);
+    ngx_http_webhook_emit_source(&source, r);
+
+    source.api = ctx->observe->api;
+    source.route = ctx->route;
+    source.realm = realm;
+    source.start = ngx_http_webhook_observe_began(r);
 
     changed = 0;
     refused = 0;
@@ -288,8 +293,7 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
 
     for (i = 0; i < list.nelts; i++) {
 
-        rc = ngx_http_webhook_emit(r, ctx->observe->api, ctx->route, realm,
-                                   &observation[i], began, &ctx->events,
+        rc = ngx_http_webhook_emit(&source, &observation[i], &ctx->events,
                                    &changed);
         if (rc != NGX_OK) {
             refused++;
