@@ -239,7 +239,8 @@ ngx_http_webhook_watch_room(void)
 static void
 ngx_http_webhook_watch_ask(ngx_http_webhook_watch_job_t *job)
 {
-    ngx_str_t                         host, uri, body, path;
+    ngx_int_t                         rc;
+    ngx_str_t                         host, uri, body;
     ngx_uint_t                        i;
     ngx_http_conf_ctx_t              *ctx;
     ngx_http_webhook_api_t           *api;
@@ -279,24 +280,17 @@ ngx_http_webhook_watch_ask(ngx_http_webhook_watch_job_t *job)
     uri = run->job.uri;
     body = run->job.body;
 
-    /* locations are found by it */
+    rc = ngx_http_webhook_own_run(d, &host, &uri, &body,
+                                  NGX_HTTP_WEBHOOK_WATCH_TIMEOUT);
 
-    d->request->unparsed_uri = uri;
-
-    if (ngx_http_webhook_observe_uri(d->request, &path) != NGX_OK) {
-        ngx_http_webhook_detached_discard(d);
+    if (rc == NGX_DECLINED) {
         ngx_http_webhook_watch_drop(worker->mcf->zone, job);
         return;
     }
 
-    if (ngx_http_webhook_detached_run(d, &host, &uri, &body,
-                                      NGX_HTTP_WEBHOOK_WATCH_TIMEOUT)
-        != NGX_OK)
-    {
+    if (rc != NGX_OK) {
         goto again;
     }
-
-    d->request->uri = path;
 
     for (i = 0; i < NGX_HTTP_WEBHOOK_WATCH_MAX; i++) {
         if (worker->busy[i] == NULL) {

@@ -22,6 +22,7 @@
 #include "ngx_http_webhook_api_priv.h"
 #include "ngx_http_webhook_detached.h"
 #include "ngx_http_webhook_observe.h"
+#include "ngx_http_webhook_own.h"
 
 
 #define NGX_HTTP_WEBHOOK_WATCH_TEXT    8192    /* bytes of all texts of one */
@@ -183,12 +184,12 @@ ngx_uint_t ngx_http_webhook_watch_number(ngx_http_webhook_zone_t *zone);
 /* a request under way */
 
 typedef struct {
+    ngx_http_webhook_own_t           own;      /* must be first */
     ngx_http_webhook_watch_job_t     job;
     ngx_http_webhook_watch_t        *watch;
     ngx_http_webhook_api_t          *api;
     ngx_http_webhook_observe_ctx_t  *ctx;      /* NULL: it is not read */
     off_t                            received;
-    unsigned                         found:1;  /* a location was found */
     unsigned                         observed:1;  /* it observes */
 } ngx_http_webhook_watch_run_t;
 

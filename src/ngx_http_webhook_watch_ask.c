@@ -7,7 +7,7 @@
 /*
  * watch_ask: in: a record that is due; out: a detached request in the server
  * that the launch was seen in, as a client on 127.0.0.1 would send it; its
- * answer is observed as a client's is.  Next rooms: detached, observe.
+ * answer is observed as a client's is.  Next rooms: own, observe.
  */
 
 
@@ -22,10 +22,6 @@ static ngx_int_t ngx_http_webhook_watch_headers(ngx_http_webhook_detached_t *d,
     ngx_http_webhook_watch_run_t *run, ngx_str_t *host);
 static void ngx_http_webhook_watch_host(ngx_http_request_t *r,
     ngx_str_t *host);
-static ngx_int_t ngx_http_webhook_watch_start(ngx_http_webhook_detached_t *d,
-    ngx_http_request_t *sr);
-static ngx_int_t ngx_http_webhook_watch_guard(ngx_http_webhook_detached_t *d,
-    ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_watch_header(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *r);
 static void ngx_http_webhook_watch_hide(ngx_http_request_t *r);
@@ -56,8 +52,6 @@ ngx_http_webhook_watch_prepare(ngx_http_webhook_detached_t *d,
     run->job.uri.data = run->job.realm.data + job->realm.len;
     run->job.body.data = run->job.uri.data + job->uri.len;
 
-    d->start = ngx_http_webhook_watch_start;
-    d->guard = ngx_http_webhook_watch_guard;
     d->header = ngx_http_webhook_watch_header;
     d->body = ngx_http_webhook_watch_body;
     d->data = run;
@@ -159,48 +153,6 @@ ngx_http_webhook_watch_host(ngx_http_request_t *r, ngx_str_t *host)
     }
 
     ngx_str_set(host, "127.0.0.1");
-}
-
-
-static ngx_int_t
-ngx_http_webhook_watch_start(ngx_http_webhook_detached_t *d,
-    ngx_http_request_t *sr)
-{
-    ngx_http_handler(sr);
-
-    return NGX_OK;
-}
-
-
-/*
- * Wherever a client's request would come to.  A subrequest may enter internal
- * locations, and is sent on by X-Accel-Redirect: not so here.
- */
-
-static ngx_int_t
-ngx_http_webhook_watch_guard(ngx_http_webhook_detached_t *d,
-    ngx_http_request_t *r)
-{
-    ngx_http_core_loc_conf_t      *clcf;
-    ngx_http_webhook_watch_run_t  *run;
-
-    run = d->data;
-
-    if (r != d->sr || (r->upstream && r->upstream->headers_in.status_n)) {
-        return NGX_HTTP_FORBIDDEN;
-    }
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    if (clcf->internal && !run->found) {
-        return NGX_HTTP_NOT_FOUND;
-    }
-
-    if (clcf->name.len) {
-        run->found = 1;
-    }
-
-    return NGX_DECLINED;
 }
 
 

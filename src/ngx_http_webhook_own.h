@@ -1,0 +1,39 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * own: a detached request that is prepared -> run through nginx's phases as a
+ * client's request is.  Used by watch.  Next room: detached.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_OWN_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_OWN_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+#include "ngx_http_webhook_detached.h"
+
+
+/* stands first in what d->data points to */
+
+typedef struct {
+    unsigned      found:1;         /* a location was found */
+} ngx_http_webhook_own_t;
+
+
+/*
+ * Runs it as ngx_http_webhook_detached_run() does, through all phases but
+ * that of access, in the location that a client's request with this URI would
+ * come to.  Sets d->start and d->guard.  NGX_DECLINED: nginx would refuse the
+ * URI; NGX_ERROR: no memory.  In both cases d is freed.
+ */
+
+ngx_int_t ngx_http_webhook_own_run(ngx_http_webhook_detached_t *d,
+    ngx_str_t *host, ngx_str_t *uri, ngx_str_t *body, ngx_msec_t timeout);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_OWN_H_INCLUDED_ */
