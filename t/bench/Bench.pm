@@ -6,15 +6,16 @@ package Bench;
 #		round, in turns forwards and backwards; {NAME => [results]}
 #	middle(R, NAME, KEY): the median of its rounds
 #	ratio(R, NAME, KEY, OTHER): the median of the rounds' ratios
-#	cpu(PID ...): microseconds of CPU time these have used, threads included
+#	cpu(PID ...): microseconds of CPU time used so far, by all threads
 #	near(COMMAND), far(COMMAND): on the sender's core, on the other one
 #	output(COMMAND): what it prints; dies if it fails
-#	start(FILE, COMMAND): the process goes on beside us, and ends with us;
+#	start(FILE, COMMAND): a process beside us, that ends with us;
 #		finish(PID): its exit status, when it ends by itself
 #	wrk(URL, OPTIONS): {rate, cpu, p50, p99, p99.9 (microseconds)}
-#	table([HEAD, ...], [CELL, ...] ...): Markdown
+#	report(TEXT ...): printed, and for to_readme()
+#	table([HEAD, ...], [CELL, ...] ...): that, in Markdown
 #
-# Environment: LONG=1, ROUNDS, WAITING, DURATION (seconds of wrk).
+# Environment: LONG=1, README=1, ROUNDS, WAITING, DURATION (seconds of wrk).
 
 ###############################################################################
 
@@ -28,7 +29,7 @@ use WebhookTest;
 
 use base qw/ Exporter /;
 our @EXPORT = qw/ long seconds waiting rounds middle ratio cpu near far output
-	start finish wrk table per_second microseconds as_ratio bench /;
+	start finish wrk table report per_second microseconds as_ratio bench /;
 
 my %started;
 
@@ -199,6 +200,27 @@ sub wrk {
 
 ###############################################################################
 
+my $reported = '';
+
+sub report {
+	my $text = join '', @_;
+
+	print $text;
+	$reported .= $text;
+}
+
+sub to_readme {
+	my $name = repo('README.md');
+	my $text = read_file($name);
+
+	$text =~ s/(<!-- make bench -->\n).*?(<!-- end -->)/$1\n$reported$2/s
+		or die "$name has no place for it\n";
+
+	write_file($name, $text);
+}
+
+###############################################################################
+
 sub per_second {
 	my $n = sprintf '%.0f', $_[0];
 	1 while $n =~ s/^(\d+)(\d{3})/$1,$2/;
@@ -222,12 +244,13 @@ sub table {
 
 	my $line = sub {
 		my @cells = @_;
-		return '| ' . join(' | ', map {
-			sprintf $_ ? "%$width[$_]s" : "%-$width[$_]s", $cells[$_]
-		} 0 .. $#cells) . " |\n";
+		my @formats = map { $_ ? "%$width[$_]s" : "%-$width[$_]s" }
+			0 .. $#cells;
+
+		return sprintf '| ' . join(' | ', @formats) . " |\n", @cells;
 	};
 
-	print $line->(@$head), '|', join('|', map {
+	report $line->(@$head), '|', join('|', map {
 		'-' x ($width[$_] + 1) . ($_ ? ':' : '-')
 	} 0 .. $#width), "|\n", (map { $line->(@$_) } @rows), "\n";
 }

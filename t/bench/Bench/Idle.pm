@@ -16,7 +16,7 @@ use Bench::Queue;
 sub run {
 	my ($class, $servers) = @_;
 
-	print "### Idle, 100 webhooks\n\n";
+	report "### Idle, 100 webhooks\n\n";
 
 	table([ 'one worker', 'system calls/s' ], map {
 		my $store = $_;
@@ -43,6 +43,20 @@ sub calls {
 	# all have sent
 
 	drain($s, 'builtin', 100, '600', 1);
+
+	# what they did is written: hardly any CPU time for twenty looks
+
+	my ($looks, $last) = (0, 0);
+
+	wait_for {
+		my $now = cpu($pid);
+
+		$looks = $now - $last < 500 ? $looks + 1 : 0;
+		$last = $now;
+
+		return $looks > 20;
+	} 60
+		or die "idle: it does not come to rest\n";
 
 	# told to end, it leaves with that signal
 

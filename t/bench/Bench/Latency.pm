@@ -56,7 +56,7 @@ sub run {
 
 	my $r = rounds(@run);
 
-	print "### From the API's last byte to the delivery's first\n\n";
+	report "### From the API's last byte to the delivery's first\n\n";
 
 	table([ 'one worker on one core', 'p50, us', 'p99, us' ], map {
 		my $row = $_;
@@ -85,7 +85,8 @@ sub measure {
 	my ($s, $name, $api, $receiver, $rate) = @_;
 
 	my ($n, $p50, $p99) = split ' ', output(far(repo('build/bench/latency'),
-		$s->port(0), "/$name/launch", $api, $receiver, $rate, seconds()));
+		$s->port(0), "/$name/launch", $api, $receiver, $rate,
+		seconds()));
 
 	return { p50 => $p50, p99 => $p99 };
 }

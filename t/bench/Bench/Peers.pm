@@ -181,7 +181,7 @@ sub run {
 
 	my $r = rounds(@run);
 
-	print "### Beside others, 600 bytes\n\n";
+	report "### Beside others, 600 bytes\n\n";
 
 	table([ 'on one core', 'deliveries/s', 'of wrk', 'CPU us',
 		'with its event' ], map {
@@ -201,7 +201,7 @@ sub run {
 		[ mirror => 'mirror; unsigned, no queue' ],
 		[ full => 'built-in, store full' ],
 		[ normal => 'built-in, store normal' ],
-		[ bullmq => 'BullMQ on redis (fsync each second), undici, HMAC' ]);
+		[ bullmq => 'BullMQ, redis (fsync each 1 s), undici, HMAC' ]);
 
 	for ([ via => 'resty', 'via over OpenResty' ],
 		[ via => 'undici', 'via over undici' ],
@@ -209,12 +209,13 @@ sub run {
 	{
 		my ($name, $other, $text) = @$_;
 
-		printf "%s: %s times its rate, %s of its CPU time\n", $text,
+		report sprintf "* %s: %s times its rate, %s of its CPU time\n",
+			$text,
 			as_ratio(ratio($r, $name, 'rate', $other)),
 			as_ratio(ratio($r, $name, 'cpu', $other));
 	}
 
-	print "\n";
+	report "\n";
 
 	$servers->drop($_) for $resty, $copier;
 }

@@ -84,7 +84,7 @@ sub run {
 
 	my $r = rounds(@run);
 
-	print "### The proxied path, observed over unobserved\n\n";
+	report "### The proxied path, observed over unobserved\n\n";
 
 	table([ 'one worker on one core', 'unobserved/s', 'observed/s',
 		'rate', 'CPU time', 'p50', 'p99', 'p99.9' ], map {

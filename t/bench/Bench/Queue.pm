@@ -85,7 +85,7 @@ sub wait_drained {
 		return if $left == 0;
 
 		my $now = time();
-		die "$name: $left are left\n" if $now - $start > 120;
+		die "$name: $left are left\n" if $now - $start > 300;
 
 		$first = $left unless defined $first;
 

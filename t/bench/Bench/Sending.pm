@@ -52,7 +52,7 @@ sub run {
 
 	my $r = rounds(@run);
 
-	print "### Sending\n\n";
+	report "### Sending\n\n";
 
 	table([ 'one worker on one core', 'deliveries/s', 'of wrk',
 		'of libcurl alone', 'CPU us', 'with its event' ],

@@ -266,16 +266,16 @@ sub location {
 	my $places = $hooks <= 1 ? '' : 'max_in_flight '
 		. ($hooks < 64 ? int(64 / $hooks) : 1) . ';';
 
+	my @hooks = map { "webhook $name$_ { url $url; $through $places }" }
+		1 .. $hooks;
+
+	# none that wants these
+
+	@hooks = "webhook $name { url $url; events PING; }" unless $hooks;
+
 	return "    location /$name/ {\n        proxy_pass http://api/;\n"
-		. "        webhook_observe launch realm=$name;\n"
-		. join('', map {
-			"        webhook $name$_ { url $url; $through $places }\n"
-		} 1 .. $hooks)
-
-		# none that wants these
-
-		. ($hooks ? '' : "        webhook $name { url $url; events PING; }\n")
-		. "    }\n";
+		. "        webhook_observe launch realm=$name;\n        "
+		. join("\n        ", @hooks) . "\n    }\n";
 }
 
 sub sender {

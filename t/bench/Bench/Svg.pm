@@ -25,17 +25,20 @@ sub svg {
 	my $high = $top + $height + 44;
 	my $n = 0;
 
-	return <<"EOF" . join('', map { chart($unit, $n++, $_) } @charts) . "</svg>\n";
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 $all $high" width="$all" height="$high" font-family="sans-serif" font-size="11">
-<rect width="100%" height="100%" fill="#ffffff"/>
-EOF
+	return "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"$all\""
+		. " height=\"$high\" font-family=\"sans-serif\""
+		. " font-size=\"11\">\n<rect width=\"100%\""
+		. " height=\"100%\" fill=\"#ffffff\"/>\n"
+		. join('', map { chart($unit, $n++, $_) } @charts)
+		. "</svg>\n";
 }
 
 sub chart {
 	my ($unit, $n, $chart) = @_;
 
 	my @points = map { @$_[1 .. $#$_] } @{ $chart->{lines} };
-	my ($least, $most) = (sort { $a <=> $b } map { $_->[0] } @points)[0, -1];
+	my @x = sort { $a <=> $b } map { $_->[0] } @points;
+	my ($least, $most) = @x[0, -1];
 	my ($highest) = sort { $b <=> $a } map { $_->[1] } @points;
 
 	my $step = step($highest);
@@ -53,8 +56,8 @@ sub chart {
 	for (my $at = 0; $at <= $limit; $at += $step) {
 		my $level = $y->($at);
 
-		$out .= sprintf '<path d="M%d %.1fh%d" stroke="#d0d7de"/>' . "\n",
-			$x0, $level, $width - 24;
+		$out .= sprintf '<path d="M%d %.1fh%d" stroke="#d0d7de"/>'
+			. "\n", $x0, $level, $width - 24;
 		$out .= text($x0 - 5, $level + 4, $at,
 			'text-anchor="end" fill="#57606a"');
 	}
@@ -75,7 +78,8 @@ sub chart {
 		$out .= sprintf '<polyline fill="none" stroke="%s" '
 			. 'stroke-width="2" points="%s"/>' . "\n", $colour,
 			join ' ', map {
-				sprintf '%.1f,%.1f', $x->($_->[0]), $y->($_->[1])
+				join ',', map { sprintf '%.1f', $_ }
+					$x->($_->[0]), $y->($_->[1])
 			} @at;
 
 		$out .= sprintf '<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>'
