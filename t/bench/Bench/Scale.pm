@@ -130,7 +130,7 @@ sub stored {
 			my $s = $servers->nginx($servers->server(
 				$servers->location('via', 1, 1)
 				. $servers->location('stopped', 1)),
-				store => 'full');
+				store => 'full', zone => '3072m');
 
 			act($s, 'stopped1', 'pause');
 			fill($s, '/stopped/short/launch', 'short', $_[0]);
