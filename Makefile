@@ -63,7 +63,7 @@ so = $(out)/$(NAME).so
 # going means: configure again
 inputs = $(sort $(wildcard src/*.c src/*.h)) $(tree) $(NGX_CONF) $(CC) \
          $(wildcard /usr/include/sqlite3.h) \
-         $(shell cat config src/page.html | cksum) $(shell cksum < Makefile) \
+         $(shell cat config src/page* | cksum) $(shell cksum < Makefile) \
          $(shell cat $(tree)/conf_flags 2>/dev/null | cksum) \
          $(shell cat $(tree)/src/core/nginx.h 2>/dev/null | cksum)
 

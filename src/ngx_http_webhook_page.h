@@ -5,7 +5,8 @@
 
 
 /*
- * page: page.html, embedded when the module was built, for browsers.
+ * page: page.html, .css and .js, embedded when the module was built, for
+ * browsers.
  */
 
 
