@@ -6,6 +6,8 @@ package WebhookTest::Store;
 #	my $s = WebhookTest::Store->new(sync => 'full', zone => '8m',
 #		hook => 'retry 1s;', store => 'keep=1s');
 #	my ($t, $up, $r) = @$s{qw/ t up r /};
+#	$s->configure(hooks => 'webhook ...', server => 'location ...',
+#		http => '...')
 #
 #	$s->status(ID, STATUS, launch => 1)	# one sighting; size => bytes
 #	$s->sql(TEXT)				# by the sqlite3 of the shell
@@ -52,6 +54,8 @@ sub new {
 		store => $o{store} || '',
 		hook => $o{hook} || '',
 		hooks => $o{hooks} || '',
+		http => $o{http} || '',
+		server => $o{server} || '',
 	}, $class;
 
 	$self->configure();
@@ -72,6 +76,7 @@ sub configure {
 
 webhook_zone zone=webhooks:$self->{zone};
 $store
+$self->{http}
 
 webhook_defaults { events EXECUTION; }
 
@@ -101,6 +106,8 @@ server {
     }
 
     location /hooks/ { webhook_status write=on; }
+
+    $self->{server}
 }
 
 EOF
