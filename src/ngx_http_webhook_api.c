@@ -14,8 +14,6 @@
 #include "ngx_http_webhook_api_priv.h"
 
 
-static ngx_int_t ngx_http_webhook_api_elements(
-    ngx_http_webhook_api_reading_t *reading, json_t *doc);
 static ngx_int_t ngx_http_webhook_api_element(void *data, json_t *element,
     const char *key);
 static ngx_int_t ngx_http_webhook_api_observe(
@@ -85,7 +83,9 @@ ngx_http_webhook_api_read(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
         return NGX_HTTP_WEBHOOK_READ_NO_MEMORY;
     }
 
-    rc = ngx_http_webhook_api_elements(&reading, doc);
+    rc = ngx_http_webhook_api_elements(reading.scope, doc,
+                                       ngx_http_webhook_api_element,
+                                       &reading);
 
     for (i = 0; i < n; i++) {
         json_decref(reading.values[i]);
@@ -124,31 +124,30 @@ ngx_http_webhook_api_free(ngx_array_t *list)
 }
 
 
-static ngx_int_t
-ngx_http_webhook_api_elements(ngx_http_webhook_api_reading_t *reading,
-    json_t *doc)
+ngx_int_t
+ngx_http_webhook_api_elements(ngx_http_webhook_api_scope_t *scope, json_t *doc,
+    ngx_http_webhook_pointer_pt handler, void *data)
 {
     json_t                          *element;
     ngx_int_t                        rc;
     ngx_uint_t                       i;
     ngx_http_webhook_api_pointer_t  *pointer;
 
-    if (reading->scope->each == NULL) {
-        return ngx_http_webhook_api_element(reading, doc, NULL);
+    if (scope->each == NULL) {
+        return handler(data, doc, NULL);
     }
 
     if (doc == NULL) {
         return NGX_DECLINED;
     }
 
-    pointer = reading->scope->each->elts;
+    pointer = scope->each->elts;
 
-    for (i = 0; i < reading->scope->each->nelts; i++) {
+    for (i = 0; i < scope->each->nelts; i++) {
 
         if (pointer[i].pointer.wildcards) {
             rc = ngx_http_webhook_pointer_each(doc, &pointer[i].pointer,
-                                               ngx_http_webhook_api_element,
-                                               reading);
+                                               handler, data);
 
             if (rc != NGX_DECLINED) {
                 return rc;
@@ -160,7 +159,7 @@ ngx_http_webhook_api_elements(ngx_http_webhook_api_reading_t *reading,
         element = ngx_http_webhook_pointer_get(doc, &pointer[i].pointer);
 
         if (element && !json_is_null(element)) {
-            return ngx_http_webhook_api_element(reading, element, NULL);
+            return handler(data, element, NULL);
         }
     }
 
@@ -180,7 +179,7 @@ ngx_http_webhook_api_element(void *data, json_t *element, const char *key)
 
     reading->elements++;
 
-    if (!ngx_http_webhook_api_required(reading, element)) {
+    if (ngx_http_webhook_api_refused(reading->scope, element)) {
         reading->refused = 1;
         return NGX_OK;
     }

@@ -56,6 +56,7 @@ typedef struct {
     ngx_http_webhook_api_pointer_t    pointer;
     ngx_array_t                      *values;  /* ..._value_match_t; NULL: it
                                                   must be there */
+    ngx_str_t                         text;    /* as written */
 } ngx_http_webhook_api_require_t;
 
 
@@ -177,6 +178,16 @@ ngx_uint_t ngx_http_webhook_api_takes(ngx_http_request_t *r,
 uint32_t ngx_http_webhook_api_method(ngx_str_t *name);
 
 
+/*
+ * api.c: Calls "handler" with each element of a document (NULL: there is none),
+ * as "each" says; without "each" with the document.  Its NGX_OK goes on,
+ * anything else stops and is returned.  NGX_DECLINED: there is nothing.
+ */
+
+ngx_int_t ngx_http_webhook_api_elements(ngx_http_webhook_api_scope_t *scope,
+    json_t *doc, ngx_http_webhook_pointer_pt handler, void *data);
+
+
 /* api_state.c; "element" is NULL when there is no document */
 
 /* A text's value, or a borrowed JSON value that is not null; else declined. */
@@ -185,8 +196,10 @@ ngx_int_t ngx_http_webhook_api_value(ngx_http_webhook_api_reading_t *reading,
     json_t *element, ngx_http_webhook_api_value_t *value, ngx_str_t *text,
     json_t **json);
 
-ngx_uint_t ngx_http_webhook_api_required(
-    ngx_http_webhook_api_reading_t *reading, json_t *element);
+/* The first line of "require" that does not hold, or NULL. */
+
+ngx_http_webhook_api_require_t *ngx_http_webhook_api_refused(
+    ngx_http_webhook_api_scope_t *scope, json_t *element);
 
 /* Sets rank and unknown, updated and updated_set, run and has_run. */
 

@@ -86,26 +86,26 @@ ngx_http_webhook_api_value(ngx_http_webhook_api_reading_t *reading,
 }
 
 
-ngx_uint_t
-ngx_http_webhook_api_required(ngx_http_webhook_api_reading_t *reading,
+ngx_http_webhook_api_require_t *
+ngx_http_webhook_api_refused(ngx_http_webhook_api_scope_t *scope,
     json_t *element)
 {
     ngx_uint_t                       i;
     ngx_http_webhook_api_require_t  *require;
 
-    if (reading->scope->require == NULL) {
-        return 1;
+    if (scope->require == NULL) {
+        return NULL;
     }
 
-    require = reading->scope->require->elts;
+    require = scope->require->elts;
 
-    for (i = 0; i < reading->scope->require->nelts; i++) {
+    for (i = 0; i < scope->require->nelts; i++) {
         if (!ngx_http_webhook_api_require_one(element, &require[i])) {
-            return 0;
+            return &require[i];
         }
     }
 
-    return 1;
+    return NULL;
 }
 
 

@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_webhook_api_pointer(ngx_conf_t *cf, ngx_str_t *text,
     ngx_uint_t wildcards, ngx_http_webhook_api_pointer_t *pointer);
 static ngx_int_t ngx_http_webhook_api_event(ngx_conf_t *cf, ngx_uint_t first,
     ngx_uint_t *rank);
+static ngx_int_t ngx_http_webhook_api_conf_text(ngx_conf_t *cf,
+    ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_api_state_match(ngx_conf_t *cf,
     ngx_str_t *value, ngx_http_webhook_api_state_t *state);
 static ngx_array_t *ngx_http_webhook_api_matches(ngx_conf_t *cf,
@@ -206,6 +208,10 @@ ngx_http_webhook_api_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
 
     require->values = NULL;
 
+    if (ngx_http_webhook_api_conf_text(cf, &require->text) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (ngx_http_webhook_api_pointer(cf, &value[1], NGX_HTTP_WEBHOOK_WILDCARDS,
                                      &require->pointer)
         != NGX_OK)
@@ -221,6 +227,40 @@ ngx_http_webhook_api_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
                                                    cf->args->nelts - 2);
 
     return require->values ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* a directive's arguments as one text */
+
+static ngx_int_t
+ngx_http_webhook_api_conf_text(ngx_conf_t *cf, ngx_str_t *text)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+    len = 0;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        len += value[i].len + 1;
+    }
+
+    p = ngx_pnalloc(cf->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->data = p;
+    text->len = len - 1;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        p = ngx_cpymem(p, value[i].data, value[i].len);
+        *p++ = ' ';
+    }
+
+    return NGX_OK;
 }
 
 

@@ -133,10 +133,11 @@ ngx_http_webhook_try_params(ngx_http_webhook_status_t *s,
         { ngx_string("api"), ngx_null_string },
         { ngx_string("method"), ngx_null_string },
         { ngx_string("uri"), ngx_null_string },
-        { ngx_string("status"), ngx_null_string }
+        { ngx_string("status"), ngx_null_string },
+        { ngx_string("hook"), ngx_null_string }
     };
 
-    rc = ngx_http_webhook_status_params(s, params, 4);
+    rc = ngx_http_webhook_status_params(s, params, 5);
 
     if (rc != NGX_OK) {
         return rc;
@@ -187,6 +188,18 @@ ngx_http_webhook_try_params(ngx_http_webhook_status_t *s,
     }
 
     dry->status = status;
+
+    if (params[4].value.len == 0) {
+        return NGX_OK;
+    }
+
+    dry->hook = ngx_http_webhook_status_hook(s, &params[4].value);
+
+    if (dry->hook == NULL) {
+        return ngx_http_webhook_status_problem(s, NGX_HTTP_BAD_REQUEST,
+                            "the name of a \"webhook\" is expected",
+                            &params[4].name);
+    }
 
     return NGX_OK;
 }

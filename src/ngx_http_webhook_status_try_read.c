@@ -17,7 +17,16 @@
 #include "ngx_http_webhook_zone.h"
 
 
-#define NGX_HTTP_WEBHOOK_TRY_SHOWN  20        /* observations */
+#define NGX_HTTP_WEBHOOK_TRY_SHOWN  20        /* observations, or elements that
+                                                 do not count */
+
+
+typedef struct {
+    ngx_http_webhook_status_t       *status;
+    ngx_http_webhook_api_scope_t    *scope;
+    ngx_uint_t                       n;       /* elements */
+    ngx_uint_t                       shown;
+} ngx_http_webhook_try_require_t;
 
 
 static ngx_int_t ngx_http_webhook_try_observations(
@@ -25,6 +34,14 @@ static ngx_int_t ngx_http_webhook_try_observations(
 static ngx_int_t ngx_http_webhook_try_observation(ngx_http_webhook_status_t *s,
     ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation,
     ngx_uint_t shown);
+static ngx_uint_t ngx_http_webhook_try_events(ngx_http_webhook_dry_t *dry,
+    ngx_http_webhook_observation_t *observation,
+    ngx_http_webhook_event_t *events);
+static ngx_int_t ngx_http_webhook_try_payloads(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation,
+    ngx_http_webhook_event_t *events, ngx_uint_t n);
+static ngx_int_t ngx_http_webhook_try_require(void *data, json_t *element,
+    const char *key);
 static void ngx_http_webhook_try_updated(ngx_http_webhook_status_t *s,
     ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation);
 
@@ -113,7 +130,9 @@ ngx_http_webhook_try_observations(ngx_http_webhook_status_t *s,
     ngx_int_t                        rc;
     ngx_uint_t                       i, reason, unread, unknown;
     ngx_array_t                      list;
+    ngx_http_webhook_api_route_t    *rp;
     ngx_http_webhook_observation_t  *observation;
+    ngx_http_webhook_try_require_t   require;
 
     if (ngx_array_init(&list, s->request->pool, 4,
                        sizeof(ngx_http_webhook_observation_t))
@@ -121,6 +140,24 @@ ngx_http_webhook_try_observations(ngx_http_webhook_status_t *s,
     {
         return NGX_ERROR;
     }
+
+    /* before "omit" takes from the document what a rule may ask for */
+
+    rp = dry->route->priv;
+
+    require.status = s;
+    require.scope = &rp->scope;
+    require.n = 0;
+    require.shown = 0;
+
+    ngx_http_webhook_status_name(&s->text, "refused");
+    ngx_http_webhook_status_literal(&s->text, "[");
+
+    (void) ngx_http_webhook_api_elements(&rp->scope, doc,
+                                         ngx_http_webhook_try_require,
+                                         &require);
+
+    ngx_http_webhook_status_literal(&s->text, "]");
 
     unread = 0;
     unknown = 0;
@@ -167,44 +204,56 @@ ngx_http_webhook_try_observations(ngx_http_webhook_status_t *s,
 }
 
 
-/* as if nothing were known of the execution, for a webhook without "member" */
+/* an element that does not count, and the line of "require" that says so */
+
+static ngx_int_t
+ngx_http_webhook_try_require(void *data, json_t *element, const char *key)
+{
+    ngx_http_webhook_try_require_t *require = data;
+
+    ngx_http_webhook_text_t         *text;
+    ngx_http_webhook_api_require_t  *line;
+
+    text = &require->status->text;
+
+    if (require->n++ == NGX_HTTP_WEBHOOK_ELEMENTS_MAX) {
+        return NGX_DONE;
+    }
+
+    line = ngx_http_webhook_api_refused(require->scope, element);
+
+    if (line == NULL || require->shown == NGX_HTTP_WEBHOOK_TRY_SHOWN) {
+        return NGX_OK;
+    }
+
+    if (require->shown++) {
+        ngx_http_webhook_status_literal(text, ",");
+    }
+
+    ngx_http_webhook_status_literal(text, "{");
+    ngx_http_webhook_status_number(text, "element", require->n - 1);
+    ngx_http_webhook_status_string(text, "require", line->text.data,
+                                   line->text.len);
+    ngx_http_webhook_status_literal(text, "}");
+
+    return NGX_OK;
+}
+
+
+/* as if nothing were known of the execution */
 
 static ngx_int_t
 ngx_http_webhook_try_observation(ngx_http_webhook_status_t *s,
     ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation,
     ngx_uint_t shown)
 {
-    u_char                        buf[NGX_INT64_LEN], *p;
-    json_t                       *payload;
-    ngx_str_t                    *name;
-    ngx_uint_t                    i, n, changed;
-    ngx_time_t                   *tp;
-    ngx_http_webhook_text_t      *text;
-    ngx_http_webhook_hook_t       hook;
-    ngx_http_webhook_state_t      old, new;
-    ngx_http_webhook_event_t      events[NGX_HTTP_WEBHOOK_EVENTS_MAX];
-    ngx_http_webhook_sighting_t   sighting;
+    u_char                     buf[NGX_INT64_LEN], *p;
+    ngx_str_t                 *name;
+    ngx_uint_t                 i, n;
+    ngx_http_webhook_text_t   *text;
+    ngx_http_webhook_event_t   events[NGX_HTTP_WEBHOOK_EVENTS_MAX];
 
-    tp = ngx_timeofday();
-
-    ngx_memzero(&old, sizeof(ngx_http_webhook_state_t));
-    ngx_memzero(&sighting, sizeof(ngx_http_webhook_sighting_t));
-
-    sighting.start = ngx_current_msec;
-    sighting.now = ngx_current_msec;
-    sighting.wall = (uint64_t) tp->sec * 1000 + tp->msec;
-    sighting.rank = observation->rank;
-    sighting.run = observation->run;
-    sighting.has_run = observation->has_run;
-    sighting.launch = dry->route->launch;
-    sighting.rerun = dry->route->rerun;
-    sighting.updated_set = observation->updated_set;
-    ngx_memcpy(sighting.updated, observation->updated,
-               sizeof(sighting.updated));
-
-    changed = 0;
-    n = ngx_http_webhook_event_transition(&old, &sighting, &new, events,
-                                          &changed);
+    n = ngx_http_webhook_try_events(dry, observation, events);
 
     dry->events += n;
 
@@ -279,29 +328,124 @@ ngx_http_webhook_try_observation(ngx_http_webhook_status_t *s,
 
     ngx_http_webhook_status_literal(text, "]");
 
-    /* of the first event, or what its rank would mean */
+    if (n == 0 && observation->rank != NGX_HTTP_WEBHOOK_NONE) {
 
-    ngx_memzero(&hook, sizeof(ngx_http_webhook_hook_t));
+        /* what its rank would mean */
 
-    i = n ? events[0].event : observation->rank;
+        events[0].event = observation->rank;
+        n = 1;
+    }
 
-    ngx_http_webhook_status_name(text, "payload");
+    return ngx_http_webhook_try_payloads(s, dry, observation, events, n);
+}
 
-    if (i == NGX_HTTP_WEBHOOK_NONE) {
+
+static ngx_uint_t
+ngx_http_webhook_try_events(ngx_http_webhook_dry_t *dry,
+    ngx_http_webhook_observation_t *observation,
+    ngx_http_webhook_event_t *events)
+{
+    ngx_uint_t                    changed;
+    ngx_time_t                   *tp;
+    ngx_http_webhook_state_t      old, new;
+    ngx_http_webhook_sighting_t   sighting;
+
+    tp = ngx_timeofday();
+
+    ngx_memzero(&old, sizeof(ngx_http_webhook_state_t));
+    ngx_memzero(&sighting, sizeof(ngx_http_webhook_sighting_t));
+
+    sighting.start = ngx_current_msec;
+    sighting.now = ngx_current_msec;
+    sighting.wall = (uint64_t) tp->sec * 1000 + tp->msec;
+    sighting.rank = observation->rank;
+    sighting.run = observation->run;
+    sighting.has_run = observation->has_run;
+    sighting.launch = dry->route->launch;
+    sighting.rerun = dry->route->rerun;
+    sighting.updated_set = observation->updated_set;
+    ngx_memcpy(sighting.updated, observation->updated,
+               sizeof(sighting.updated));
+
+    changed = 0;
+
+    return ngx_http_webhook_event_transition(&old, &sighting, &new, events,
+                                             &changed);
+}
+
+
+/*
+ * "payloads" of events, and "wanted": of which of them the webhook would be
+ * told, null without one
+ */
+
+static ngx_int_t
+ngx_http_webhook_try_payloads(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation,
+    ngx_http_webhook_event_t *events, ngx_uint_t n)
+{
+    json_t                   *payload;
+    ngx_str_t                *name;
+    ngx_uint_t                i, wanted[NGX_HTTP_WEBHOOK_EVENTS_MAX], comma;
+    ngx_http_webhook_text_t  *text;
+    ngx_http_webhook_hook_t   bare, *hook;
+
+    text = &s->text;
+
+    ngx_memzero(&bare, sizeof(ngx_http_webhook_hook_t));
+
+    hook = dry->hook ? dry->hook : &bare;
+
+    ngx_http_webhook_status_name(text, "payloads");
+    ngx_http_webhook_status_literal(text, "[");
+
+    for (i = 0; i < n; i++) {
+
+        if (i) {
+            ngx_http_webhook_status_literal(text, ",");
+        }
+
+        payload = ngx_http_webhook_payload_execution(events[i].event,
+                                                     observation, hook);
+        if (payload == NULL) {
+            return NGX_ERROR;
+        }
+
+        wanted[i] = ngx_http_webhook_payload_wanted(hook, events[i].event,
+                                                    payload);
+
+        ngx_http_webhook_json_write(text, payload, &s->mcf->redact);
+
+        json_decref(payload);
+    }
+
+    ngx_http_webhook_status_literal(text, "]");
+    ngx_http_webhook_status_name(text, "wanted");
+
+    if (dry->hook == NULL) {
         ngx_http_webhook_status_literal(text, "null}");
         return NGX_OK;
     }
 
-    payload = ngx_http_webhook_payload_execution(i, observation, &hook);
-    if (payload == NULL) {
-        return NGX_ERROR;
+    ngx_http_webhook_status_literal(text, "[");
+
+    comma = 0;
+
+    for (i = 0; i < n; i++) {
+
+        if (!wanted[i]) {
+            continue;
+        }
+
+        if (comma++) {
+            ngx_http_webhook_status_literal(text, ",");
+        }
+
+        name = ngx_http_webhook_event_name(events[i].event);
+        ngx_http_webhook_text_string(text, name->data, name->len);
     }
 
-    ngx_http_webhook_json_write(text, payload, &s->mcf->redact);
-
-    json_decref(payload);
-
-    ngx_http_webhook_status_literal(text, "}");
+    ngx_http_webhook_status_literal(text, "]}");
 
     return NGX_OK;
 }

@@ -41,7 +41,12 @@ webhook_api jobs {
     route POST ~^/goals/(?<job_goal>\d+)/run$ { launch; }
     route GET /jobs/ignored { ignore; }
     route GET /jobs/many { each /jobs/*; }
-    route GET /jobs/strict { require /kind job; }
+    route GET /jobs/strict { require /kind job; omit /kind; }
+    route GET /jobs/some {
+        each /jobs/*;
+        require /kind job ~^t;
+        require /tag;
+    }
     route GET /jobs/when when=$http_x_when { }
     route DELETE /jobs/* status=202,204 { id $http_x_id; state $http_x_state; }
     route GET /jobs/* { }
@@ -59,6 +64,15 @@ server {
         webhook_observe jobs;
 
         webhook ci { url %%URL_r%%/; }
+
+        webhook end {
+            url     %%URL_r%%/end;
+            events  FINISHED;
+            match   /project/id 4889;
+            member  project.id 4889;
+            member  goal.id none;
+            member  organization.name Acme;
+        }
     }
 
     location /status/ {
@@ -74,7 +88,7 @@ EOF
 
 $t->run();
 
-ok(wait_for { $r->requests == 1 }, 'ping');
+ok(wait_for { $r->requests('/') == 1 }, 'ping');
 
 ###############################################################################
 
@@ -109,7 +123,10 @@ is($o->{updated}[0]{value}, '/progress', 'updated - rule');
 like($o->{updated}[0]{digest}, qr/^[0-9a-f]{16}$/, 'updated - digest');
 is($o->{updated}[1]{digest}, undef, 'updated - absent');
 
-my $payload = $o->{payload};
+is(@{ $o->{payloads} }, 1, 'payloads');
+is($o->{wanted}, undef, 'wanted - by no webhook in particular');
+
+my $payload = $o->{payloads}[0];
 is($payload->{event}, 'LAUNCHED', 'payload');
 is($payload->{execution}{password}, '***', 'payload - redacted');
 ok(!exists $payload->{execution}{secret_bulk}, 'payload - omit');
@@ -118,21 +135,42 @@ is($payload->{sender}{name}, 'Ada', 'payload - a header');
 is($payload->{project}{name}, 'apollo', 'payload - an argument');
 is($payload->{snapshot}{name}, 'POST', 'payload - the method');
 
+# every event has its payload; as a webhook would be told
+
+my @run = ('method=POST&uri=/goals/17/run', '{"id":5,"status":"done"}');
+
+$d = dry(@run);
+$o = $d->{observations}[0];
+is($d->{events}, 3, 'a final launch - events');
+is("@{ $o->{events} }", 'LAUNCHED STARTED FINISHED', 'a final launch - which');
+is(join(' ', map { $_->{event} } @{ $o->{payloads} }),
+	'LAUNCHED STARTED FINISHED', 'a final launch - payloads');
+
+$o = dry("$run[0]&hook=end", $run[1])->{observations}[0];
+is_deeply($o->{payloads}[2], { type => 'EXECUTION', event => 'FINISHED',
+	execution => { id => 5, status => 'done' }, goal => { id => '17' },
+	project => { id => 4889 }, snapshot => { name => 'POST' },
+	organization => { name => 'Acme' } }, 'a webhook - its members');
+is("@{ $o->{wanted} }", 'FINISHED', 'a webhook - what it wants');
+
+$o = dry("$run[0]&hook=ci", $run[1])->{observations}[0];
+is("@{ $o->{wanted} }", 'LAUNCHED STARTED FINISHED', 'a webhook - all');
+
 # routes
 
 $d = dry('uri=/nowhere', '{}');
 is($d->{reason}, 'no route', 'no route');
 is($d->{route}, undef, 'no route - null');
-is(@{ $d->{routes} }, 7, 'no route - all of them');
+is(@{ $d->{routes} }, 8, 'no route - all of them');
 is($d->{routes}[0]{result}, 'another method', 'no route - method');
 is($d->{routes}[1]{result}, 'another URI', 'no route - URI');
 
 $d = dry('uri=/jobs/when', '{"id":1,"status":"done"}');
-is($d->{routes}[4]{result}, '"when" does not hold', 'when');
-is($d->{route}{index}, 6, 'when - the next one');
+is($d->{routes}[5]{result}, '"when" does not hold', 'when');
+is($d->{route}{index}, 7, 'when - the next one');
 
 $d = dry('uri=/jobs/when', '{"id":1,"status":"done"}', 'X-When' => 1);
-is($d->{route}{index}, 4, 'when - holds');
+is($d->{route}{index}, 5, 'when - holds');
 
 is(dry('uri=/jobs/a/../%256d%2561ny', '{"jobs":[]}')->{path}, '/jobs/many',
 	'path - normalised');
@@ -142,6 +180,20 @@ is(dry('uri=/jobs/a/../%256d%2561ny', '{"jobs":[]}')->{path}, '/jobs/many',
 is(dry('uri=/jobs/ignored', '{}')->{reason}, 'ignore', 'ignore');
 is(dry('uri=/jobs/strict', '{"id":1,"status":"done"}')->{reason}, 'require',
 	'require');
+is_deeply(dry('uri=/jobs/strict', '{"id":1,"kind":"job"}')->{refused}, [],
+	'require - all hold');
+is_deeply(dry('uri=/jobs/strict', '{"id":1,"kind":"task"}')->{refused},
+	[ { element => 0, require => '/kind job' } ], 'require - which');
+
+$d = dry('uri=/jobs/some', '{"jobs":[{"id":1,"kind":"job","tag":"x"},'
+	. '{"id":2,"kind":"job"},{"id":3,"tag":"y"}]}');
+is_deeply($d->{refused}, [ { element => 1, require => '/tag' },
+	{ element => 2, require => '/kind job ~^t' } ],
+	'require - which of several, where');
+is($d->{executions}, 1, 'require - the others count');
+is(@{ dry('uri=/jobs/some', '{"jobs":[' . join(',', ('{}') x 1100) . ']}')
+	->{refused} }, 20, 'require - shown');
+
 is(dry('uri=/jobs/1&status=404', '{"id":1}')->{reason}, 'status', 'status');
 ok(!dry('uri=/jobs/1&status=404', '{"id":1}')->{route}{accepts_status},
 	'status - not accepted');
@@ -162,7 +214,7 @@ is("@{ $d->{observations}[0]{events} }", 'STARTED', 'unknown - started');
 $d = dry('uri=/jobs/1', '{"id":1,"status":"done"}');
 is($d->{reason}, 'unchanged', 'first seen final');
 is($d->{observations}[0]{rank}, 'FINISHED', 'first seen final - rank');
-is($d->{observations}[0]{payload}{event}, 'FINISHED',
+is($d->{observations}[0]{payloads}[0]{event}, 'FINISHED',
 	'first seen final - payload');
 
 # no document at all
@@ -185,7 +237,7 @@ is(@{ $d->{observations} }, 20, 'many - shown');
 
 my $long = 'x' x 40000;
 $d = dry('uri=/jobs/1', qq({"id":1,"status":"running","x":"$long"}));
-is(length $d->{observations}[0]{payload}{execution}{x}, 40000, 'long');
+is(length $d->{observations}[0]{payloads}[0]{execution}{x}, 40000, 'long');
 
 # a shipped description
 
@@ -206,7 +258,8 @@ is($t->get('/status/try?api=jobs&uri=/')->status, 405, 'GET');
 
 for ('api=jobs', 'api=none&uri=/', 'uri=/', 'api=jobs&uri=x',
 	'api=jobs&uri=/&status=99', 'api=jobs&uri=/&status=x',
-	'api=jobs&uri=/&other=1', 'api=jobs&uri=/..')
+	'api=jobs&uri=/&other=1', 'api=jobs&uri=/..',
+	'api=jobs&uri=/&hook=none')
 {
 	is(try($_, '{}', whole => 1)->status, 400, "bad - $_");
 }
@@ -224,16 +277,16 @@ is($executions, 0, 'no state');
 
 is_deeply($t->get('/status/observed')->json->{observed}, [],
 	'no observation');
-is(@{ $t->get('/status/deliveries')->json->{deliveries} }, 1,
+is(@{ $t->get('/status/deliveries?hook=ci')->json->{deliveries} }, 1,
 	'no delivery but the ping');
-is($r->requests, 1, 'nothing was sent');
+is($r->requests('/'), 1, 'nothing was sent');
 
 # and the real thing does what the dry run said
 
 $up->set('/goals/17/run' => { json => { id => 5, status => 'queued' } });
 $t->post('/goals/17/run', '{}', headers => [ 'X-User' => 'Ada' ]);
 
-my @got = $r->wait_requests(2);
+my @got = $r->wait_requests(2, undef, '/');
 is($got[1]->json->{sender}{name}, 'Ada', 'really');
 
 $t->done();
