@@ -41,6 +41,7 @@ typedef struct {
     int64_t       run;
     unsigned      has_run:1;
     unsigned      unknown:1;       /* a status text that no list names */
+    unsigned      told:1;          /* an event was made of it */
     ngx_str_t     status;          /* the first status text, cut, in the pool;
                                       for people */
     uint32_t      updated_set;

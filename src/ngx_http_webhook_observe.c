@@ -152,7 +152,7 @@ ngx_http_webhook_observe_start(ngx_http_request_t *r)
 
     if (route == NULL) {
         ngx_http_webhook_observe_note(r, NULL, NGX_HTTP_WEBHOOK_CNT_NO_ROUTE,
-                                      0, NULL);
+                                      NULL);
         return NULL;
     }
 
@@ -400,7 +400,7 @@ ngx_http_webhook_observe_log(ngx_http_request_t *r)
 
     if (route && !route->ignore) {
         ngx_http_webhook_observe_note(r, observe->api,
-                                      NGX_HTTP_WEBHOOK_CNT_ABORTED, 0, NULL);
+                                      NGX_HTTP_WEBHOOK_CNT_ABORTED, NULL);
     }
 
     return NGX_OK;

@@ -52,7 +52,9 @@ typedef struct {
     size_t                       peek;       /* bytes of gzip to have before
                                                 looking into it again */
     ngx_uint_t                   events;
-    ngx_str_t                    execution;  /* the first one's id */
+    ngx_uint_t                   executions;
+    ngx_str_t                    ids;        /* of the first ones, a NUL
+                                                between them */
 
     ngx_str_t                   *realm;      /* NULL: as "observe" says */
 
@@ -114,12 +116,12 @@ void ngx_http_webhook_observe_give_up(ngx_http_webhook_observe_ctx_t *ctx,
 
 /*
  * Counts what came of a response, and puts it among the last observations; api
- * and execution may be NULL.
+ * and ctx, which has the executions, may be NULL.
  */
 
 void ngx_http_webhook_observe_note(ngx_http_request_t *r,
-    ngx_http_webhook_api_t *api, ngx_uint_t counter, ngx_uint_t events,
-    ngx_str_t *execution);
+    ngx_http_webhook_api_t *api, ngx_uint_t counter,
+    ngx_http_webhook_observe_ctx_t *ctx);
 
 /* Gives the copy's memory back. */
 

@@ -300,7 +300,7 @@ ngx_http_webhook_observe_give_up(ngx_http_webhook_observe_ctx_t *ctx,
         return;
     }
 
-    ngx_http_webhook_observe_note(ctx->request, ctx->observe->api, counter, 0,
+    ngx_http_webhook_observe_note(ctx->request, ctx->observe->api, counter,
                                   NULL);
 
     if (counter == NGX_HTTP_WEBHOOK_CNT_TOO_LARGE) {

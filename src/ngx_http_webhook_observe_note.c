@@ -30,8 +30,8 @@ static size_t ngx_http_webhook_observe_cut(u_char *dst, size_t size,
 
 void
 ngx_http_webhook_observe_note(ngx_http_request_t *r,
-    ngx_http_webhook_api_t *api, ngx_uint_t counter, ngx_uint_t events,
-    ngx_str_t *execution)
+    ngx_http_webhook_api_t *api, ngx_uint_t counter,
+    ngx_http_webhook_observe_ctx_t *ctx)
 {
     u_char                        *p;
     ngx_str_t                      method, path;
@@ -52,7 +52,6 @@ ngx_http_webhook_observe_note(ngx_http_request_t *r,
     tp = ngx_timeofday();
 
     seen.time = (uint64_t) tp->sec * 1000 + tp->msec;
-    seen.events = events;
     seen.status = r->headers_out.status;
     seen.reason = counter;
 
@@ -76,10 +75,11 @@ ngx_http_webhook_observe_note(ngx_http_request_t *r,
                                                     &api->name);
     }
 
-    if (execution) {
-        seen.execution_len = ngx_http_webhook_observe_cut(seen.execution,
-                                                        sizeof(seen.execution),
-                                                        execution);
+    if (ctx) {
+        seen.events = ctx->events;
+        seen.executions = ctx->executions;
+        seen.ids_len = ngx_http_webhook_observe_cut(seen.ids, sizeof(seen.ids),
+                                                    &ctx->ids);
     }
 
     ngx_http_webhook_seen_add(mcf->zone, &seen);

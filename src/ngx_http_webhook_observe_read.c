@@ -15,6 +15,7 @@
 #include "ngx_http_webhook_emit.h"
 #include "ngx_http_webhook_inflate.h"
 #include "ngx_http_webhook_json.h"
+#include "ngx_http_webhook_seen.h"
 #include "ngx_http_webhook_zone.h"
 
 
@@ -25,6 +26,8 @@ static ngx_uint_t ngx_http_webhook_observe_inflate(
 static ngx_uint_t ngx_http_webhook_observe_events_of(
     ngx_http_webhook_observe_ctx_t *ctx, ngx_str_t *realm, json_t *doc,
     ngx_uint_t *still);
+static void ngx_http_webhook_observe_ids(ngx_http_webhook_observe_ctx_t *ctx,
+    ngx_array_t *list);
 static uint64_t ngx_http_webhook_observe_began(ngx_http_request_t *r);
 
 
@@ -103,8 +106,7 @@ ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
 
     ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_READ, 1);
 
-    ngx_http_webhook_observe_note(r, ctx->observe->api, counter, ctx->events,
-                                  &ctx->execution);
+    ngx_http_webhook_observe_note(r, ctx->observe->api, counter, ctx);
 
     if (rc == NGX_DECLINED && still) {
         ngx_http_webhook_zone_digest_store(mcf->zone, digest.key,
@@ -243,8 +245,8 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_str_t *realm, json_t *doc, ngx_uint_t *still)
 {
     ngx_int_t                        rc;
-    ngx_uint_t                       i, changed, reason, refused, unknown,
-                                     unread;
+    ngx_uint_t                       i, changed, events, reason, refused,
+                                     unknown, unread;
     ngx_array_t                      list;
     ngx_http_request_t              *r;
     ngx_http_webhook_source_t        source;
@@ -287,11 +289,9 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
 
     observation = list.elts;
 
-    if (list.nelts) {
-        ctx->execution = observation[0].id;
-    }
-
     for (i = 0; i < list.nelts; i++) {
+
+        events = ctx->events;
 
         rc = ngx_http_webhook_emit(&source, &observation[i], &ctx->events,
                                    &changed);
@@ -300,7 +300,12 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
         }
 
         unknown += observation[i].unknown;
+        observation[i].told = (ctx->events != events);
     }
+
+    ngx_http_webhook_observe_ids(ctx, &list);
+
+    ctx->executions = list.nelts + unread;
 
     ngx_http_webhook_api_free(&list);
 
@@ -320,6 +325,54 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
 
     return unknown ? NGX_HTTP_WEBHOOK_CNT_UNKNOWN
                    : NGX_HTTP_WEBHOOK_CNT_STILL;
+}
+
+
+/* for people: those of which there was an event first, as many as are kept */
+
+static void
+ngx_http_webhook_observe_ids(ngx_http_webhook_observe_ctx_t *ctx,
+    ngx_array_t *list)
+{
+    u_char                          *p, *last;
+    ngx_uint_t                       i;
+    ngx_http_webhook_observation_t  *observation, *ob;
+
+    observation = list->elts;
+
+    p = ngx_pnalloc(ctx->request->pool, NGX_HTTP_WEBHOOK_SEEN_IDS);
+    if (p == NULL) {
+        return;
+    }
+
+    ctx->ids.data = p;
+    last = p + NGX_HTTP_WEBHOOK_SEEN_IDS;
+
+    for (i = 0; i < 2 * list->nelts; i++) {
+
+        ob = &observation[i % list->nelts];
+
+        if (ob->told != (i < list->nelts)) {
+            continue;
+        }
+
+        if (ob->id.len >= (size_t) (last - p)) {
+
+            if (p == ctx->ids.data) {
+                ctx->ids = ob->id;
+                return;
+            }
+
+            break;
+        }
+
+        p = ngx_cpymem(p, ob->id.data, ob->id.len);
+        *p++ = '\0';
+    }
+
+    if (p != ctx->ids.data) {
+        ctx->ids.len = p - 1 - ctx->ids.data;
+    }
 }
 
 

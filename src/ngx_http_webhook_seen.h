@@ -21,7 +21,7 @@
 #define NGX_HTTP_WEBHOOK_SEEN_METHOD     16      /* bytes kept */
 #define NGX_HTTP_WEBHOOK_SEEN_PATH       128
 #define NGX_HTTP_WEBHOOK_SEEN_API        64
-#define NGX_HTTP_WEBHOOK_SEEN_EXECUTION  64
+#define NGX_HTTP_WEBHOOK_SEEN_IDS        128
 
 
 typedef struct {
@@ -34,12 +34,14 @@ typedef struct {
     uint8_t         method_len;
     uint8_t         path_len;
     uint8_t         api_len;           /* 0: none */
-    uint8_t         execution_len;     /* 0: none */
+    uint8_t         ids_len;           /* 0: none */
     uint8_t         unused;
+    uint32_t        executions;        /* how many it held */
     u_char          method[NGX_HTTP_WEBHOOK_SEEN_METHOD];
     u_char          path[NGX_HTTP_WEBHOOK_SEEN_PATH];
     u_char          api[NGX_HTTP_WEBHOOK_SEEN_API];
-    u_char          execution[NGX_HTTP_WEBHOOK_SEEN_EXECUTION];
+    u_char          ids[NGX_HTTP_WEBHOOK_SEEN_IDS];  /* of the first ones, a
+                                                        NUL between them */
 } ngx_http_webhook_seen_t;
 
 

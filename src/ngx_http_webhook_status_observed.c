@@ -145,6 +145,8 @@ static void
 ngx_http_webhook_status_seen(ngx_http_webhook_text_t *text,
     ngx_http_webhook_seen_t *seen, ngx_http_webhook_reason_t *reason)
 {
+    u_char  *p, *last, *id;
+
     ngx_http_webhook_status_literal(text, "{");
 
     ngx_http_webhook_status_time(text, "time", seen->time);
@@ -156,10 +158,29 @@ ngx_http_webhook_status_seen(ngx_http_webhook_text_t *text,
     ngx_http_webhook_status_string(text, "reason", reason->name,
                                    ngx_strlen(reason->name));
     ngx_http_webhook_status_number(text, "events", seen->events);
-    ngx_http_webhook_status_string(text, "execution", seen->execution,
-                                   seen->execution_len);
 
-    ngx_http_webhook_status_literal(text, "}");
+    last = seen->ids + seen->ids_len;
+    p = ngx_strlchr(seen->ids, last, '\0');
+
+    ngx_http_webhook_status_string(text, "execution", seen->ids,
+                                   p ? p - seen->ids : seen->ids_len);
+
+    ngx_http_webhook_status_number(text, "count", seen->executions);
+    ngx_http_webhook_status_name(text, "executions");
+    ngx_http_webhook_status_literal(text, "[");
+
+    for (id = seen->ids; id < last; id = p + 1) {
+        p = ngx_strlchr(id, last, '\0');
+        p = p ? p : last;
+
+        if (id != seen->ids) {
+            ngx_http_webhook_status_literal(text, ",");
+        }
+
+        ngx_http_webhook_text_string(text, id, p - id);
+    }
+
+    ngx_http_webhook_status_literal(text, "]}");
 }
 
 

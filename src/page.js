@@ -421,7 +421,8 @@ async function load_observed() {
     el('td', {}, [o.api, o.status].filter(Boolean).join(' ')),
     el('td', { class: o.events ? 'ok' : 'wait' }, o.events
       ? o.events + (o.events > 1 ? ' events' : ' event') : o.reason),
-    el('td', { class: 'mono' }, o.execution || '')))
+    el('td', { class: 'mono', title: o.executions.join(' ') },
+      (o.execution || '') + (o.count > 1 ? ' + ' + (o.count - 1) : ''))))
     : [el('tr', {}, el('td', { class: 'empty' }, 'None yet. Does '
       + 'webhook_observe stand in the location of the API?'))]));
 }

@@ -68,6 +68,8 @@ my $first = observed()->[0];
 is($first->{reason}, 'events', 'events');
 is($first->{events}, 3, 'events - how many');
 is($first->{execution}, 'a', 'events - execution');
+is("@{ $first->{executions} }", 'a b', 'events - executions');
+is($first->{count}, 2, 'events - count');
 is($first->{method}, 'POST', 'events - method');
 is($first->{path}, '/api/jobs', 'events - path without the query');
 is($first->{api}, 'jobs', 'events - api');
@@ -115,10 +117,31 @@ answer($long, '{"id":"' . "\xe4" x 50 . '","status":"running"}');
 $t->get($long);
 is(length observed()->[0]{path}, 128, 'path - cut');
 
-my $id = 'x' . "\xe4" x 50;
+my $id = 'x' . "\xe4" x 70;
 answer('/api/jobs/l', qq({"id":"$id","status":"running"}));
 $t->get('/api/jobs/l');
-is(observed()->[0]{execution}, 'x' . "\xe4" x 31, 'execution - cut');
+is(observed()->[0]{execution}, 'x' . "\xe4" x 63, 'execution - cut');
+
+# of many those with an event first
+
+answer('/api/jobs', '{"jobs":[{"id":"a"},{"id":"b"},{"id":"c1"},'
+	. join(',', map { qq({"id":"many-$_"}) } 1 .. 30) . ',{}]}');
+$t->post('/api/jobs', '{}');
+
+my $many = observed()->[0];
+is($many->{count}, 33, 'many - count');
+is($many->{events}, 31, 'many - events');
+is(join(' ', @{ $many->{executions} }), 'c1 '
+	. join(' ', map { "many-$_" } 1 .. 16), 'many - those there is room for');
+
+answer('/api/jobs', '{"jobs":[{"id":"a"},{"id":"b"},{"id":"z"}]}');
+$t->post('/api/jobs', '{}');
+is(join(' ', @{ observed()->[0]{executions} }), 'z a b', 'many - all');
+
+answer('/api/jobs', '{"jobs":[{"id":"a"},{"id":"' . 'y' x 200 . '"}]}');
+$t->post('/api/jobs', '{}');
+is(join(' ', @{ observed()->[0]{executions} }), 'y' x 128,
+	'many - a long one');
 
 ###############################################################################
 
