@@ -144,6 +144,7 @@ ngx_http_webhook_log_summary(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zdelivery_t *d, ngx_http_webhook_summary_t *s)
 {
     ngx_http_webhook_zslot_t     *slot;
+    ngx_http_webhook_zattempt_t  *a;
     ngx_http_webhook_zpayload_t  *p;
 
     p = ngx_http_webhook_block(zone, d->payload);
@@ -155,6 +156,7 @@ ngx_http_webhook_log_summary(ngx_http_webhook_zone_t *zone,
     s->status = d->status;
     s->attempts = d->tries;
     s->code = d->code;
+    s->error = 0;
     s->sequence = p->sequence;
     s->time = p->time;
     s->duration = d->duration;
@@ -162,6 +164,11 @@ ngx_http_webhook_log_summary(ngx_http_webhook_zone_t *zone,
 
     if (d->status == NGX_HTTP_WEBHOOK_WAITING) {
         s->next = ngx_http_webhook_log_due(d, slot);
+    }
+
+    if (d->attempt) {
+        a = ngx_http_webhook_block(zone, d->attempt);
+        s->error = a->error;
     }
 
     ngx_memcpy(s->uuid, d->uuid, 16);

@@ -189,6 +189,7 @@ typedef struct {
     uint32_t                      status;      /* NGX_HTTP_WEBHOOK_WAITING .. */
     uint32_t                      attempts;
     uint32_t                      code;        /* of the latest answer, or 0 */
+    uint32_t                      error;       /* of the latest attempt */
     uint32_t                      sequence;
     uint64_t                      time;        /* of the event, ms, wall */
     uint64_t                      duration;    /* of the latest attempt, ms */

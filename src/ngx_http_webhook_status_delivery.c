@@ -123,6 +123,10 @@ ngx_http_webhook_status_deliveries(ngx_http_webhook_status_t *s)
             ngx_http_webhook_status_summary(&s->text, &list[i]);
             ngx_http_webhook_status_number(&s->text, "attempts",
                                            list[i].attempts);
+
+            p = ngx_sprintf(buf, "%uL", list[i].seq);
+            ngx_http_webhook_status_string(&s->text, "cursor", buf, p - buf);
+
             ngx_http_webhook_status_literal(&s->text, "}");
         }
 
@@ -154,13 +158,14 @@ ngx_http_webhook_status_summary(ngx_http_webhook_text_t *text,
     ngx_http_webhook_summary_t *summary)
 {
     u_char      uuid[NGX_HTTP_WEBHOOK_UUID_LEN];
-    ngx_str_t  *type, *event, *status;
+    ngx_str_t  *type, *event, *status, *error;
 
     ngx_http_webhook_uuid_text(summary->uuid, uuid);
 
     type = ngx_http_webhook_event_type(summary->event);
     event = ngx_http_webhook_event_name(summary->event);
     status = &ngx_http_webhook_statuses[summary->status];
+    error = &ngx_http_webhook_errors[summary->error];
 
     ngx_http_webhook_status_string(text, "uuid", uuid,
                                    NGX_HTTP_WEBHOOK_UUID_LEN);
@@ -182,6 +187,7 @@ ngx_http_webhook_status_summary(ngx_http_webhook_text_t *text,
     }
 
     ngx_http_webhook_status_positive(text, "code", summary->code);
+    ngx_http_webhook_status_string(text, "error", error->data, error->len);
     ngx_http_webhook_status_time(text, "next_attempt", summary->next);
 }
 

@@ -28,6 +28,8 @@ static void ngx_http_webhook_status_signature(ngx_http_webhook_text_t *text,
     ngx_http_webhook_hook_t *hook);
 static void ngx_http_webhook_status_recent(ngx_http_webhook_text_t *text,
     ngx_http_webhook_hook_stat_t *stat);
+static void ngx_http_webhook_status_outcomes(ngx_http_webhook_text_t *text,
+    ngx_http_webhook_hook_stat_t *stat);
 
 
 /* in the order of NGX_HTTP_WEBHOOK_HEALTH_OK, ... */
@@ -201,6 +203,7 @@ ngx_http_webhook_status_webhook(ngx_http_webhook_status_t *s,
     ngx_http_webhook_status_number(text, "superseded", stat.superseded);
     ngx_http_webhook_status_number(text, "dropped", stat.dropped);
     ngx_http_webhook_status_number(text, "attempts", stat.attempts);
+    ngx_http_webhook_status_outcomes(text, &stat);
     ngx_http_webhook_status_number(text, "max_in_flight", hook->max_in_flight);
     ngx_http_webhook_status_number(text, "queue", hook->queue);
 
@@ -297,4 +300,25 @@ ngx_http_webhook_status_recent(ngx_http_webhook_text_t *text,
     p = ngx_sprintf(buf, "%.3f", (double) good / n);
 
     ngx_http_webhook_text_append(text, buf, p - buf);
+}
+
+
+/* of attempts, those that there were */
+
+static void
+ngx_http_webhook_status_outcomes(ngx_http_webhook_text_t *text,
+    ngx_http_webhook_hook_stat_t *stat)
+{
+    ngx_uint_t  i;
+
+    ngx_http_webhook_status_literal(text, ",\"outcomes\":{");
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_OUTCOMES; i++) {
+        if (stat->tally.outcomes[i]) {
+            ngx_http_webhook_status_number(text, ngx_http_webhook_outcomes[i],
+                                           stat->tally.outcomes[i]);
+        }
+    }
+
+    ngx_http_webhook_status_literal(text, "}");
 }

@@ -402,8 +402,11 @@ is($list->[0]{hook}, 'ci', 'deliveries - hook');
 is($list->[0]{status}, 'delivered', 'deliveries - status');
 is($list->[0]{attempts}, 1, 'deliveries - attempts');
 is($list->[0]{code}, 204, 'deliveries - code');
+is($list->[0]{error}, undef, 'deliveries - no error');
 is($list->[0]{sequence}, 1, 'deliveries - sequence');
 is($list->[0]{next_attempt}, undef, 'deliveries - no next attempt');
+is($list->[-1]{cursor}, list("hook=ci&after=$list->[-2]{cursor}")->[0]{cursor},
+	'deliveries - cursor');
 like($list->[0]{duration}, qr/^\d+$/, 'deliveries - duration');
 like($list->[0]{timestamp}, qr/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
 	'deliveries - timestamp');
@@ -552,12 +555,15 @@ my $d = delivery($down);
 
 is($d->{response}, undef, 'failed - no response');
 is($d->{code}, undef, 'failed - no code');
+is($d->{error}, 'connect', 'failed - error');
 is($d->{attempts}[0]{error}, 'connect', 'failed - class');
 ok($d->{attempts}[0]{message}, 'failed - sentence');
 is($d->{attempts}[0]{code}, undef, 'failed - attempt without a code');
 is_deeply(hook('down')->{recent}, [ JSON::PP::false ], 'failed - recent');
 is(hook('down')->{success_rate}, 0, 'failed - rate');
 is(hook('down')->{failed}, 1, 'failed - counted');
+is_deeply(hook('down')->{outcomes}, { connect => 1 }, 'failed - outcomes');
+is(list('hook=down')->[0]{error}, 'connect', 'failed - error in a list');
 is(count('status=failed'), 1, 'failed - listed');
 
 ok(wait_for {
