@@ -423,62 +423,76 @@ ngx_http_webhook_log_again(ngx_http_webhook_zone_t *zone, uint32_t index)
 }
 
 
-ngx_uint_t
-ngx_http_webhook_queue_recover(ngx_http_webhook_zone_t *zone, uint32_t slot,
-    uint64_t since)
+ngx_int_t
+ngx_http_webhook_queue_recover(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_recovery_t *recovery)
 {
-    uint64_t                       seq, last;
+    ngx_int_t                      rc;
     ngx_uint_t                     n, look;
-    ngx_rbtree_node_t             *node;
+    ngx_rbtree_t                   tree;
+    ngx_rbtree_node_t             *node, *next;
+    ngx_http_webhook_zslot_t      *slot;
     ngx_http_webhook_zpayload_t   *p;
     ngx_http_webhook_zdelivery_t  *d;
 
+    slot = &zone->slots[recovery->slot];
+    rc = NGX_AGAIN;
     n = 0;
-    seq = 0;
-    last = 0;
 
-    /* oldest first; each gets a new number, beyond the last one of now */
+    ngx_http_webhook_zone_lock(zone);
 
-    do {
-        ngx_http_webhook_zone_lock(zone);
+    if (recovery->seq == 0) {
+        recovery->last = zone->sh->seq;
+    }
 
-        if (last == 0) {
-            last = zone->sh->seq;
+    node = ngx_http_webhook_log_newer(zone, recovery->seq);
+
+    /* oldest first; each gets a new number, beyond the last one of then */
+
+    for (look = 0;
+         look < NGX_HTTP_WEBHOOK_LOOK && n < NGX_HTTP_WEBHOOK_STEP;
+         look++)
+    {
+        d = node ? ngx_http_webhook_delivery_by_seq(node) : NULL;
+
+        if (d == NULL || d->seq > recovery->last) {
+            rc = NGX_OK;
+            break;
         }
 
-        for (look = 0; look < NGX_HTTP_WEBHOOK_STEP; look++) {
-            node = ngx_http_webhook_log_newer(zone, seq);
+        ngx_http_webhook_delivery_seqs(zone, &tree);
 
-            if (node == NULL) {
-                seq = last;
-                break;
-            }
+        next = ngx_rbtree_next(&tree, node);
+        p = ngx_http_webhook_block(zone, d->payload);
 
-            d = ngx_http_webhook_delivery_by_seq(node);
-            p = ngx_http_webhook_block(zone, d->payload);
-            seq = d->seq;
+        recovery->seq = d->seq;
+        node = next;
 
-            if (seq > last) {
-                break;
-            }
-
-            if (d->slot == slot
-                && (d->status == NGX_HTTP_WEBHOOK_FAILED
-                    || d->status == NGX_HTTP_WEBHOOK_EXPIRED)
-                && p->time >= since
-                && ngx_http_webhook_log_again(zone,
-                                              ngx_http_webhook_index(zone, d))
-                   == NGX_OK)
-            {
-                n++;
-            }
+        if (d->slot != recovery->slot
+            || (d->status != NGX_HTTP_WEBHOOK_FAILED
+                && d->status != NGX_HTTP_WEBHOOK_EXPIRED)
+            || p->time < recovery->since)
+        {
+            continue;
         }
 
-        ngx_http_webhook_zone_unlock(zone);
+        if (slot->waiting + slot->spilled >= recovery->queue
+            || ngx_http_webhook_log_again(zone,
+                                          ngx_http_webhook_index(zone, d))
+               != NGX_OK)
+        {
+            recovery->more = 1;
+            rc = NGX_OK;
+            break;
+        }
 
-    } while (seq < last);
+        recovery->count++;
+        n++;
+    }
 
-    return n;
+    ngx_http_webhook_zone_unlock(zone);
+
+    return rc;
 }
 
 

@@ -348,12 +348,23 @@ ngx_int_t ngx_http_webhook_queue_again(ngx_http_webhook_zone_t *zone,
     u_char uuid[16], uint32_t *slot);
 
 /*
- * The same for all deliveries of a slot that failed or expired, of events
- * since then (ms, wall clock).  Returns how many.
+ * The same for all deliveries of a slot that failed or expired, step by step:
+ * NGX_AGAIN: there is more to look at.  A process that dies in between leaves
+ * the rest as it was.
  */
 
-ngx_uint_t ngx_http_webhook_queue_recover(ngx_http_webhook_zone_t *zone,
-    uint32_t slot, uint64_t since);
+typedef struct {
+    uint32_t                      slot;
+    uint32_t                      queue;       /* how many may wait */
+    uint64_t                      since;       /* of the event, ms, wall */
+    uint64_t                      seq;         /* seen so far; 0: begin */
+    uint64_t                      last;        /* the newest at that time */
+    ngx_uint_t                    count;       /* sent again */
+    ngx_uint_t                    more;        /* boolean: some had no room */
+} ngx_http_webhook_recovery_t;
+
+ngx_int_t ngx_http_webhook_queue_recover(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_recovery_t *recovery);
 
 /*
  * Pauses a webhook, or resumes it whatever stopped it: all that waits is due

@@ -221,7 +221,6 @@ ngx_http_webhook_status_handler(ngx_http_request_t *r)
 static void
 ngx_http_webhook_status_posted(ngx_http_request_t *r)
 {
-    ngx_int_t                   rc;
     ngx_pool_cleanup_t         *cln;
     ngx_http_webhook_status_t  *s;
 
@@ -233,14 +232,27 @@ ngx_http_webhook_status_posted(ngx_http_request_t *r)
 
     s = cln->data;
 
-    rc = ngx_http_webhook_status_answer(s);
+    ngx_http_webhook_status_finish(s, ngx_http_webhook_status_answer(s));
+}
 
-    if (rc == NGX_ERROR || s->text.failed) {
+
+void
+ngx_http_webhook_status_finish(ngx_http_webhook_status_t *s, ngx_int_t status)
+{
+    ngx_http_request_t  *r;
+
+    r = s->request;
+
+    if (status == NGX_DONE) {
+        return;
+    }
+
+    if (status == NGX_ERROR || s->text.failed) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
-    ngx_http_finalize_request(r, ngx_http_webhook_status_send(s, rc));
+    ngx_http_finalize_request(r, ngx_http_webhook_status_send(s, status));
 }
 
 
@@ -322,7 +334,10 @@ ngx_http_webhook_status_answer(ngx_http_webhook_status_t *s)
             }
         }
 
-        if (route[i].handler == ngx_http_webhook_status_try && !s->posted) {
+        if ((route[i].handler == ngx_http_webhook_status_try
+             || route[i].handler == ngx_http_webhook_status_recover)
+            && !s->posted)
+        {
             return NGX_AGAIN;
         }
 

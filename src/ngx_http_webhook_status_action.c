@@ -22,8 +22,6 @@ static ngx_uint_t ngx_http_webhook_status_is(ngx_str_t *value,
     const char *text);
 static ngx_int_t ngx_http_webhook_status_set(ngx_http_webhook_status_t *s,
     ngx_uint_t pause);
-static ngx_int_t ngx_http_webhook_status_no_hook(
-    ngx_http_webhook_status_t *s);
 
 
 static ngx_str_t  ngx_http_webhook_remote_user = ngx_string("remote_user");
@@ -300,50 +298,6 @@ ngx_http_webhook_status_redeliver(ngx_http_webhook_status_t *s)
 
 
 ngx_int_t
-ngx_http_webhook_status_recover(ngx_http_webhook_status_t *s)
-{
-    ngx_int_t                   rc;
-    ngx_str_t                   name;
-    ngx_uint_t                  limit, count;
-    ngx_http_webhook_hook_t    *hook;
-    ngx_http_webhook_filter_t   filter;
-
-    rc = ngx_http_webhook_status_args(s, &filter, &limit);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (filter.slot != NGX_HTTP_WEBHOOK_NO_SLOT || filter.events
-        || filter.statuses || filter.execution.len || filter.until
-        || filter.after || limit != NGX_HTTP_WEBHOOK_LIMIT_DEFAULT)
-    {
-        ngx_str_set(&name, "since");
-
-        return ngx_http_webhook_status_problem(s, NGX_HTTP_BAD_REQUEST,
-                            "no parameter but this one is known here", &name);
-    }
-
-    hook = ngx_http_webhook_status_hook(s, &s->name);
-
-    if (hook == NULL) {
-        return ngx_http_webhook_status_no_hook(s);
-    }
-
-    count = ngx_http_webhook_queue_recover(s->mcf->zone, hook->slot,
-                                           filter.since);
-
-    ngx_http_webhook_dispatch_wake(hook);
-
-    ngx_http_webhook_status_literal(&s->text, "{");
-    ngx_http_webhook_status_number(&s->text, "count", count);
-    ngx_http_webhook_status_literal(&s->text, "}");
-
-    return NGX_HTTP_ACCEPTED;
-}
-
-
-static ngx_int_t
 ngx_http_webhook_status_no_hook(ngx_http_webhook_status_t *s)
 {
     return ngx_http_webhook_status_problem(s, NGX_HTTP_NOT_FOUND,

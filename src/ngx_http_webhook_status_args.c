@@ -51,8 +51,6 @@ static const char *ngx_http_webhook_arg_since(ngx_http_webhook_status_t *s,
     ngx_http_webhook_args_t *args, ngx_str_t *value);
 static const char *ngx_http_webhook_arg_until(ngx_http_webhook_status_t *s,
     ngx_http_webhook_args_t *args, ngx_str_t *value);
-static const char *ngx_http_webhook_arg_time(ngx_str_t *value,
-    uint64_t *time);
 static const char *ngx_http_webhook_arg_limit(ngx_http_webhook_status_t *s,
     ngx_http_webhook_args_t *args, ngx_str_t *value);
 static const char *ngx_http_webhook_arg_after(ngx_http_webhook_status_t *s,
@@ -420,7 +418,7 @@ static const char *
 ngx_http_webhook_arg_since(ngx_http_webhook_status_t *s,
     ngx_http_webhook_args_t *args, ngx_str_t *value)
 {
-    return ngx_http_webhook_arg_time(value, &args->filter->since);
+    return ngx_http_webhook_status_when(value, &args->filter->since);
 }
 
 
@@ -430,7 +428,7 @@ ngx_http_webhook_arg_until(ngx_http_webhook_status_t *s,
 {
     const char  *error;
 
-    error = ngx_http_webhook_arg_time(value, &args->filter->until);
+    error = ngx_http_webhook_status_when(value, &args->filter->until);
 
     /* 0 would be no bound at all */
 
@@ -442,8 +440,8 @@ ngx_http_webhook_arg_until(ngx_http_webhook_status_t *s,
 }
 
 
-static const char *
-ngx_http_webhook_arg_time(ngx_str_t *value, uint64_t *time)
+const char *
+ngx_http_webhook_status_when(ngx_str_t *value, uint64_t *time)
 {
     u_char   *p;
     int64_t   ms;

@@ -12,6 +12,7 @@
  *   status_hook.c      webhooks -> JSON
  *   status_delivery.c  deliveries -> JSON
  *   status_action.c    who may write; actions
+ *   status_recover.c   the one that takes its time
  *   status_secret.c    headers and bodies -> JSON, without what is secret
  *   status_observed.c  the last observations -> JSON
  *   status_try.c       a document -> what it would mean
@@ -57,6 +58,14 @@ typedef struct {
 
 ngx_int_t ngx_http_webhook_status_problem(ngx_http_webhook_status_t *s,
     ngx_uint_t status, const char *detail, ngx_str_t *parameter);
+
+/*
+ * status.c: ends a request whose handler returned NGX_DONE, or was called
+ * with its body.  "status" as the handler would have returned it.
+ */
+
+void ngx_http_webhook_status_finish(ngx_http_webhook_status_t *s,
+    ngx_int_t status);
 
 /* Whether "Accept" names a type; its weights are nobody's concern here. */
 
@@ -125,6 +134,13 @@ ngx_int_t ngx_http_webhook_status_params(ngx_http_webhook_status_t *s,
 
 int64_t ngx_http_webhook_status_integer(ngx_str_t *value);
 
+/*
+ * A time, ms since 1970.  NULL, or what is wrong with it; a space in the value
+ * may become "+".
+ */
+
+const char *ngx_http_webhook_status_when(ngx_str_t *value, uint64_t *time);
+
 
 /*
  * status_hook.c, status_delivery.c: these render the document and return its
@@ -153,9 +169,13 @@ uint32_t ngx_http_webhook_status_bit(ngx_str_t *name);
 
 ngx_int_t ngx_http_webhook_status_may_write(ngx_http_webhook_status_t *s);
 
+/* The problem of an unknown name of a webhook. */
+
+ngx_int_t ngx_http_webhook_status_no_hook(ngx_http_webhook_status_t *s);
+
 /*
  * These carry an action out, render what came of it and return its status, or
- * NGX_ERROR.
+ * NGX_ERROR; _recover(): or NGX_DONE, and _finish() later.
  */
 
 ngx_int_t ngx_http_webhook_status_ping(ngx_http_webhook_status_t *s);

@@ -14,18 +14,23 @@ use WebhookTest;
 
 ###############################################################################
 
-my $t = WebhookTest->new();
+my $t = WebhookTest->new(workers => 1);
 my $up = $t->upstream('up');
 my $r = $t->receiver('r');
 
 $t->http_config(<<'EOF');
 
+webhook_zone zone=webhooks:16m log=5000;
+
 webhook_api jobs {
     id /id;
+    execution "";
     state /status;
     states FINISHED done;
 
     route POST /api/jobs { launch; }
+    route POST /api/many { launch; id /many; each /jobs/*; }
+    route POST /api/few { launch; id /few; each /jobs/*; }
 }
 
 server {
@@ -40,13 +45,30 @@ server {
         webhook ci {
             url     %%URL_r%%/ci;
             events  LAUNCHED;
+            match   /execution/id *;
             retry   off;
         }
 
         webhook slow {
             url     %%URL_r%%/slow;
             events  LAUNCHED;
+            match   /execution/id *;
             retry   1h;
+        }
+
+        webhook many {
+            url     %%URL_r%%/many;
+            events  LAUNCHED;
+            match   /execution/many *;
+            retry   off;
+        }
+
+        webhook few {
+            url     %%URL_r%%/few;
+            events  LAUNCHED;
+            match   /execution/few *;
+            queue   10;
+            retry   off;
         }
     }
 
@@ -135,13 +157,23 @@ my $received = $r->requests;
 
 is(action('/hooks/ci/recover?since=2199-01-01')->json->{count}, 0,
 	'recover - none that late');
-is(action('/hooks/ci/recover?limit=5')->status, 400, 'recover - parameter');
-is(action('/hooks/ci/recover?since=x')->status, 400, 'recover - bad time');
+
+for my $parameter (qw/ limit=50 limit=5 hook=ci status=failed a=b /) {
+	my $answer = action("/hooks/ci/recover?$parameter");
+	my ($name) = split /=/, $parameter;
+
+	is($answer->status, 400, "recover - $parameter");
+	is($answer->json->{parameter}, $name, "recover - $parameter, named");
+}
+
+is(action('/hooks/ci/recover?since=x')->json->{parameter}, 'since',
+	'recover - bad time');
 is(action('/hooks/none/recover')->status, 404, 'recover - unknown');
 
 my $recover = action('/hooks/ci/recover?since=' . ($before * 1000));
 is($recover->status, 202, 'recover');
-is($recover->json->{count}, 20, 'recover - all that failed');
+is_deeply($recover->json, { count => 20, more => JSON::PP::false },
+	'recover - all that failed');
 
 my @all = $r->wait_requests($received + 20);
 my %ids = map { $_->header('X-Webhook-Delivery') => 1 }
@@ -154,6 +186,90 @@ ok($recovered, 'recover - delivered');
 is(action('/hooks/ci/recover')->json->{count}, 0, 'recover - nothing left');
 is(@{ list('hook=ci&status=failed') }, 0, 'recover - none failed');
 
+###############################################################################
+
+# recover thousands: in steps, between which the worker does other things
+
+$r->set('/many' => { status => 400 });
+several('many', 1000, $_) for 1 .. 3;
+
+$failed = wait_for { hook('many')->{failed} == 3000 } 30;
+ok($failed, 'thousands - failed');
+
+action('/hooks/many/pause');
+
+# the client may leave, all the same
+
+my $c = $t->connect();
+$c->send_request('POST', '/status/hooks/many/recover', body => '',
+	headers => [ 'X-Webhook-Write' => 1 ]);
+$c->close();
+
+$recovered = wait_for { hook('many')->{waiting} == 3000 };
+ok($recovered, 'thousands - the client left');
+
+action('/hooks/many/resume');
+$failed = wait_for { hook('many')->{failed} == 6000 } 30;
+ok($failed, 'thousands - failed again');
+
+action('/hooks/many/pause');
+
+my @c = map { $t->connect() } 1, 2;
+my $worker = ($t->worker_pids())[0];
+
+kill 'STOP', $worker;
+$c[0]->send_request('POST', '/status/hooks/many/recover', body => '',
+	headers => [ 'X-Webhook-Write' => 1 ]);
+$c[1]->send_request('GET', '/status/hooks/many');
+kill 'CONT', $worker;
+
+my $meanwhile = $c[1]->read_response()->json;
+cmp_ok($meanwhile->{waiting}, '<', 1000, 'thousands - others are served');
+
+$recover = $c[0]->read_response();
+is($recover->status, 202, 'thousands - recover');
+is($recover->json->{count}, 3000, 'thousands - all that failed');
+is(hook('many')->{waiting}, 3000, 'thousands - wait');
+
+$r->set('/many' => { status => 204 });
+$received = $r->requests('/many');
+action('/hooks/many/resume');
+
+@all = $r->wait_requests($received + 3000, 30, '/many');
+%ids = map { $_->header('X-Webhook-Delivery') => 1 } @all[$received .. $#all];
+is(keys %ids, 3000, 'thousands - each once');
+
+my @order = map { $_->json->{execution}{many} } @all[$received .. $received
+	+ 1000];
+cmp_ok($order[1000], '<', 1500, 'thousands - oldest first');
+
+# a queue is not filled beyond what may wait, nor new events turned away
+
+$r->set('/few' => { status => 400 });
+
+for my $n (1 .. 3) {
+	several('few', 5, 1000 + $n);
+	$failed = wait_for { hook('few')->{failed} == 5 * $n };
+	ok($failed, "few - failed, $n");
+}
+
+action('/hooks/few/pause');
+
+my $part = action('/hooks/few/recover');
+is_deeply($part->json, { count => 10, more => JSON::PP::true },
+	'few - as many as may wait');
+is_deeply(action('/hooks/few/recover')->json,
+	{ count => 0, more => JSON::PP::true }, 'few - no room');
+
+$r->set('/few' => { status => 204 });
+action('/hooks/few/resume');
+$recovered = wait_for { hook('few')->{delivered} == 10 };
+ok($recovered, 'few - delivered');
+is_deeply(action('/hooks/few/recover')->json,
+	{ count => 5, more => JSON::PP::false }, 'few - the rest');
+$recovered = wait_for { hook('few')->{delivered} == 15 };
+ok($recovered, 'few - all of them');
+
 $t->done();
 
 ###############################################################################
@@ -164,6 +280,17 @@ sub launch {
 	$up->set('/api/jobs' => { json => { id => $id, status => 'new' } });
 
 	return $t->post('/api/jobs', '{}');
+}
+
+# an answer with n executions, the k-th of its kind
+
+sub several {
+	my ($kind, $n, $k) = @_;
+
+	$up->set("/api/$kind" => { json => { jobs => [
+		map { { $kind => ($k - 1) * $n + $_ } } 1 .. $n ] } });
+
+	return $t->post("/api/$kind", '{}');
 }
 
 sub action {

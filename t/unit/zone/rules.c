@@ -291,6 +291,7 @@ test_again(void)
     ngx_msec_t                    wait;
     ngx_http_webhook_job_t        jobs[8];
     ngx_http_webhook_verdict_t    verdict;
+    ngx_http_webhook_recovery_t   all;
 
     world_create(&w, ZONE, 5);
 
@@ -319,10 +320,19 @@ test_again(void)
     world_finish(&w, &jobs[0], 400, 0, &verdict);
     check_number(verdict.status, NGX_HTTP_WEBHOOK_FAILED, "it fails again");
 
-    check_number(ngx_http_webhook_queue_recover(w.zone, w.hooks[0].slot, 0), 4,
-                 "all that failed");
-    check_number(ngx_http_webhook_queue_recover(w.zone, w.hooks[0].slot, 0), 0,
-                 "once");
+    ngx_memzero(&all, sizeof(ngx_http_webhook_recovery_t));
+    all.slot = w.hooks[0].slot;
+    all.queue = 3;
+    check_number(ngx_http_webhook_queue_recover(w.zone, &all), NGX_OK,
+                 "what may wait of those that failed");
+    check_number(all.count, 3, "as many");
+    check_number(all.more, 1, "there are more");
+
+    all.seq = 0;
+    all.queue = 100;
+    check_number(ngx_http_webhook_queue_recover(w.zone, &all), NGX_OK,
+                 "the rest");
+    check_number(all.count, 4, "all that failed");
     check(world_check(&w, "recover"), "consistent");
 
     check_number(world_take(&w, 0, jobs, 8, &wait), 4, "they are due");
