@@ -304,6 +304,10 @@ ngx_http_webhook_delivery_number(ngx_http_webhook_zone_t *zone,
     d = ngx_http_webhook_block(zone, index);
     d->seq = ++zone->sh->seq;
 
+    if (d->row == 0) {
+        d->row = ++zone->sh->rows;
+    }
+
     ngx_http_webhook_delivery_seqs(zone, &tree);
     ngx_rbtree_insert(&tree, &d->seq_node);
     zone->sh->seqs = tree.root;

@@ -38,10 +38,10 @@ typedef struct {
     uint16_t    updated_set;   /* bit n: updated[n] was seen */
     uint8_t     rank;          /* NGX_HTTP_WEBHOOK_NONE .. FINISHED */
     uint8_t     announced;     /* event bits of this run */
-    uint8_t     has_run;       /* run_seen holds */
-    uint8_t     run_open;      /* it is of the run before: this run's value
+    uint64_t    has_run:8;     /* run_seen holds */
+    uint64_t    run_open:1;    /* it is of the run before: this run's value
                                   is not known yet */
-    uint8_t     unused[6];
+    uint64_t    row:55;        /* number in the store; 0: none */
     uint64_t    updated[NGX_HTTP_WEBHOOK_UPDATED_MAX];  /* hashes */
     u_char      chain[NGX_HTTP_WEBHOOK_CHAIN_LEN];
 } ngx_http_webhook_state_t;

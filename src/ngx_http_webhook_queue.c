@@ -48,7 +48,7 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
     ngx_uint_t n)
 {
     uint32_t                        i, state, made, next;
-    uint64_t                        version, logged;
+    uint64_t                        version, logged, row;
     ngx_uint_t                      k, final;
     ngx_http_webhook_shm_t         *sh;
     ngx_http_webhook_list_t         list;
@@ -115,6 +115,7 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
 
         ngx_memcpy(s->key, key, 16);
         s->state = *new;
+        s->state.row = ++sh->rows;
         s->blk.seen = ngx_http_webhook_state_hours();
 
         ngx_http_webhook_zone_save(zone, &s->blk,
@@ -130,8 +131,10 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
                                    sizeof(ngx_http_webhook_state_t));
 
         final = ngx_http_webhook_state_list(s);
+        row = s->state.row;
 
         s->state = *new;
+        s->state.row = row;
 
         ngx_http_webhook_state_touch(zone, state, final);
         ngx_http_webhook_store_mark(zone, state);

@@ -325,6 +325,7 @@ ngx_http_webhook_copy_delivery(ngx_http_webhook_zone_t *zone, uint32_t index,
 
     rec->full = !(d->flags & NGX_HTTP_WEBHOOK_STORED);
     rec->hook = zone->slots[d->slot].id;
+    rec->row = d->row;
     rec->seq = d->seq;
     rec->time = payload->time;
     rec->created = d->created;

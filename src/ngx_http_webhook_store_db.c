@@ -6,9 +6,9 @@
 
 /*
  * store_db: the name of a file -> an open database of our layout.  What is
- * damaged, or made by a later version, is set aside and a new one begun.  Runs
- * in a thread: nothing of nginx is used but plain functions.  Next rooms:
- * store_write, store_read.
+ * damaged is set aside and a new one begun.  Runs in a thread: nothing of nginx
+ * is used but plain functions.  Next rooms: store_layout, store_write,
+ * store_read.
  */
 
 
@@ -19,70 +19,13 @@
 #include <sqlite3.h>
 
 
-#define NGX_HTTP_WEBHOOK_DB_LAYOUT     1           /* user_version */
 #define NGX_HTTP_WEBHOOK_DB_PAGE       4096        /* bytes */
 #define NGX_HTTP_WEBHOOK_DB_WAL        (4 * 1024 * 1024)  /* bytes, kept */
+#define NGX_HTTP_WEBHOOK_DB_CACHE      8192        /* KB */
 
 
 static ngx_int_t ngx_http_webhook_db_try(ngx_http_webhook_db_t *db);
-static ngx_int_t ngx_http_webhook_db_create(ngx_http_webhook_db_t *db);
-static ngx_int_t ngx_http_webhook_db_exec(ngx_http_webhook_db_t *db,
-    const char *sql);
-static int ngx_http_webhook_db_version(ngx_http_webhook_db_t *db,
-    int *version);
 static void ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db);
-
-
-static const char  ngx_http_webhook_db_layout[] =
-    "BEGIN IMMEDIATE;"
-
-    "CREATE TABLE hooks ("
-        "id INTEGER PRIMARY KEY, name TEXT NOT NULL, url INTEGER NOT NULL,"
-        "removed INTEGER NOT NULL, attempts INTEGER NOT NULL,"
-        "health BLOB NOT NULL, counters BLOB NOT NULL);"
-
-    "CREATE TABLE states ("
-        "key BLOB PRIMARY KEY, rank INTEGER NOT NULL,"
-        "sequence INTEGER NOT NULL, seen INTEGER NOT NULL,"
-        "state BLOB NOT NULL) WITHOUT ROWID;"
-    "CREATE INDEX states_seen ON states (seen);"
-
-    /* times are ms since 1970; ended 0: it is waiting */
-
-    "CREATE TABLE deliveries ("
-        "id INTEGER PRIMARY KEY, uuid BLOB NOT NULL UNIQUE,"
-        "seq INTEGER NOT NULL, hook INTEGER NOT NULL, key BLOB NOT NULL,"
-        "event INTEGER NOT NULL, sequence INTEGER NOT NULL,"
-        "time INTEGER NOT NULL, execution TEXT NOT NULL,"
-        "created INTEGER NOT NULL, due INTEGER NOT NULL,"
-        "ended INTEGER NOT NULL, status INTEGER NOT NULL,"
-        "tries INTEGER NOT NULL, attempts INTEGER NOT NULL,"
-        "base INTEGER NOT NULL, code INTEGER NOT NULL,"
-        "duration INTEGER NOT NULL);"
-    "CREATE INDEX deliveries_seq ON deliveries (seq);"
-    "CREATE INDEX deliveries_open ON deliveries (hook, seq) WHERE ended = 0;"
-    "CREATE INDEX deliveries_ended ON deliveries (ended) WHERE ended > 0;"
-
-    /* headers: evaluated from variables, while it waits */
-
-    "CREATE TABLE payloads ("
-        "id INTEGER PRIMARY KEY, payload TEXT NOT NULL, headers TEXT);"
-
-    "CREATE TABLE attempts ("
-        "id INTEGER NOT NULL, number INTEGER NOT NULL,"
-        "started INTEGER NOT NULL, status INTEGER NOT NULL,"
-        "error INTEGER NOT NULL, dns INTEGER, connect INTEGER, tls INTEGER,"
-        "first_byte INTEGER, total INTEGER, reused INTEGER NOT NULL,"
-        "peer TEXT NOT NULL, message TEXT NOT NULL,"
-        "PRIMARY KEY (id, number)) WITHOUT ROWID;"
-
-    "CREATE TRIGGER deliveries_gone AFTER DELETE ON deliveries BEGIN "
-        "DELETE FROM payloads WHERE id = old.id;"
-        "DELETE FROM attempts WHERE id = old.id;"
-    "END;"
-
-    "PRAGMA user_version = 1;"
-    "COMMIT";
 
 
 ngx_int_t
@@ -112,10 +55,11 @@ ngx_http_webhook_db_open(ngx_http_webhook_db_t *db)
 static ngx_int_t
 ngx_http_webhook_db_try(ngx_http_webhook_db_t *db)
 {
-    int                        rc, version;
-    char                       sql[128];
+    int                        rc;
+    char                       sql[256];
     u_char                    *p;
     ngx_fd_t                   fd;
+    ngx_int_t                  known;
     ngx_uint_t                 damaged;
     ngx_http_webhook_store_t  *conf;
 
@@ -152,38 +96,37 @@ ngx_http_webhook_db_try(ngx_http_webhook_db_t *db)
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_timeout(db->handle, 0);
 
-    if (ngx_http_webhook_db_exec(db, "PRAGMA journal_mode = WAL") != NGX_OK) {
+    known = ngx_http_webhook_db_layout(db);
+
+    if (known == NGX_ERROR
+        || ngx_http_webhook_db_exec(db, "PRAGMA journal_mode = WAL") != NGX_OK)
+    {
         goto ended;
     }
 
     p = ngx_snprintf((u_char *) sql, sizeof(sql) - 1,
                      "PRAGMA synchronous = %s; PRAGMA journal_size_limit = %d;"
-                     "PRAGMA max_page_count = %O",
+                     "PRAGMA secure_delete = 1; PRAGMA cache_size = -%d",
                      conf->full ? "FULL" : "NORMAL",
-                     NGX_HTTP_WEBHOOK_DB_WAL,
+                     NGX_HTTP_WEBHOOK_DB_WAL, NGX_HTTP_WEBHOOK_DB_CACHE);
+    *p = '\0';
+
+    if (ngx_http_webhook_db_exec(db, sql) != NGX_OK
+        || (known == NGX_AGAIN && ngx_http_webhook_db_lay_out(db) != NGX_OK))
+    {
+        goto ended;
+    }
+
+    /* what an older layout takes beyond that is gone by now */
+
+    p = ngx_snprintf((u_char *) sql, sizeof(sql) - 1,
+                     "PRAGMA max_page_count = %O",
                      conf->size ? conf->size / NGX_HTTP_WEBHOOK_DB_PAGE
                                 : (off_t) 0xfffffffe);
     *p = '\0';
 
     if (ngx_http_webhook_db_exec(db, sql) != NGX_OK) {
         goto ended;
-    }
-
-    rc = ngx_http_webhook_db_version(db, &version);
-
-    if (rc != SQLITE_OK) {
-        goto failed;
-    }
-
-    if (version == 0) {
-
-        if (ngx_http_webhook_db_create(db) != NGX_OK) {
-            goto ended;
-        }
-
-    } else if (version != NGX_HTTP_WEBHOOK_DB_LAYOUT) {
-        ngx_http_webhook_db_aside(db);
-        return NGX_DECLINED;
     }
 
     return NGX_OK;
@@ -200,53 +143,7 @@ ended:
 }
 
 
-static ngx_int_t
-ngx_http_webhook_db_create(ngx_http_webhook_db_t *db)
-{
-    int  rc, version;
-
-    if (ngx_http_webhook_db_exec(db, ngx_http_webhook_db_layout) == NGX_OK) {
-        return NGX_OK;
-    }
-
-    if (db->handle == NULL) {
-        return NGX_ERROR;
-    }
-
-    (void) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
-
-    /* another process may have been first */
-
-    rc = ngx_http_webhook_db_version(db, &version);
-
-    return (rc == SQLITE_OK && version == NGX_HTTP_WEBHOOK_DB_LAYOUT)
-           ? NGX_OK : NGX_ERROR;
-}
-
-
-static int
-ngx_http_webhook_db_version(ngx_http_webhook_db_t *db, int *version)
-{
-    int            rc;
-    sqlite3_stmt  *stmt;
-
-    *version = 0;
-
-    rc = sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &stmt,
-                            NULL);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-
-    if (sqlite3_step(stmt) == SQLITE_ROW) {
-        *version = sqlite3_column_int(stmt, 0);
-    }
-
-    return sqlite3_finalize(stmt);
-}
-
-
-static ngx_int_t
+ngx_int_t
 ngx_http_webhook_db_exec(ngx_http_webhook_db_t *db, const char *sql)
 {
     int  rc;

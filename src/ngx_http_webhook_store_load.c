@@ -43,11 +43,11 @@ ngx_int_t
 ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_db_t *db)
 {
-    uint64_t                 last, wall;
+    uint64_t                 seq, row, wall;
     ngx_http_webhook_load_t  load;
 
     if (ngx_http_webhook_db_open(db) != NGX_OK
-        || ngx_http_webhook_db_last(db, &last) != NGX_OK)
+        || ngx_http_webhook_db_last(db, &seq, &row) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -65,7 +65,8 @@ ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
     /* numbers go on, and are those of no file that cannot be read now */
 
     wall = ngx_http_webhook_zone_wall() * 1000;
-    zone->sh->seq = ngx_max(ngx_max(zone->sh->seq, last), wall);
+    zone->sh->seq = ngx_max(ngx_max(zone->sh->seq, seq), wall);
+    zone->sh->rows = ngx_max(zone->sh->rows, row);
 
     ngx_http_webhook_zone_unlock(zone);
 
@@ -421,6 +422,7 @@ ngx_http_webhook_load_waiting(void *data, ngx_http_webhook_rec_t *rec)
 
     d->txn = sh->undo_txn;
     d->seq = from->seq;
+    d->row = from->row;
     d->created = from->created;
     d->due = ngx_http_webhook_store_to_msec(from->due);
     d->tries = from->tries;

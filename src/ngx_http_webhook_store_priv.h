@@ -16,6 +16,7 @@
  *   store_load.c    rows -> records of the zone
  *   store_spill.c   what waits beyond the zone's share
  *   store_db.c      the file: opening it, setting a damaged one aside
+ *   store_layout.c  its tables; those of an older layout
  *   store_write.c   a batch -> one transaction; what is too old
  *   store_read.c    rows, one by one
  *
@@ -97,7 +98,8 @@ typedef struct {
     ngx_http_webhook_rec_t       rec;
     u_char                       key[16];
     uint64_t                     seen;       /* ms, wall clock */
-    ngx_http_webhook_state_t     state;      /* times by the wall clock */
+    ngx_http_webhook_state_t     state;      /* times by the wall clock, its
+                                                id in "row" */
 } ngx_http_webhook_rec_state_t;
 
 
@@ -124,6 +126,7 @@ typedef struct {
     uint32_t                     hook;       /* its id */
     u_char                       uuid[16];
     u_char                       key[16];
+    uint64_t                     row;        /* its id */
     uint64_t                     seq;
     uint64_t                     time;       /* ms, wall clock, all of them */
     uint64_t                     created;
@@ -229,15 +232,17 @@ uint64_t ngx_http_webhook_store_to_msec(uint64_t wall);
 #define NGX_HTTP_WEBHOOK_SQL_PAYLOAD   5
 #define NGX_HTTP_WEBHOOK_SQL_UPDATE    6
 #define NGX_HTTP_WEBHOOK_SQL_HEADERS   7
-#define NGX_HTTP_WEBHOOK_SQL_ATTEMPT   8
-#define NGX_HTTP_WEBHOOK_SQL_PRUNE     9           /* and the 3 behind it */
-#define NGX_HTTP_WEBHOOK_SQL_SLOTS     13
-#define NGX_HTTP_WEBHOOK_SQL_STATES    14
-#define NGX_HTTP_WEBHOOK_SQL_WAITING   15
-#define NGX_HTTP_WEBHOOK_SQL_REFILL    16
-#define NGX_HTTP_WEBHOOK_SQL_LAST      17
-#define NGX_HTTP_WEBHOOK_SQL_SPILLED   18
-#define NGX_HTTP_WEBHOOK_DB_STATEMENTS  19
+#define NGX_HTTP_WEBHOOK_SQL_GONE      8
+#define NGX_HTTP_WEBHOOK_SQL_ATTEMPT   9
+#define NGX_HTTP_WEBHOOK_SQL_TEXTS     10
+#define NGX_HTTP_WEBHOOK_SQL_PRUNE     11          /* and the 3 behind it */
+#define NGX_HTTP_WEBHOOK_SQL_SLOTS     15
+#define NGX_HTTP_WEBHOOK_SQL_STATES    16
+#define NGX_HTTP_WEBHOOK_SQL_WAITING   17
+#define NGX_HTTP_WEBHOOK_SQL_REFILL    18
+#define NGX_HTTP_WEBHOOK_SQL_LAST      19
+#define NGX_HTTP_WEBHOOK_SQL_SPILLED   20
+#define NGX_HTTP_WEBHOOK_DB_STATEMENTS  21
 
 
 typedef struct ngx_http_webhook_db_s  ngx_http_webhook_db_t;
@@ -248,6 +253,7 @@ struct ngx_http_webhook_db_s {
                                              /* sqlite3_stmt */
     ngx_http_webhook_store_t    *conf;
     ngx_uint_t                   damaged;    /* one was set aside */
+    ngx_uint_t                   foreign;    /* of a layout not known */
     ngx_uint_t                   full;       /* there was no room */
     ngx_uint_t                   again;      /* there is now: try again */
     u_char                       aside[NGX_MAX_PATH];
@@ -264,10 +270,30 @@ void ngx_http_webhook_db_close(ngx_http_webhook_db_t *db);
 
 void ngx_http_webhook_db_failed(ngx_http_webhook_db_t *db, ngx_int_t rc);
 
+/* Statements without rows; NGX_ERROR: db_failed() was called. */
+
+ngx_int_t ngx_http_webhook_db_exec(ngx_http_webhook_db_t *db,
+    const char *sql);
+
 /* A prepared statement, by number; NULL: db_failed() was called. */
 
 void *ngx_http_webhook_db_statement(ngx_http_webhook_db_t *db, ngx_uint_t n,
     const char *sql);
+
+
+/* --- store_layout --- */
+
+/*
+ * NGX_OK: the file has our layout; NGX_AGAIN: none, or an older one, which
+ * db_lay_out() mends; NGX_ERROR: it cannot be told, or a newer one (foreign is
+ * set), which is not touched.
+ */
+
+ngx_int_t ngx_http_webhook_db_layout(ngx_http_webhook_db_t *db);
+
+/* In one transaction, which the caller's db_close() undoes after NGX_ERROR. */
+
+ngx_int_t ngx_http_webhook_db_lay_out(ngx_http_webhook_db_t *db);
 
 
 /* --- store_write --- */
@@ -307,9 +333,10 @@ ngx_int_t ngx_http_webhook_db_waiting(ngx_http_webhook_db_t *db,
 ngx_int_t ngx_http_webhook_db_spilled(ngx_http_webhook_db_t *db,
     uint64_t from, ngx_http_webhook_db_row_pt row, void *data);
 
-/* The largest number given to a delivery. */
+/* The largest number of a delivery, and of any row that the zone numbers. */
 
-ngx_int_t ngx_http_webhook_db_last(ngx_http_webhook_db_t *db, uint64_t *seq);
+ngx_int_t ngx_http_webhook_db_last(ngx_http_webhook_db_t *db, uint64_t *seq,
+    uint64_t *row);
 
 
 /* --- store_spill: what there is no room for --- */

@@ -20,11 +20,12 @@
 #define NGX_HTTP_WEBHOOK_WAITING_ROWS                                         \
     "SELECT d.hook, d.seq, d.time, d.created, d.due, d.event, d.sequence,"    \
     " d.tries, d.attempts, d.base, d.code, d.duration, d.uuid, d.key,"        \
-    " d.execution, p.payload, p.headers"
+    " d.execution, p.payload, h.headers, d.id"
 
 #define NGX_HTTP_WEBHOOK_WAITING_JOINS                                        \
     " CROSS JOIN deliveries d ON d.id = o.id"                                 \
-    " CROSS JOIN payloads p ON p.id = o.id"
+    " CROSS JOIN payloads p ON p.id = o.id"                                   \
+    " LEFT JOIN headers h ON h.id = o.id"
 
 
 static ngx_int_t ngx_http_webhook_read_rows(ngx_http_webhook_db_t *db,
@@ -65,8 +66,8 @@ ngx_http_webhook_db_states(ngx_http_webhook_db_t *db,
     sqlite3_stmt  *stmt;
 
     stmt = ngx_http_webhook_db_statement(db, NGX_HTTP_WEBHOOK_SQL_STATES,
-               "SELECT key, seen, state FROM states ORDER BY rank = 3,"
-               " seen DESC");
+               "SELECT key, seen, state, max(id) FROM states GROUP BY key"
+               " ORDER BY rank = 3, seen DESC");
 
     return ngx_http_webhook_read_rows(db, stmt, ngx_http_webhook_read_state,
                                       row, data);
@@ -132,13 +133,16 @@ ngx_http_webhook_db_spilled(ngx_http_webhook_db_t *db, uint64_t from,
 
 
 ngx_int_t
-ngx_http_webhook_db_last(ngx_http_webhook_db_t *db, uint64_t *seq)
+ngx_http_webhook_db_last(ngx_http_webhook_db_t *db, uint64_t *seq,
+    uint64_t *row)
 {
     int            rc;
     sqlite3_stmt  *stmt;
 
     stmt = ngx_http_webhook_db_statement(db, NGX_HTTP_WEBHOOK_SQL_LAST,
-                                         "SELECT max(seq) FROM deliveries");
+               "SELECT (SELECT max(seq) FROM deliveries),"
+               " max(coalesce((SELECT max(id) FROM deliveries), 0),"
+               " coalesce((SELECT max(id) FROM states), 0))");
     if (stmt == NULL) {
         return NGX_ERROR;
     }
@@ -151,6 +155,7 @@ ngx_http_webhook_db_last(ngx_http_webhook_db_t *db, uint64_t *seq)
     }
 
     *seq = (uint64_t) sqlite3_column_int64(stmt, 0);
+    *row = (uint64_t) sqlite3_column_int64(stmt, 1);
 
     (void) sqlite3_reset(stmt);
 
@@ -258,6 +263,7 @@ ngx_http_webhook_read_state(sqlite3_stmt *stmt)
     rec->seen = (uint64_t) sqlite3_column_int64(stmt, 1);
     ngx_http_webhook_read_blob(stmt, 2, &rec->state,
                                sizeof(ngx_http_webhook_state_t));
+    rec->state.row = (uint64_t) sqlite3_column_int64(stmt, 3);
 
     return &rec->rec;
 }
@@ -287,6 +293,7 @@ ngx_http_webhook_read_delivery(sqlite3_stmt *stmt)
     rec->full = 1;
 
     rec->hook = (uint32_t) sqlite3_column_int64(stmt, 0);
+    rec->row = (uint64_t) sqlite3_column_int64(stmt, 17);
     rec->seq = (uint64_t) sqlite3_column_int64(stmt, 1);
     rec->time = (uint64_t) sqlite3_column_int64(stmt, 2);
     rec->created = (uint64_t) sqlite3_column_int64(stmt, 3);

@@ -32,7 +32,7 @@ static const char  *ngx_http_webhook_write_prune[] = {
     "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
     " WHERE ended > 0 AND ended < ? ORDER BY ended LIMIT ?)",
 
-    "DELETE FROM states WHERE key IN (SELECT key FROM states"
+    "DELETE FROM states WHERE id IN (SELECT id FROM states"
     " WHERE seen < ? LIMIT ?)",
 
     "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
@@ -54,8 +54,12 @@ static ngx_int_t ngx_http_webhook_write_slot(ngx_http_webhook_db_t *db,
     ngx_http_webhook_rec_slot_t *rec);
 static ngx_int_t ngx_http_webhook_write_delivery(ngx_http_webhook_db_t *db,
     ngx_http_webhook_rec_delivery_t *rec);
+static ngx_int_t ngx_http_webhook_write_payload(ngx_http_webhook_db_t *db,
+    ngx_http_webhook_rec_delivery_t *rec, u_char *p);
 static ngx_int_t ngx_http_webhook_write_attempts(ngx_http_webhook_db_t *db,
     ngx_http_webhook_rec_delivery_t *rec, u_char *p);
+static ngx_int_t ngx_http_webhook_write_texts(ngx_http_webhook_db_t *db,
+    ngx_http_webhook_rec_delivery_t *rec, ngx_http_webhook_rec_attempt_t *a);
 static ngx_int_t ngx_http_webhook_sql(ngx_http_webhook_sql_t *sql,
     ngx_http_webhook_db_t *db, ngx_uint_t n, const char *text);
 static void ngx_http_webhook_sql_number(ngx_http_webhook_sql_t *sql,
@@ -181,22 +185,33 @@ static ngx_int_t
 ngx_http_webhook_write_state(ngx_http_webhook_db_t *db,
     ngx_http_webhook_rec_state_t *rec)
 {
-    ngx_http_webhook_sql_t  sql;
+    u_char                  *state;
+    size_t                   len;
+    ngx_http_webhook_sql_t   sql;
 
     if (ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_STATE,
-            "INSERT OR REPLACE INTO states (key, rank, sequence, seen, state)"
-            " VALUES (?, ?, ?, ?, ?)")
+            "INSERT OR REPLACE INTO states (id, key, rank, sequence, seen,"
+            " state) VALUES (?, ?, ?, ?, ?, ?)")
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
+    /* most have zeroes at the end, which need not be kept */
+
+    state = (u_char *) &rec->state;
+    len = sizeof(ngx_http_webhook_state_t);
+
+    while (len && state[len - 1] == 0) {
+        len--;
+    }
+
+    ngx_http_webhook_sql_number(&sql, rec->state.row);
     ngx_http_webhook_sql_blob(&sql, rec->key, 16);
     ngx_http_webhook_sql_number(&sql, rec->state.rank);
     ngx_http_webhook_sql_number(&sql, rec->state.sequence);
     ngx_http_webhook_sql_number(&sql, rec->seen);
-    ngx_http_webhook_sql_blob(&sql, &rec->state,
-                              sizeof(ngx_http_webhook_state_t));
+    ngx_http_webhook_sql_blob(&sql, state, len);
 
     return ngx_http_webhook_sql_run(&sql);
 }
@@ -235,10 +250,7 @@ ngx_http_webhook_write_slot(ngx_http_webhook_db_t *db,
 }
 
 
-/*
- * Of two deliveries with one UUID the newer counts.  A row that ended keeps
- * the time when it did.
- */
+/* a row that ended keeps the time when it did */
 
 static ngx_int_t
 ngx_http_webhook_write_delivery(ngx_http_webhook_db_t *db,
@@ -253,26 +265,22 @@ ngx_http_webhook_write_delivery(ngx_http_webhook_db_t *db,
     if (rec->full) {
         rc = ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_INSERT,
             "INSERT INTO deliveries (created, due, ended, status, tries,"
-            " attempts, base, code, duration, seq, uuid, hook, key, event,"
+            " attempts, base, code, duration, id, seq, uuid, hook, key, event,"
             " sequence, time, execution)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (uuid) DO UPDATE SET"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET"
             " created = excluded.created, due = excluded.due,"
             " ended = excluded.ended, status = excluded.status,"
             " tries = excluded.tries, attempts = excluded.attempts,"
             " base = excluded.base, code = excluded.code,"
-            " duration = excluded.duration, seq = excluded.seq,"
-            " hook = excluded.hook, key = excluded.key,"
-            " event = excluded.event, sequence = excluded.sequence,"
-            " time = excluded.time, execution = excluded.execution"
-            " WHERE excluded.seq >= seq");
+            " duration = excluded.duration, seq = excluded.seq");
 
     } else {
         rc = ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_UPDATE,
             "UPDATE deliveries SET created = ?, due = ?,"
             " ended = CASE WHEN ?3 > 0 AND ended > 0 THEN ended ELSE ?3 END,"
             " status = ?, tries = ?, attempts = ?, base = ?, code = ?,"
-            " duration = ? WHERE seq = ? AND uuid = ?");
+            " duration = ? WHERE id = ? AND seq = ?");
     }
 
     if (rc != NGX_OK) {
@@ -288,10 +296,11 @@ ngx_http_webhook_write_delivery(ngx_http_webhook_db_t *db,
     ngx_http_webhook_sql_number(&sql, rec->base);
     ngx_http_webhook_sql_number(&sql, rec->code);
     ngx_http_webhook_sql_number(&sql, rec->duration);
+    ngx_http_webhook_sql_number(&sql, rec->row);
     ngx_http_webhook_sql_number(&sql, rec->seq);
-    ngx_http_webhook_sql_blob(&sql, rec->uuid, 16);
 
     if (rec->full) {
+        ngx_http_webhook_sql_blob(&sql, rec->uuid, 16);
         ngx_http_webhook_sql_number(&sql, rec->hook);
         ngx_http_webhook_sql_blob(&sql, rec->key, 16);
         ngx_http_webhook_sql_number(&sql, rec->event);
@@ -306,55 +315,75 @@ ngx_http_webhook_write_delivery(ngx_http_webhook_db_t *db,
 
     if (rec->full) {
 
-        if (ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_PAYLOAD,
-                "INSERT OR REPLACE INTO payloads (id, payload, headers)"
-                " SELECT id, ?, ? FROM deliveries WHERE uuid = ? AND seq = ?")
-            != NGX_OK)
-        {
+        if (ngx_http_webhook_write_payload(db, rec, p) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        p += rec->execution;
-        ngx_http_webhook_sql_text(&sql, p, rec->payload);
-
-        p += rec->payload;
-
-        if (rec->headers && rec->ended == 0) {
-            ngx_http_webhook_sql_text(&sql, p, rec->headers);
-
-        } else {
-            sql.bound++;
-        }
-
-        p = (u_char *) rec + sizeof(ngx_http_webhook_rec_delivery_t)
-            + ngx_align(rec->execution + rec->payload + rec->headers,
-                        sizeof(uint64_t));
-
-    } else if (rec->ended) {
-
-        /* its values came from a client's request */
-
-        if (ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_HEADERS,
-                "UPDATE payloads SET headers = NULL WHERE headers NOT NULL"
-                " AND id = (SELECT id FROM deliveries"
-                " WHERE uuid = ? AND seq = ?)")
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-    } else {
-        return ngx_http_webhook_write_attempts(db, rec, p);
+        p += ngx_align(rec->execution + rec->payload + rec->headers,
+                       sizeof(uint64_t));
     }
 
-    ngx_http_webhook_sql_blob(&sql, rec->uuid, 16);
-    ngx_http_webhook_sql_number(&sql, rec->seq);
+    if (rec->ended) {
+
+        /* their values came from a client's request */
+
+        if (ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_GONE,
+                                 "DELETE FROM headers WHERE id = ?")
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        ngx_http_webhook_sql_number(&sql, rec->row);
+
+        if (ngx_http_webhook_sql_run(&sql) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_webhook_write_attempts(db, rec, p);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_write_payload(ngx_http_webhook_db_t *db,
+    ngx_http_webhook_rec_delivery_t *rec, u_char *p)
+{
+    ngx_http_webhook_sql_t  sql;
+
+    if (ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_PAYLOAD,
+            "INSERT OR REPLACE INTO payloads (id, payload) VALUES (?, ?)")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p += rec->execution;
+
+    ngx_http_webhook_sql_number(&sql, rec->row);
+    ngx_http_webhook_sql_text(&sql, p, rec->payload);
 
     if (ngx_http_webhook_sql_run(&sql) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_http_webhook_write_attempts(db, rec, p);
+    if (rec->headers == 0 || rec->ended) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_HEADERS,
+            "INSERT OR REPLACE INTO headers (id, headers) VALUES (?, ?)")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p += rec->payload;
+
+    ngx_http_webhook_sql_number(&sql, rec->row);
+    ngx_http_webhook_sql_text(&sql, p, rec->headers);
+
+    return ngx_http_webhook_sql_run(&sql);
 }
 
 
@@ -374,13 +403,13 @@ ngx_http_webhook_write_attempts(ngx_http_webhook_db_t *db,
         if (ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_ATTEMPT,
                 "INSERT OR IGNORE INTO attempts (id, number, started, status,"
                 " error, dns, connect, tls, first_byte, total, reused, peer,"
-                " message) SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
-                " FROM deliveries WHERE uuid = ? AND seq = ?")
+                " message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
             != NGX_OK)
         {
             return NGX_ERROR;
         }
 
+        ngx_http_webhook_sql_number(&sql, rec->row);
         ngx_http_webhook_sql_number(&sql, a->number);
         ngx_http_webhook_sql_number(&sql, a->started);
         ngx_http_webhook_sql_number(&sql, a->status);
@@ -396,10 +425,10 @@ ngx_http_webhook_write_attempts(ngx_http_webhook_db_t *db,
         ngx_http_webhook_sql_text(&sql, p, a->peer);
         ngx_http_webhook_sql_text(&sql, p + a->peer, a->message);
 
-        ngx_http_webhook_sql_blob(&sql, rec->uuid, 16);
-        ngx_http_webhook_sql_number(&sql, rec->seq);
-
-        if (ngx_http_webhook_sql_run(&sql) != NGX_OK) {
+        if (ngx_http_webhook_sql_run(&sql) != NGX_OK
+            || (i == 0
+                && ngx_http_webhook_write_texts(db, rec, a) != NGX_OK))
+        {
             return NGX_ERROR;
         }
 
@@ -407,6 +436,50 @@ ngx_http_webhook_write_attempts(ngx_http_webhook_db_t *db,
     }
 
     return NGX_OK;
+}
+
+
+/* those of the latest attempt replace those of the one before */
+
+static ngx_int_t
+ngx_http_webhook_write_texts(ngx_http_webhook_db_t *db,
+    ngx_http_webhook_rec_delivery_t *rec, ngx_http_webhook_rec_attempt_t *a)
+{
+    u_char                  *p;
+    ngx_http_webhook_sql_t   sql;
+
+    if (ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_TEXTS,
+            "INSERT INTO texts (id, number, sent, headers, body, size,"
+            " truncated) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET number = excluded.number,"
+            " sent = excluded.sent, headers = excluded.headers,"
+            " body = excluded.body, size = excluded.size,"
+            " truncated = excluded.truncated"
+            " WHERE excluded.number > number")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p = (u_char *) a + sizeof(ngx_http_webhook_rec_attempt_t)
+        + a->peer + a->message;
+
+    ngx_http_webhook_sql_number(&sql, rec->row);
+    ngx_http_webhook_sql_number(&sql, a->number);
+
+    if (a->sent) {
+        ngx_http_webhook_sql_text(&sql, p, a->sent);
+
+    } else {
+        sql.bound++;
+    }
+
+    sql.bound += 2;
+
+    ngx_http_webhook_sql_number(&sql, a->body_size);
+    ngx_http_webhook_sql_number(&sql, a->truncated);
+
+    return ngx_http_webhook_sql_run(&sql);
 }
 
 

@@ -142,6 +142,7 @@ ngx_http_webhook_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     ngx_http_webhook_zone_attach(zone, sh);
 
+    sh->rows = ngx_http_webhook_zone_wall() * 1000;
     sh->fresh = 1;
 
     ngx_http_webhook_zone_clear(zone);

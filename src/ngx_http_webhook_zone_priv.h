@@ -185,6 +185,7 @@ typedef struct {
     uint32_t                     worker;
     uint32_t                     generation;
     uint32_t                     tries;      /* all attempts */
+    uint64_t                     row;        /* in the store */
 } ngx_http_webhook_zdelivery_t;
 
 #define NGX_HTTP_WEBHOOK_STORED        0x01  /* on disk, with its payload */
@@ -342,6 +343,8 @@ typedef struct {
     uint32_t                     blocked;    /* another master has it */
     uint32_t                     loaded;
     uint32_t                     slots_changed;
+    uint64_t                     rows;       /* the last number of a row; no
+                                                other zone has given it */
     ngx_http_webhook_owner_t     holder;     /* who writes; pid 0: none */
     ngx_atomic_t                 signalled;  /* it was woken */
     ngx_atomic_t                 unstored;   /* sent without being on disk */

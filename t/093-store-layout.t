@@ -1,0 +1,138 @@
+#!/usr/bin/perl
+
+# A file of an older layout is turned into ours: what waits is sent, what is
+# known stays known, what ended is kept.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use WebhookTest;
+use WebhookTest::Store;
+
+###############################################################################
+
+store_available() or plan skip_all => 'built without webhook_store';
+
+my $layout_1 = <<'EOF';
+BEGIN;
+DROP TRIGGER deliveries_gone;
+ALTER TABLE states RENAME TO s;
+ALTER TABLE deliveries RENAME TO d;
+ALTER TABLE payloads RENAME TO p;
+DROP INDEX deliveries_seq;
+DROP INDEX deliveries_open;
+DROP INDEX deliveries_ended;
+DROP INDEX states_seen;
+
+CREATE TABLE states (key BLOB PRIMARY KEY, rank INTEGER NOT NULL,
+    sequence INTEGER NOT NULL, seen INTEGER NOT NULL,
+    state BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX states_seen ON states (seen);
+
+CREATE TABLE deliveries (id INTEGER PRIMARY KEY, uuid BLOB NOT NULL UNIQUE,
+    seq INTEGER NOT NULL, hook INTEGER NOT NULL, key BLOB NOT NULL,
+    event INTEGER NOT NULL, sequence INTEGER NOT NULL,
+    time INTEGER NOT NULL, execution TEXT NOT NULL,
+    created INTEGER NOT NULL, due INTEGER NOT NULL,
+    ended INTEGER NOT NULL, status INTEGER NOT NULL,
+    tries INTEGER NOT NULL, attempts INTEGER NOT NULL,
+    base INTEGER NOT NULL, code INTEGER NOT NULL, duration INTEGER NOT NULL);
+CREATE INDEX deliveries_seq ON deliveries (seq);
+CREATE INDEX deliveries_open ON deliveries (hook, seq) WHERE ended = 0;
+CREATE INDEX deliveries_ended ON deliveries (ended) WHERE ended > 0;
+
+CREATE TABLE payloads (id INTEGER PRIMARY KEY, payload TEXT NOT NULL,
+    headers TEXT);
+
+CREATE TRIGGER deliveries_gone AFTER DELETE ON deliveries BEGIN
+    DELETE FROM payloads WHERE id = old.id;
+    DELETE FROM attempts WHERE id = old.id;
+END;
+
+INSERT INTO states SELECT key, rank, sequence, seen, state FROM s;
+INSERT INTO deliveries (uuid, seq, hook, key, event, sequence, time, execution,
+    created, due, ended, status, tries, attempts, base, code, duration)
+    SELECT uuid, seq, hook, key, event, sequence, time, execution, created,
+    due, ended, status, tries, attempts, base, code, duration FROM d;
+INSERT INTO payloads SELECT deliveries.id, payload, headers.headers
+    FROM deliveries JOIN d USING (uuid) JOIN p ON p.id = d.id
+    LEFT JOIN headers ON headers.id = d.id;
+UPDATE attempts SET id = (SELECT deliveries.id FROM deliveries
+    JOIN d USING (uuid) WHERE d.id = attempts.id);
+
+DROP TABLE s;
+DROP TABLE d;
+DROP TABLE p;
+DROP TABLE headers;
+DROP TABLE texts;
+PRAGMA user_version = 1;
+COMMIT;
+EOF
+
+###############################################################################
+
+subtest 'layout 1' => sub {
+	my $s = WebhookTest::Store->new(hook => 'header X-Var $http_x_var;');
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->run();
+
+	$s->status("a$_", 'queued', launch => 1) for 1 .. 5;
+	ok($r->wait_requests(5), 'delivered');
+	ok($s->on_disk(waiting => 0), 'ended');
+
+	$r->set('*' => { status => 503 });
+
+	$s->{up}->set('/jobs' => { json => { id => 'w', status => 'running' } });
+	$t->get('/jobs', headers => [ 'X-Var' => 'V4lue' ]);
+	$s->status('a1', 'running');
+
+	ok($s->on_disk(waiting => 2), 'two wait');
+	$t->stop();
+
+	$s->sql($layout_1);
+	is($s->sql('PRAGMA user_version'), 1, 'an older file');
+	is($s->sql('SELECT count(*) FROM payloads'), 7, 'with all that was in it');
+	like($s->sql('SELECT headers FROM payloads WHERE headers NOT NULL'),
+		qr/^X-Var: V4lue/, 'headers, too');
+
+	$r->forget();
+	$r->set('*' => { status => 204 });
+	$t->run();
+
+	$s->status('a2', 'queued');
+	$s->status('a1', 'running');
+	$s->status('a2', 'running');
+
+	my @got = $r->wait_requests(3, 20);
+	my ($waited) = grep { $_->json()->{execution}{id} eq 'w' } @got;
+
+	is(join(' ', sort split / /, $s->names(@got)),
+		'a1/STARTED a2/STARTED w/STARTED',
+		'what waited is sent, what was known is known');
+	is($waited && $waited->header('X-Var'), 'V4lue', 'with its header');
+
+	ok($s->on_disk(waiting => 0), 'nothing waits');
+	is($s->sql('PRAGMA user_version'), 2, 'layout 2');
+	is($s->sql('PRAGMA integrity_check'), 'ok', 'the file is sound');
+	is($s->sql('SELECT count(*) FROM deliveries'), 8, 'all are kept');
+	is($s->sql('SELECT count(*) FROM deliveries JOIN payloads USING (id)'), 8,
+		'with payloads');
+	is($s->sql('SELECT count(*) FROM headers'), 0, 'no headers');
+	is($s->sql('SELECT count(*) FROM deliveries d WHERE NOT EXISTS'
+		. ' (SELECT 1 FROM attempts a WHERE a.id = d.id)'), 0,
+		'with attempts');
+	is($s->sql('SELECT count(*) FROM states'), 6, 'states');
+	is($s->sql("SELECT name FROM sqlite_master WHERE name LIKE '%1'"), '',
+		'nothing is left of the old tables');
+
+	$s->done();
+};
+
+done_testing();
+
+###############################################################################
