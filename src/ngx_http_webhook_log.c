@@ -289,7 +289,7 @@ ngx_http_webhook_log_copy(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zdelivery_t *d, u_char *p,
     ngx_http_webhook_delivery_t *delivery, ngx_uint_t n)
 {
-    uint32_t                      i;
+    uint32_t                      i, number;
     ngx_http_webhook_cursor_t     cursor;
     ngx_http_webhook_attempt_t   *to;
     ngx_http_webhook_zpayload_t  *payload;
@@ -309,6 +309,7 @@ ngx_http_webhook_log_copy(ngx_http_webhook_zone_t *zone,
 
     delivery->attempts.nelts = n;
     to = (ngx_http_webhook_attempt_t *) delivery->attempts.elts + n;
+    number = d->tries;
 
     for (i = d->attempt; i; i = a->older) {
         a = ngx_http_webhook_block(zone, i);
@@ -317,6 +318,7 @@ ngx_http_webhook_log_copy(ngx_http_webhook_zone_t *zone,
         ngx_memzero(to, sizeof(ngx_http_webhook_attempt_t));
 
         to->started = a->started;
+        to->number = number--;
         to->status = a->status;
         to->error = a->error;
         to->dns = ngx_http_webhook_log_msec(a->dns);

@@ -226,6 +226,7 @@ ngx_uint_t ngx_http_webhook_queue_list(ngx_http_webhook_zone_t *zone,
 
 typedef struct {
     uint64_t                      started;     /* ms, wall */
+    uint32_t                      number;      /* 1: the first */
     uint32_t                      status;
     uint32_t                      error;
     ngx_msec_t                    dns, connect, tls, first_byte, total;

@@ -19,9 +19,6 @@
 #define NGX_HTTP_WEBHOOK_GET  (NGX_HTTP_GET|NGX_HTTP_HEAD)
 
 
-typedef ngx_int_t (*ngx_http_webhook_status_pt)(ngx_http_webhook_status_t *s);
-
-
 /* a path below the location's prefix; "*" is one segment, the name */
 
 typedef struct {
@@ -39,6 +36,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_webhook_status_handler(ngx_http_request_t *r);
 static void ngx_http_webhook_status_posted(ngx_http_request_t *r);
+static ngx_int_t ngx_http_webhook_status_respond(
+    ngx_http_webhook_status_t *s, ngx_int_t status);
 static void ngx_http_webhook_status_cleanup(void *data);
 static ngx_int_t ngx_http_webhook_status_answer(ngx_http_webhook_status_t *s);
 static ngx_uint_t ngx_http_webhook_status_match(ngx_http_webhook_status_t *s,
@@ -207,14 +206,15 @@ ngx_http_webhook_status_handler(ngx_http_request_t *r)
     rc = ngx_http_discard_request_body(r);
 
     if (rc != NGX_OK) {
+        ngx_http_webhook_status_forget(s);
         return rc;
     }
 
-    if (status == NGX_ERROR || s->text.failed) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (status == NGX_DONE) {
+        return ngx_http_webhook_status_hold(s);
     }
 
-    return ngx_http_webhook_status_send(s, status);
+    return ngx_http_webhook_status_respond(s, status);
 }
 
 
@@ -239,20 +239,24 @@ ngx_http_webhook_status_posted(ngx_http_request_t *r)
 void
 ngx_http_webhook_status_finish(ngx_http_webhook_status_t *s, ngx_int_t status)
 {
-    ngx_http_request_t  *r;
-
-    r = s->request;
-
     if (status == NGX_DONE) {
         return;
     }
 
+    ngx_http_finalize_request(s->request,
+                              ngx_http_webhook_status_respond(s, status));
+}
+
+
+static ngx_int_t
+ngx_http_webhook_status_respond(ngx_http_webhook_status_t *s,
+    ngx_int_t status)
+{
     if (status == NGX_ERROR || s->text.failed) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_finalize_request(r, ngx_http_webhook_status_send(s, status));
+    return ngx_http_webhook_status_send(s, status);
 }
 
 
@@ -261,11 +265,15 @@ ngx_http_webhook_status_cleanup(void *data)
 {
     ngx_http_webhook_status_t *s = data;
 
+    ngx_http_webhook_status_forget(s);
     ngx_http_webhook_text_free(&s->text);
 }
 
 
-/* NGX_AGAIN: once more when the request's body is there */
+/*
+ * NGX_AGAIN: once more when the request's body is there; NGX_DONE: _finish()
+ * comes later
+ */
 
 static ngx_int_t
 ngx_http_webhook_status_answer(ngx_http_webhook_status_t *s)

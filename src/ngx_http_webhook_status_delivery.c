@@ -22,6 +22,13 @@ static void ngx_http_webhook_status_summary(ngx_http_webhook_text_t *text,
     ngx_http_webhook_summary_t *summary);
 static void ngx_http_webhook_status_attempt(ngx_http_webhook_text_t *text,
     ngx_http_webhook_attempt_t *attempt, ngx_array_t *secrets);
+static ngx_int_t ngx_http_webhook_status_stored(ngx_http_webhook_status_t *s);
+static ngx_int_t ngx_http_webhook_status_join(
+    ngx_http_webhook_delivery_t *old, ngx_http_webhook_delivery_t *delivery);
+static ngx_int_t ngx_http_webhook_status_no_delivery(
+    ngx_http_webhook_status_t *s);
+static ngx_int_t ngx_http_webhook_status_whole(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_delivery_t *delivery);
 static ngx_int_t ngx_http_webhook_status_response(
     ngx_http_webhook_status_t *s, ngx_http_webhook_attempt_t *attempt,
     ngx_array_t *secrets);
@@ -197,13 +204,7 @@ ngx_http_webhook_status_delivery(ngx_http_webhook_status_t *s)
 {
     u_char                        uuid[16];
     ngx_int_t                     rc;
-    ngx_str_t                     name;
-    ngx_uint_t                    i, n;
-    ngx_array_t                   secrets;
-    ngx_http_webhook_hook_t      *hook;
-    ngx_http_webhook_text_t      *text;
-    ngx_http_webhook_attempt_t   *attempt;
-    ngx_http_webhook_delivery_t   delivery;
+    ngx_http_webhook_delivery_t  *delivery;
 
     rc = ngx_http_webhook_status_args(s, NULL, NULL);
 
@@ -211,25 +212,156 @@ ngx_http_webhook_status_delivery(ngx_http_webhook_status_t *s)
         return rc;
     }
 
-    ngx_memzero(&delivery, sizeof(ngx_http_webhook_delivery_t));
+    if (ngx_http_webhook_uuid_parse(&s->name, uuid) != NGX_OK) {
+        return ngx_http_webhook_status_no_delivery(s);
+    }
 
-    rc = ngx_http_webhook_uuid_parse(&s->name, uuid);
+    delivery = ngx_pcalloc(s->request->pool,
+                           sizeof(ngx_http_webhook_delivery_t));
+    if (delivery == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_webhook_queue_get(s->mcf->zone, uuid, s->request->pool,
+                                    delivery);
+
+    switch (rc) {
+
+    case NGX_OK:
+
+        if (delivery->attempts.nelts == delivery->summary.attempts) {
+            return ngx_http_webhook_status_whole(s, delivery);
+        }
+
+        /* the zone has given up the first ones, or never had them */
+
+        s->state = delivery;
+        break;
+
+    case NGX_DECLINED:
+        break;
+
+    default:
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_webhook_status_ask(s, NGX_HTTP_WEBHOOK_QUERY_ONE,
+                                     ngx_http_webhook_status_stored);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_webhook_queue_get(s->mcf->zone, uuid,
-                                        s->request->pool, &delivery);
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
+        ngx_memcpy(s->query->uuid, uuid, 16);
+
+        return ngx_http_webhook_status_wait(s);
+    }
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    return s->state ? ngx_http_webhook_status_whole(s, delivery)
+                    : ngx_http_webhook_status_no_delivery(s);
+}
+
+
+/* the store has answered */
+
+static ngx_int_t
+ngx_http_webhook_status_stored(ngx_http_webhook_status_t *s)
+{
+    ngx_http_webhook_stored_t    *row;
+    ngx_http_webhook_delivery_t  *delivery;
+
+    delivery = s->state;
+
+    if (ngx_http_webhook_status_unread(s)) {
+        return delivery ? ngx_http_webhook_status_whole(s, delivery)
+                        : ngx_http_webhook_status_no_answer(s);
+    }
+
+    if (s->query->rc != NGX_OK) {
+        return delivery ? ngx_http_webhook_status_whole(s, delivery)
+                        : ngx_http_webhook_status_no_delivery(s);
+    }
+
+    row = s->query->rows.elts;
+
+    if (delivery == NULL) {
+        return ngx_http_webhook_status_whole(s, &row->delivery);
+    }
+
+    if (ngx_http_webhook_status_join(&row->delivery, delivery) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_status_whole(s, delivery);
+}
+
+
+/* attempts of the store, then those the zone knows better */
+
+static ngx_int_t
+ngx_http_webhook_status_join(ngx_http_webhook_delivery_t *old,
+    ngx_http_webhook_delivery_t *delivery)
+{
+    ngx_uint_t                   i, n;
+    ngx_array_t                 *attempts;
+    ngx_http_webhook_attempt_t  *attempt, *to;
+
+    attempts = &old->attempts;
+    attempt = attempts->elts;
+    to = delivery->attempts.elts;
+
+    n = delivery->attempts.nelts;
+
+    for (i = 0; i < attempts->nelts; i++) {
+        if (attempt[i].number > delivery->summary.attempts
+            || (n && attempt[i].number >= to[0].number))
+        {
+            break;
         }
     }
 
-    if (rc != NGX_OK) {
-        return ngx_http_webhook_status_problem(s, NGX_HTTP_NOT_FOUND,
-                               "there is no delivery of this UUID", NULL);
+    attempts->nelts = i;
+
+    if (n == 0) {
+        delivery->sent = old->sent;
+
+    } else {
+        attempt = ngx_array_push_n(attempts, n);
+        if (attempt == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(attempt, to, n * sizeof(ngx_http_webhook_attempt_t));
     }
 
-    name.len = delivery.summary.hook_len;
-    name.data = delivery.summary.hook;
+    delivery->attempts = *attempts;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_status_no_delivery(ngx_http_webhook_status_t *s)
+{
+    return ngx_http_webhook_status_problem(s, NGX_HTTP_NOT_FOUND,
+                               "there is no delivery of this UUID", NULL);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_status_whole(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_delivery_t *delivery)
+{
+    ngx_str_t                    name;
+    ngx_uint_t                   i, n;
+    ngx_array_t                  secrets;
+    ngx_http_webhook_hook_t     *hook;
+    ngx_http_webhook_text_t     *text;
+    ngx_http_webhook_attempt_t  *attempt;
+
+    name.len = delivery->summary.hook_len;
+    name.data = delivery->summary.hook;
 
     hook = ngx_http_webhook_status_hook(s, &name);
 
@@ -242,26 +374,26 @@ ngx_http_webhook_status_delivery(ngx_http_webhook_status_t *s)
     text = &s->text;
 
     ngx_http_webhook_status_literal(text, "{");
-    ngx_http_webhook_status_summary(text, &delivery.summary);
+    ngx_http_webhook_status_summary(text, &delivery->summary);
     ngx_http_webhook_status_number(text, "attempt_count",
-                                   delivery.summary.attempts);
+                                   delivery->summary.attempts);
 
     ngx_http_webhook_status_literal(text, ",\"request\":{");
     ngx_http_webhook_status_string(text, "url", hook ? hook->shown.data : NULL,
                                    hook ? hook->shown.len : 0);
     ngx_http_webhook_status_literal(text, ",\"method\":\"POST\",\"headers\":");
-    ngx_http_webhook_status_scrub(&secrets, &delivery.sent);
+    ngx_http_webhook_status_scrub(&secrets, &delivery->sent);
 
-    if (ngx_http_webhook_status_headers(s, &delivery.sent) != NGX_OK) {
+    if (ngx_http_webhook_status_headers(s, &delivery->sent) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_http_webhook_status_string(text, "payload", delivery.payload.data,
-                                   delivery.payload.len);
+    ngx_http_webhook_status_string(text, "payload", delivery->payload.data,
+                                   delivery->payload.len);
     ngx_http_webhook_status_literal(text, "},\"response\":");
 
-    attempt = delivery.attempts.elts;
-    n = delivery.attempts.nelts;
+    attempt = delivery->attempts.elts;
+    n = delivery->attempts.nelts;
 
     if (n == 0 || attempt[n - 1].status == 0) {
         ngx_http_webhook_status_literal(text, "null");

@@ -11,6 +11,7 @@
  *   status_args.c      the query -> a filter
  *   status_hook.c      webhooks -> JSON
  *   status_delivery.c  deliveries -> JSON
+ *   status_store.c     what is asked of the store meanwhile
  *   status_action.c    who may write; actions
  *   status_recover.c   the one that takes its time
  *   status_secret.c    headers and bodies -> JSON, without what is secret
@@ -28,13 +29,18 @@
 #include "ngx_http_webhook.h"
 #include "ngx_http_webhook_json.h"
 #include "ngx_http_webhook_queue.h"
+#include "ngx_http_webhook_store_query.h"
 
 
 #define NGX_HTTP_WEBHOOK_LIMIT_MAX      100
 #define NGX_HTTP_WEBHOOK_LIMIT_DEFAULT  50
 
 
-typedef struct {
+typedef struct ngx_http_webhook_status_s  ngx_http_webhook_status_t;
+
+typedef ngx_int_t (*ngx_http_webhook_status_pt)(ngx_http_webhook_status_t *s);
+
+struct ngx_http_webhook_status_s {
     ngx_http_request_t            *request;
     ngx_http_webhook_main_conf_t  *mcf;
     ngx_http_webhook_loc_conf_t   *lcf;
@@ -42,9 +48,13 @@ typedef struct {
     ngx_uint_t                     methods;   /* of a 405, for Allow */
     ngx_http_webhook_text_t        text;      /* the document */
     ngx_str_t                      type;      /* its type; empty: JSON */
+    ngx_http_webhook_query_t      *query;     /* of the store, or NULL */
+    ngx_http_webhook_status_pt     resume;    /* when it is answered */
+    ngx_event_t                    timer;     /* or is not */
+    void                          *state;     /* of the handler meanwhile */
     unsigned                       posted:1;  /* the request's body is read */
     unsigned                       page:1;    /* it is the page */
-} ngx_http_webhook_status_t;
+};
 
 
 #define ngx_http_webhook_status_literal(text, s)                              \
@@ -76,6 +86,36 @@ ngx_uint_t ngx_http_webhook_status_accepts(ngx_http_webhook_status_t *s,
 
 ngx_http_webhook_hook_t *ngx_http_webhook_status_hook(
     ngx_http_webhook_status_t *s, ngx_str_t *name);
+
+
+/*
+ * status_store.c: a query of this type for s->query, whose answer "resume"
+ * renders.  NGX_OK: it is to be filled in; NGX_DECLINED: there is no store;
+ * NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_webhook_status_ask(ngx_http_webhook_status_t *s,
+    ngx_uint_t type, ngx_http_webhook_status_pt resume);
+
+/* Asks.  NGX_DONE; or what "resume" returned, there being no answer. */
+
+ngx_int_t ngx_http_webhook_status_wait(ngx_http_webhook_status_t *s);
+
+/* A request that waits; returns what nginx's handler is to return. */
+
+ngx_int_t ngx_http_webhook_status_hold(ngx_http_webhook_status_t *s);
+
+/* Nobody waits any more. */
+
+void ngx_http_webhook_status_forget(ngx_http_webhook_status_t *s);
+
+/* Why the store gave no answer, or NULL: it did. */
+
+const char *ngx_http_webhook_status_unread(ngx_http_webhook_status_t *s);
+
+/* The problem that says so: its status. */
+
+ngx_int_t ngx_http_webhook_status_no_answer(ngx_http_webhook_status_t *s);
 
 
 /* metrics.c: what came of a response: names and counters of zone.h */

@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_webhook_store_job.h"
+#include "ngx_http_webhook_store_query.h"
 #include "ngx_http_webhook_wake.h"
 
 #include <sys/file.h>
@@ -175,7 +176,9 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
     st->task = ngx_thread_task_alloc(cycle->pool, 0);
     st->slots = ngx_pcalloc(cycle->pool, sh->nslots);
 
-    if (st->pool == NULL || st->task == NULL || st->slots == NULL) {
+    if (st->pool == NULL || st->task == NULL || st->slots == NULL
+        || ngx_http_webhook_reader_init(cycle, mcf->store) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -444,6 +447,8 @@ ngx_http_webhook_store_exit_process(void)
     if (st->mcf == NULL) {
         return;
     }
+
+    ngx_http_webhook_reader_exit();
 
     st->exiting = 1;
 
