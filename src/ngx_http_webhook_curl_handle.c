@@ -28,6 +28,8 @@ static ngx_http_webhook_curl_set_t *ngx_http_webhook_curl_set(
 static void ngx_http_webhook_curl_set_init(ngx_http_webhook_curl_set_t *set,
     ngx_http_webhook_hook_t *hook);
 static void ngx_http_webhook_curl_set_clean(ngx_http_webhook_curl_set_t *set);
+static void ngx_http_webhook_curl_destroy(
+    ngx_http_webhook_curl_handle_t *h);
 static ngx_int_t ngx_http_webhook_curl_prepare(
     ngx_http_webhook_curl_handle_t *h);
 static ngx_int_t ngx_http_webhook_curl_pem(CURL *easy, CURLoption option,
@@ -186,8 +188,7 @@ ngx_http_webhook_curl_set_clean(ngx_http_webhook_curl_set_t *set)
         h = set->free;
         set->free = h->next;
 
-        curl_easy_cleanup(h->easy);
-        ngx_free(h);
+        ngx_http_webhook_curl_destroy(h);
 
         ngx_http_webhook_curl_handles.idle--;
     }
@@ -234,15 +235,13 @@ ngx_http_webhook_curl_get(ngx_http_webhook_hook_t *hook)
     h->hook = hook;
 
     h->easy = curl_easy_init();
+    h->url = curl_url();
 
-    if (h->easy == NULL) {
-        ngx_free(h);
-        return NULL;
-    }
-
-    if (ngx_http_webhook_curl_prepare(h) != NGX_OK) {
-        curl_easy_cleanup(h->easy);
-        ngx_free(h);
+    if (h->easy == NULL
+        || h->url == NULL
+        || ngx_http_webhook_curl_prepare(h) != NGX_OK)
+    {
+        ngx_http_webhook_curl_destroy(h);
         return NULL;
     }
 
@@ -266,10 +265,12 @@ ngx_http_webhook_curl_put(ngx_http_webhook_curl_handle_t *h)
     if (h->hook != set->hook || handles->idle >= handles->max) {
 
         if (handles->max) {
-            curl_easy_cleanup(h->easy);
+            ngx_http_webhook_curl_destroy(h);
+
+        } else {
+            ngx_free(h);
         }
 
-        ngx_free(h);
         return;
     }
 
@@ -287,6 +288,16 @@ ngx_http_webhook_curl_put(ngx_http_webhook_curl_handle_t *h)
     h->next = set->free;
     set->free = h;
     handles->idle++;
+}
+
+
+static void
+ngx_http_webhook_curl_destroy(ngx_http_webhook_curl_handle_t *h)
+{
+    curl_easy_cleanup(h->easy);
+    curl_url_cleanup(h->url);
+
+    ngx_free(h);
 }
 
 
@@ -308,7 +319,8 @@ ngx_http_webhook_curl_prepare(ngx_http_webhook_curl_handle_t *h)
      * empty PROXY and NOPROXY shut the environment out.
      */
 
-    if (ngx_http_webhook_curl_callbacks(h) != NGX_OK
+    if (curl_url_set(h->url, CURLUPART_URL, (char *) hook->url.data, 0)
+        || ngx_http_webhook_curl_callbacks(h) != NGX_OK
         || curl_easy_setopt(easy, CURLOPT_PRIVATE, h)
         || curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, h->message)
         || curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L)
@@ -317,7 +329,7 @@ ngx_http_webhook_curl_prepare(ngx_http_webhook_curl_handle_t *h)
         || curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version)
         || curl_easy_setopt(easy, CURLOPT_PIPEWAIT,
                             (long) (version == CURL_HTTP_VERSION_2TLS))
-        || curl_easy_setopt(easy, CURLOPT_URL, hook->url.data)
+        || curl_easy_setopt(easy, CURLOPT_CURLU, h->url)
         || curl_easy_setopt(easy, CURLOPT_POST, 1L)
         || curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                             (long) h->set->connect)

@@ -50,6 +50,7 @@ typedef struct {
 
 struct ngx_http_webhook_curl_handle_s {
     CURL                            *easy;
+    CURLU                           *url;       /* parsed once */
     ngx_http_webhook_curl_set_t     *set;
     ngx_http_webhook_hook_t         *hook;
     ngx_http_webhook_curl_handle_t  *next;      /* in set->free */

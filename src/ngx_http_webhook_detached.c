@@ -96,7 +96,11 @@ ngx_http_webhook_detached_create(ngx_http_conf_ctx_t *ctx)
         f = ngx_queue_data(q, ngx_http_webhook_post_t, queue);
     }
 
-    ngx_memzero(f, sizeof(ngx_http_webhook_post_t));
+    /* the rest is zeroed by ngx_http_webhook_fake_request() */
+
+    ngx_memzero((u_char *) f + sizeof(ngx_http_webhook_fake_t),
+                sizeof(ngx_http_webhook_post_t)
+                - sizeof(ngx_http_webhook_fake_t));
 
     r = ngx_http_webhook_fake_request(&f->fake, ctx);
 
@@ -142,76 +146,6 @@ ngx_http_webhook_detached_create(ngx_http_conf_ctx_t *ctx)
     cln->data = f;
 
     return &f->detached;
-}
-
-
-ngx_int_t
-ngx_http_webhook_detached_header(ngx_http_webhook_detached_t *d,
-    ngx_str_t *name, ngx_str_t *value)
-{
-    size_t               n;
-    ngx_table_elt_t     *h;
-    ngx_http_request_t  *r;
-
-    r = d->request;
-
-    h = ngx_list_push(&r->headers_in.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->key = *name;
-    h->value = *value;
-
-    h->lowcase_key = ngx_pnalloc(d->pool, name->len);
-    if (h->lowcase_key == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = ngx_hash_strlow(h->lowcase_key, name->data, name->len);
-
-    if (name->len == sizeof("Host") - 1
-        && ngx_strncmp(h->lowcase_key, "host", name->len) == 0)
-    {
-        r->headers_in.host = h;
-
-        /* $host: without the port, brackets of an IPv6 address kept */
-
-        for (n = value->len; n; n--) {
-
-            if (value->data[n - 1] == ':') {
-                break;
-            }
-
-            if (value->data[n - 1] == ']') {
-                n = 0;
-                break;
-            }
-        }
-
-        r->headers_in.server.len = n ? n - 1 : value->len;
-        r->headers_in.server.data = value->data;
-
-    } else if (name->len == sizeof("Content-Type") - 1
-               && ngx_strncmp(h->lowcase_key, "content-type", name->len) == 0)
-    {
-        r->headers_in.content_type = h;
-
-    } else if (name->len == sizeof("Content-Length") - 1
-               && ngx_strncmp(h->lowcase_key, "content-length", name->len)
-                  == 0)
-    {
-        r->headers_in.content_length = h;
-
-    } else if (name->len == sizeof("User-Agent") - 1
-               && ngx_strncmp(h->lowcase_key, "user-agent", name->len) == 0)
-    {
-        r->headers_in.user_agent = h;
-    }
-
-    return NGX_OK;
 }
 
 
@@ -266,8 +200,13 @@ ngx_http_webhook_detached_run(ngx_http_webhook_detached_t *d, ngx_str_t *host,
         goto failed;
     }
 
-    ngx_sprintf(r->request_line.data, "%V %V %V",
-                &d->method_name, uri, &ngx_http_webhook_detached_protocol);
+    p = ngx_cpymem(r->request_line.data, d->method_name.data,
+                   d->method_name.len);
+    *p++ = ' ';
+    p = ngx_cpymem(p, uri->data, uri->len);
+    *p++ = ' ';
+    ngx_memcpy(p, ngx_http_webhook_detached_protocol.data,
+               ngx_http_webhook_detached_protocol.len);
 
     r->unparsed_uri = *uri;
     r->valid_unparsed_uri = 1;

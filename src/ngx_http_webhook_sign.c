@@ -204,16 +204,24 @@ ngx_int_t
 ngx_http_webhook_sign(ngx_http_webhook_signer_t *signer, ngx_uint_t event,
     ngx_str_t *id, time_t now, ngx_str_t *body, ngx_array_t *headers)
 {
-    ngx_http_webhook_sign_ctx_t  ctx;
+    u_char                       *p;
+    ngx_http_webhook_sign_ctx_t   ctx;
 
     ctx.signer = signer;
     ctx.id = id;
     ctx.body = body;
     ctx.headers = headers;
     ctx.now = now;
-    ctx.time.data = ctx.buf;
-    ctx.time.len = snprintf((char *) ctx.buf, sizeof(ctx.buf), "%lld",
-                            (long long) now);
+
+    p = ctx.buf + sizeof(ctx.buf);
+    ctx.time.data = p;
+
+    do {
+        *--ctx.time.data = (u_char) ('0' + now % 10);
+        now /= 10;
+    } while (now);
+
+    ctx.time.len = p - ctx.time.data;
 
     if ((signer->schemes & NGX_HTTP_WEBHOOK_SIGN_STANDARD)
         && ngx_http_webhook_sign_standard(&ctx) != NGX_OK)
