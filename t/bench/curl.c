@@ -11,6 +11,8 @@
  * transfers.  Prints transfers, seconds, and seconds of CPU time:
  *
  *     curl URL FILE COUNT [CA]
+ *
+ * With HEADERS=1 in the environment the request has the headers of a delivery.
  */
 
 
@@ -27,6 +29,19 @@
 
 #define IN_FLIGHT  64
 #define SOCKETS    1024
+
+
+static const char  *ours[] = {
+    "User-Agent: ngx_http_webhook_module/0.0.0",
+    "X-Webhook-Event: LAUNCHED",
+    "X-Webhook-Delivery: 8f14e45f-ceea-867a-9a3c-1b2f4d5e6a70",
+    "X-Webhook-Attempt: 1",
+    "X-Webhook-Time: 2026-01-31T12:34:56.789Z",
+    "X-Webhook-Sequence: 1",
+    "webhook-id: 8f14e45f-ceea-867a-9a3c-1b2f4d5e6a70",
+    "webhook-timestamp: 1769862896",
+    "webhook-signature: v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+};
 
 
 static void die(const char *text);
@@ -82,6 +97,12 @@ main(int argc, char **argv)
 
     headers = curl_slist_append(NULL, "Content-Type: application/json");
     headers = curl_slist_append(headers, "Expect:");
+
+    for (i = 0; getenv("HEADERS") && i < (int) (sizeof(ours) / sizeof(*ours));
+         i++)
+    {
+        headers = curl_slist_append(headers, ours[i]);
+    }
 
     curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch);
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, timer);
@@ -162,7 +183,15 @@ now(clockid_t clock)
 static void
 prepare(CURL *easy, char **argv, struct curl_slist *headers)
 {
-    curl_easy_setopt(easy, CURLOPT_URL, argv[1]);
+    CURLU  *url;
+
+    url = curl_url();
+
+    if (url == NULL || curl_url_set(url, CURLUPART_URL, argv[1], 0)) {
+        die("curl_url_set");
+    }
+
+    curl_easy_setopt(easy, CURLOPT_CURLU, url);
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long) length);

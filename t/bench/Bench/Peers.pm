@@ -149,7 +149,8 @@ sub run {
 		'/usr/lib/nginx/modules/ndk_http_module.so',
 		'/usr/lib/nginx/modules/ngx_http_lua_module.so']);
 	my $copier = $servers->nginx($mirror, modules => []);
-	my $redis = redis($servers);
+	my $everysec = redis($servers, 'everysec');
+	my $always = redis($servers, 'always');
 
 	my $node = sub {
 		my ($script, @arguments) = @_;
@@ -175,7 +176,8 @@ sub run {
 		}) } qw/ normal full /),
 		resty => sub { resty($resty, 3 * $n) },
 		undici => sub { $node->('undici.mjs') },
-		bullmq => sub { $node->('bullmq.mjs', $redis) },
+		everysec => sub { $node->('bullmq.mjs', $everysec) },
+		always => sub { $node->('bullmq.mjs', $always) },
 		mirror => sub { mirrored($copier, $body) },
 	);
 
@@ -201,11 +203,15 @@ sub run {
 		[ mirror => 'mirror; unsigned, no queue' ],
 		[ full => 'built-in, store full' ],
 		[ normal => 'built-in, store normal' ],
-		[ bullmq => 'BullMQ, redis (fsync each 1 s), undici, HMAC' ]);
+		[ everysec => 'BullMQ, redis (fsync each 1 s), undici, HMAC' ],
+		[ always => 'BullMQ, redis (fsync each time), undici, HMAC' ]);
 
 	for ([ via => 'resty', 'via over OpenResty' ],
 		[ via => 'undici', 'via over undici' ],
-		[ full => 'bullmq', 'built-in, store full, over BullMQ' ])
+		[ normal => 'everysec', 'built-in, store normal, over BullMQ, '
+			. 'fsync each 1 s' ],
+		[ full => 'always', 'built-in, store full, over BullMQ, '
+			. 'fsync each time' ])
 	{
 		my ($name, $other, $text) = @$_;
 
@@ -258,15 +264,15 @@ sub mirrored {
 }
 
 sub redis {
-	my ($servers) = @_;
+	my ($servers, $fsync) = @_;
 
-	my $port = $servers->free_port('redis');
-	my $dir = $servers->dir() . '/redis';
+	my $port = $servers->free_port("redis-$fsync");
+	my $dir = $servers->dir() . "/redis-$fsync";
 	mkdir $dir;
 
 	start("$dir/log", far('redis-server', '--port', $port, '--bind',
 		'127.0.0.1', '--dir', $dir, '--save', '', '--appendonly',
-		'yes', '--appendfsync', 'everysec'));
+		'yes', '--appendfsync', $fsync));
 
 	wait_for { IO::Socket::INET->new(PeerAddr => '127.0.0.1',
 		PeerPort => $port) } 20

@@ -38,11 +38,11 @@ sub run {
 
 			ours("$words{$how}, $words{$kind}", 'off',
 				$how . ($tls || ''), 1, $size, "wrk $kind",
-				$size eq '600' ? "bare $kind" : ());
+				$size eq '600' ? "same $kind" : ());
 		}
 
 		ours("$words{$how}, 600 bytes, 100 webhooks", 'off',
-			"many$how", 100, '600', 'wrk 600', 'bare 600');
+			"many$how", 100, '600', 'wrk 600', 'same 600');
 
 		for my $store (qw/ normal full /) {
 			ours("$words{$how}, $words{$_}, store $store", $store,
@@ -55,7 +55,7 @@ sub run {
 	report "### Sending\n\n";
 
 	table([ 'one worker on one core', 'deliveries/s', 'of wrk',
-		'of libcurl alone', 'CPU us', 'with its event' ],
+		'of libcurl with its headers', 'CPU us', 'with its event' ],
 		map { row($r, @$_) } @rows);
 }
 
@@ -89,9 +89,15 @@ sub others {
 
 	return if $size ne '600';
 
-	push @run, "bare $kind" => sub { bare($url, 2 * waiting()) };
+	push @run, "bare $kind" => sub { bare($url, 2 * waiting()) },
+		"same $kind" => sub {
+			local $ENV{HEADERS} = 1;
+			return bare($url, 2 * waiting());
+		};
 
 	push @rows, [ "libcurl alone, $words{$kind}", "bare $kind",
+		"wrk $kind" ],
+		[ "libcurl alone, the headers of a delivery", "same $kind",
 		"wrk $kind" ];
 }
 
