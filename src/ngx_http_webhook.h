@@ -259,6 +259,8 @@ typedef struct {
     ngx_array_t                   statuses;  /* module.c's own */
     ngx_array_t                   watched;   /* servers; watch.c's own */
 
+    uint32_t                      generation;  /* random: of this
+                                                  configuration */
     unsigned                      observed:1;  /* some location observes */
 } ngx_http_webhook_main_conf_t;
 

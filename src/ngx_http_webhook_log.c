@@ -199,6 +199,17 @@ ngx_http_webhook_log_due(ngx_http_webhook_zdelivery_t *d,
 }
 
 
+/* transactions, and what is forgotten without one */
+
+void
+ngx_http_webhook_queue_version(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_version_t *version)
+{
+    version->changes = zone->sh->committed;
+    version->deliveries = zone->sh->ndeliveries;
+}
+
+
 ngx_int_t
 ngx_http_webhook_queue_get(ngx_http_webhook_zone_t *zone, u_char uuid[16],
     ngx_pool_t *pool, ngx_http_webhook_delivery_t *delivery)

@@ -59,6 +59,7 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
     mcf->zone_size = NGX_HTTP_WEBHOOK_ZONE_SIZE;
     mcf->log = 100;
     mcf->body = 4096;
+    mcf->generation = (uint32_t) ngx_random();
 
     mcf->buffer_size = NGX_CONF_UNSET_SIZE;
     mcf->buffer_total = NGX_CONF_UNSET_SIZE;

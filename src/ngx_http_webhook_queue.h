@@ -249,6 +249,20 @@ typedef struct {
 } ngx_http_webhook_delivery_t;
 
 
+/*
+ * Numbers that change with everything that lists, deliveries and webhooks
+ * show; a look without the lock, to be taken before what it speaks of.
+ */
+
+typedef struct {
+    uint64_t                      changes;
+    uint32_t                      deliveries;
+} ngx_http_webhook_version_t;
+
+void ngx_http_webhook_queue_version(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_version_t *version);
+
+
 /* One whole delivery, copied to "pool".  NGX_DECLINED: not known. */
 
 ngx_int_t ngx_http_webhook_queue_get(ngx_http_webhook_zone_t *zone,

@@ -14,6 +14,8 @@
 #include "ngx_http_webhook_seen.h"
 
 
+#define NGX_HTTP_WEBHOOK_SEEN_WRITERS  16    /* at once, more or less */
+
 #define ngx_http_webhook_seen_record(zone, n)                                 \
     ((ngx_http_webhook_seen_t *) ((u_char *) (zone)->sh + (zone)->sh->seen)   \
      + ((n) - 1) % (zone)->sh->nseen)
@@ -87,4 +89,26 @@ ngx_http_webhook_seen_get(ngx_http_webhook_zone_t *zone, uint64_t after,
     }
 
     return 0;
+}
+
+
+/* the latest ones may still be written, and that in any order */
+
+uint64_t
+ngx_http_webhook_seen_version(ngx_http_webhook_zone_t *zone)
+{
+    uint64_t  n, last, version;
+
+    last = zone->sh->observed;
+    version = last;
+
+    for (n = last;
+         n && last - n < NGX_HTTP_WEBHOOK_SEEN_WRITERS
+         && last - n < zone->sh->nseen;
+         n--)
+    {
+        version = version * 31 + ngx_http_webhook_seen_record(zone, n)->seq;
+    }
+
+    return version;
 }

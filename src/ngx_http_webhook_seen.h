@@ -59,4 +59,9 @@ uint64_t ngx_http_webhook_seen_get(ngx_http_webhook_zone_t *zone,
     uint64_t after, ngx_http_webhook_seen_t *seen);
 
 
+/* A number that changes when a record is added. */
+
+uint64_t ngx_http_webhook_seen_version(ngx_http_webhook_zone_t *zone);
+
+
 #endif /* _NGX_HTTP_WEBHOOK_SEEN_H_INCLUDED_ */

@@ -25,6 +25,7 @@ typedef struct {
     ngx_str_t                   path;
     ngx_uint_t                  methods;
     ngx_http_webhook_status_pt  handler;
+    ngx_uint_t                  tag;       /* what it shows; 0: no tag */
 } ngx_http_webhook_status_route_t;
 
 
@@ -53,46 +54,51 @@ static ngx_int_t ngx_http_webhook_status_header(ngx_http_request_t *r,
 static ngx_http_webhook_status_route_t  ngx_http_webhook_status_routes[] = {
 
     { ngx_string(""), NGX_HTTP_WEBHOOK_GET,
-      ngx_http_webhook_status_root },
+      ngx_http_webhook_status_root, 0 },
 
     { ngx_string("hooks"), NGX_HTTP_WEBHOOK_GET,
-      ngx_http_webhook_status_hooks },
+      ngx_http_webhook_status_hooks,
+      NGX_HTTP_WEBHOOK_TAG_QUEUE },
 
     { ngx_string("hooks/*"), NGX_HTTP_WEBHOOK_GET,
-      ngx_http_webhook_status_one_hook },
+      ngx_http_webhook_status_one_hook,
+      NGX_HTTP_WEBHOOK_TAG_QUEUE },
 
     { ngx_string("hooks/*/ping"), NGX_HTTP_POST,
-      ngx_http_webhook_status_ping },
+      ngx_http_webhook_status_ping, 0 },
 
     { ngx_string("hooks/*/pause"), NGX_HTTP_POST,
-      ngx_http_webhook_status_pause },
+      ngx_http_webhook_status_pause, 0 },
 
     { ngx_string("hooks/*/resume"), NGX_HTTP_POST,
-      ngx_http_webhook_status_resume },
+      ngx_http_webhook_status_resume, 0 },
 
     { ngx_string("hooks/*/recover"), NGX_HTTP_POST,
-      ngx_http_webhook_status_recover },
+      ngx_http_webhook_status_recover, 0 },
 
     { ngx_string("deliveries"), NGX_HTTP_WEBHOOK_GET,
-      ngx_http_webhook_status_deliveries },
+      ngx_http_webhook_status_deliveries,
+      NGX_HTTP_WEBHOOK_TAG_QUEUE },
 
     { ngx_string("deliveries/*"), NGX_HTTP_WEBHOOK_GET,
-      ngx_http_webhook_status_delivery },
+      ngx_http_webhook_status_delivery,
+      NGX_HTTP_WEBHOOK_TAG_QUEUE },
 
     { ngx_string("deliveries/*/redeliver"), NGX_HTTP_POST,
-      ngx_http_webhook_status_redeliver },
+      ngx_http_webhook_status_redeliver, 0 },
 
     { ngx_string("observed"), NGX_HTTP_WEBHOOK_GET,
-      ngx_http_webhook_status_observed },
+      ngx_http_webhook_status_observed,
+      NGX_HTTP_WEBHOOK_TAG_SEEN },
 
     { ngx_string("metrics"), NGX_HTTP_WEBHOOK_GET,
-      ngx_http_webhook_status_metrics },
+      ngx_http_webhook_status_metrics, 0 },
 
     { ngx_string("try"), NGX_HTTP_POST,
-      ngx_http_webhook_status_try },
+      ngx_http_webhook_status_try, 0 },
 
     { ngx_string("check"), NGX_HTTP_WEBHOOK_GET,
-      ngx_http_webhook_status_check }
+      ngx_http_webhook_status_check, 0 }
 };
 
 
@@ -349,6 +355,10 @@ ngx_http_webhook_status_answer(ngx_http_webhook_status_t *s)
             return NGX_AGAIN;
         }
 
+        if (route[i].tag && ngx_http_webhook_status_known(s, route[i].tag)) {
+            return NGX_HTTP_NOT_MODIFIED;
+        }
+
         return route[i].handler(s);
     }
 
@@ -460,6 +470,11 @@ ngx_http_webhook_status_root(ngx_http_webhook_status_t *s)
     ngx_str_t  *page;
 
     if (!ngx_http_webhook_status_accepts(s, "text/html")) {
+
+        if (ngx_http_webhook_status_known(s, NGX_HTTP_WEBHOOK_TAG_QUEUE)) {
+            return NGX_HTTP_NOT_MODIFIED;
+        }
+
         return ngx_http_webhook_status_hooks(s);
     }
 
@@ -580,6 +595,13 @@ ngx_http_webhook_status_send(ngx_http_webhook_status_t *s, ngx_uint_t status)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (s->tag.len && status < NGX_HTTP_BAD_REQUEST
+        && ngx_http_webhook_status_header(r, "ETag", (char *) s->tag.data)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (s->page) {
         policy = ngx_http_webhook_page_policy();
 
@@ -596,6 +618,9 @@ ngx_http_webhook_status_send(ngx_http_webhook_status_t *s, ngx_uint_t status)
 
         ngx_str_set(&r->headers_out.content_type, "text/html; charset=utf-8");
 
+    } else if (status == NGX_HTTP_NOT_MODIFIED) {
+        ngx_str_null(&r->headers_out.content_type);
+
     } else if (status >= NGX_HTTP_BAD_REQUEST) {
         ngx_str_set(&r->headers_out.content_type, "application/problem+json");
 
@@ -609,7 +634,8 @@ ngx_http_webhook_status_send(ngx_http_webhook_status_t *s, ngx_uint_t status)
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_type_lowcase = NULL;
     r->headers_out.status = status;
-    r->headers_out.content_length_n = s->text.len;
+    r->headers_out.content_length_n = (status == NGX_HTTP_NOT_MODIFIED)
+                                      ? -1 : (off_t) s->text.len;
 
     rc = ngx_http_send_header(r);
 

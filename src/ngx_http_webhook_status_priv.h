@@ -8,6 +8,7 @@
  * status, within: a request's path and query -> a JSON document.
  *
  *   status.c           routes, methods, problems, the response
+ *   status_tag.c       does the client have the answer already?
  *   status_args.c      the query -> a filter
  *   status_hook.c      webhooks -> JSON
  *   status_delivery.c  deliveries -> JSON
@@ -48,6 +49,7 @@ struct ngx_http_webhook_status_s {
     ngx_uint_t                     methods;   /* of a 405, for Allow */
     ngx_http_webhook_text_t        text;      /* the document */
     ngx_str_t                      type;      /* its type; empty: JSON */
+    ngx_str_t                      tag;       /* NUL-terminated; or empty */
     ngx_http_webhook_query_t      *query;     /* of the store, or NULL */
     ngx_http_webhook_status_pt     resume;    /* when it is answered */
     ngx_event_t                    timer;     /* or is not */
@@ -116,6 +118,19 @@ const char *ngx_http_webhook_status_unread(ngx_http_webhook_status_t *s);
 /* The problem that says so: its status. */
 
 ngx_int_t ngx_http_webhook_status_no_answer(ngx_http_webhook_status_t *s);
+
+
+/*
+ * status_tag.c: sets s->tag, which speaks of the queue and webhooks, or of what
+ * was observed.  Whether the client has an answer of this tag.  To be called
+ * before anything is read.
+ */
+
+#define NGX_HTTP_WEBHOOK_TAG_QUEUE  1
+#define NGX_HTTP_WEBHOOK_TAG_SEEN   2
+
+ngx_uint_t ngx_http_webhook_status_known(ngx_http_webhook_status_t *s,
+    ngx_uint_t tag);
 
 
 /* metrics.c: what came of a response: names and counters of zone.h */

@@ -104,6 +104,18 @@ see('GET', '/observed?reason=none', '/observed');
 see('GET', '/metrics', '/metrics');
 see('GET', '/check', '/check');
 
+# what the client has already
+
+for (['/hooks'], ['/hooks/good', '/hooks/{name}'], ['/deliveries'],
+	["/deliveries/$deliveries->[0]{uuid}", '/deliveries/{uuid}'],
+	['/observed'])
+{
+	my ($uri, $path) = @$_;
+	my $tag = $t->get("/status$uri")->header('ETag');
+
+	see('GET', $uri, $path || $uri, undef, undef, 'If-None-Match' => $tag);
+}
+
 for my $action (qw/ ping pause resume recover /) {
 	see('POST', "/hooks/good/$action", "/hooks/{name}/$action");
 	see('POST', "/hooks/none/$action", "/hooks/{name}/$action");
@@ -123,7 +135,7 @@ for my $d (@$deliveries) {
 my %statuses;
 $statuses{$_->{status}}++ for @answers;
 
-is(join(' ', sort keys %statuses), '200 202 400 403 404 409',
+is(join(' ', sort keys %statuses), '200 202 304 400 403 404 409',
 	'answers of all kinds');
 
 my $file = $t->file('answers.json', JSON::PP->new->utf8->encode(\@answers));
@@ -149,15 +161,15 @@ $t->done();
 ###############################################################################
 
 sub see {
-	my ($method, $uri, $path, $prefix, $body) = @_;
+	my ($method, $uri, $path, $prefix, $body, @headers) = @_;
 
 	my $response = $t->request($method, ($prefix || '/status') . $uri,
 		body => $method eq 'POST' ? $body || '' : undef,
-		headers => [ 'X-Webhook-Write' => 1 ]);
+		headers => [ 'X-Webhook-Write' => 1, @headers ]);
 
 	push @answers, { method => $method, path => $path,
 		status => $response->status,
-		type => $response->header('Content-Type'),
+		type => scalar $response->header('Content-Type'),
 		body => $response->body };
 }
 

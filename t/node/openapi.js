@@ -56,6 +56,14 @@ async function main() {
 
         const [response, at] = resolve(responses[name], '/paths/'
             + escape(a.path) + '/' + method + '/responses/' + name);
+        if (!response.content) {
+            if (a.body || a.type) {
+                console.log(where + 'no body is described');
+            }
+
+            continue;
+        }
+
         const type = a.type.replace(/;.*/, '');
 
         if (!response.content[type]) {
