@@ -490,13 +490,22 @@ ngx_http_webhook_status_root(ngx_http_webhook_status_t *s)
 }
 
 
-/* for tests and operators: holds the lock for a look at the whole zone */
+/*
+ * For tests and operators: holds the lock for a look at the whole zone, so it
+ * is not for everybody.
+ */
 
 static ngx_int_t
 ngx_http_webhook_status_check(ngx_http_webhook_status_t *s)
 {
     u_char     message[256];
     ngx_int_t  rc;
+
+    rc = ngx_http_webhook_status_may_write(s);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     rc = ngx_http_webhook_status_args(s, NULL, NULL);
 

@@ -104,7 +104,7 @@ server {
     }
 
     location /status/ {
-        webhook_status;
+        webhook_status write=on;
     }
 }
 

@@ -134,7 +134,7 @@ server {
     $hooks
 
     location /status/ {
-        webhook_status;
+        webhook_status write=on;
     }
 }
 

@@ -54,7 +54,7 @@ server {
     $hooks
 
     location /status/ {
-        webhook_status;
+        webhook_status write=on;
     }
 }
 

@@ -81,7 +81,7 @@ server {
     }
 
     location /status/ {
-        webhook_status;
+        webhook_status write=on;
     }
 }
 

@@ -62,7 +62,7 @@ $locations    }
 
     location /status/ {
         access_log off;
-        webhook_status;
+        webhook_status write=on;
     }
 }
 

@@ -46,7 +46,7 @@ server {
     }
 
     location /status/ {
-        webhook_status;
+        webhook_status write=on;
     }
 }
 

@@ -193,6 +193,17 @@ sub action {
 		headers => [ 'X-Webhook-Write' => 1, @headers ]);
 }
 
+# "/read", "?x=1"
+
+sub check {
+	my ($where, @headers) = @_;
+
+	my ($prefix, $args) = ($where || '') =~ /^([^?]*)(.*)/;
+
+	return ask('GET', "$prefix/check$args",
+		headers => [ 'X-Webhook-Write' => 1, @headers ]);
+}
+
 sub hook { show("/hooks/$_[0]")->json }
 sub delivery { show("/deliveries/$_[0]")->json }
 sub list { show("/deliveries?$_[0]")->json->{deliveries} }
@@ -262,7 +273,11 @@ for my $prefix ('/read', '/deep/er') {
 is(scalar @{ show('/read')->json->{hooks} }, 7, 'root without a slash');
 problem(show('/readhooks'), 404, undef, 'no segment of its own');
 is(show('/guarded/hooks')->status, 403, 'guarded');
-is(show('/check')->body, '{"consistent":true}', 'check');
+is(check()->body, '{"consistent":true}', 'check');
+problem(show('/check'), 403, undef, 'check - not for everybody');
+problem(check('/read'), 403, undef, 'check - write=off');
+problem(check('', Origin => 'http://evil.example'), 403, undef,
+	'check - from elsewhere');
 
 for my $path (qw! /x /hooks/ /hooks/nobody /hooks/ci/x /hooks/ci/ping/
 	/deliveries/ /deliveries/x /deliveries/ab /checks /hooks//ci/
@@ -467,7 +482,7 @@ for (['limit', '0'], ['limit', '101'], ['limit', 'x'], ['limit', '-1'],
 problem(show('/deliveries?%3Cb%3E'), 400, '<b>', 'no value');
 problem(show('/deliveries?%'), 400, '%', 'rubbish');
 problem(show('/hooks?hook=ci'), 400, 'hook', 'no parameters here');
-problem(show('/check?x=1'), 400, 'x', 'nor here');
+problem(check('?x=1'), 400, 'x', 'nor here');
 is(show('/hooks?')->status, 200, 'an empty query');
 
 ###############################################################################
@@ -731,7 +746,7 @@ ok($t->reload(), 'reload');
 is(join(' ', map { $_->{uuid} } @{ list('limit=100') }),
 	join(' ', map { $_->{uuid} } @$before), 'reload - deliveries');
 is(hook('ci')->{state}, 'ok', 'reload - hook');
-is(show('/check')->status, 200, 'reload - check');
+is(check()->status, 200, 'reload - check');
 
 # a webhook that is gone; what its endpoint may have echoed nobody knows
 

@@ -48,7 +48,7 @@ server {
     }
 
     location /status/ {
-        webhook_status;
+        webhook_status write=on;
     }
 }
 

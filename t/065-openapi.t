@@ -103,6 +103,7 @@ see('GET', '/observed', '/observed');
 see('GET', '/observed?reason=none', '/observed');
 see('GET', '/metrics', '/metrics');
 see('GET', '/check', '/check');
+see('GET', '/check', '/check', '/read');
 
 # what the client has already
 

@@ -105,7 +105,7 @@ server {
 
     location /status/ {
         access_log off;
-        webhook_status;
+        webhook_status write=on;
     }
 }
 

@@ -45,7 +45,7 @@ server {
     }
 
     location /status/ {
-        webhook_status;
+        webhook_status write=on;
     }
 }
 

@@ -1085,8 +1085,8 @@ sub reports {
 	return map { substr $_, 0, 8000 } @reports;
 }
 
-# the module's own check of its shared memory, at every webhook_status that a
-# stranger may see
+# the module's own check of its shared memory, at every webhook_status with
+# write=on that a stranger may see
 
 sub zone_check {
 	my ($self) = @_;
@@ -1095,7 +1095,8 @@ sub zone_check {
 
 		my $r = eval {
 			$self->get("$at->{prefix}check", host => $at->{host},
-				port => $at->{port});
+				port => $at->{port},
+				headers => [ 'X-Webhook-Write' => 1 ]);
 		};
 
 		next if $r ? $r->status =~ /^40[13]$/ : !$self->up();
