@@ -9,9 +9,10 @@
 # make demo                see one execution's deliveries
 # make bench               deliveries a second, beside others' and beside wrk's,
 #                          and the cost of observing, in Markdown; LONG=1 takes
-#                          all rows, PARTS="sending peers proxied latency scale
-#                          idle" chooses, ROUNDS=3, WAITING=20000, DURATION=1;
-#                          README=1 puts it into README.md
+#                          all rows, PARTS="sending peers proxied latency
+#                          isolation scale idle" chooses, ROUNDS=3,
+#                          WAITING=20000, DURATION=1; README=1 puts it into
+#                          README.md
 # make fuzz                libFuzzer on the pure rooms, FUZZ=60 seconds each
 # make storm               kills, reloads and bad receivers for STORM=300
 #                          seconds, with another SEED each time

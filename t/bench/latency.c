@@ -9,7 +9,8 @@
  * of its delivery comes.  Plays all three: who launches RATE executions a
  * second for SECONDS through the proxy, the API that answers, and the receiver.
  * Prints how many came, and the median, the 99th percentile and the longest, in
- * microseconds:
+ * microseconds; then the median and the 99th percentile of the time from a
+ * request to its answer, as the client has it:
  *
  *     latency PROXY-PORT URI API-PORT RECEIVER-PORT RATE SECONDS
  */
@@ -46,6 +47,7 @@ typedef enum {
 
 typedef struct {
     role_t   role;
+    long     number;                                   /* asked for */
     size_t   len;
     char     data[16384];
 } peer_t;
@@ -62,6 +64,7 @@ static void readable(int fd, double seen);
 static size_t message(peer_t *p);
 static void answer(int fd, size_t size, double seen);
 static void say(int fd, const char *text, size_t len);
+static long sorted(double *times);
 static int compare(const void *one, const void *two);
 
 
@@ -69,13 +72,15 @@ static int      epoll;
 static peer_t   peers[FDS];
 static int      idle[CLIENTS], nidle;
 static long     launched, arrived, total;
-static double  *sent, *took;
+static double  *begun, *answered;                      /* client's */
+static double  *sent, *took;                           /* delivery's */
 
 
 int
 main(int argc, char **argv)
 {
     int                 i, n, port, wait;
+    long                came, known;
     double              start, seen, rate, end;
     struct epoll_event  events[256];
 
@@ -87,11 +92,15 @@ main(int argc, char **argv)
     rate = atof(argv[5]);
     total = rate * atof(argv[6]);
 
+    begun = calloc(total, sizeof(double));
+    answered = calloc(total, sizeof(double));
     sent = calloc(total, sizeof(double));
     took = calloc(total, sizeof(double));
     epoll = epoll_create1(0);
 
-    if (sent == NULL || took == NULL || epoll == -1) {
+    if (begun == NULL || answered == NULL || sent == NULL || took == NULL
+        || epoll == -1)
+    {
         die("init");
     }
 
@@ -134,16 +143,12 @@ main(int argc, char **argv)
         die("no delivery came");
     }
 
-    for (i = 0, n = 0; i < total; i++) {
-        if (took[i] > 0) {
-            took[n++] = took[i];
-        }
-    }
+    came = sorted(took);
+    known = sorted(answered);
 
-    qsort(took, n, sizeof(double), compare);
-
-    printf("%ld %.1f %.1f %.1f\n", arrived, took[n / 2] * 1e6,
-           took[(long) (n * 0.99)] * 1e6, took[n - 1] * 1e6);
+    printf("%ld %.1f %.1f %.1f %.1f %.1f\n", arrived, took[came / 2] * 1e6,
+           took[(long) (came * 0.99)] * 1e6, took[came - 1] * 1e6,
+           answered[known / 2] * 1e6, answered[(long) (known * 0.99)] * 1e6);
 
     return arrived == total ? 0 : 1;
 }
@@ -250,14 +255,19 @@ reach(int port)
 static void
 launch(const char *uri)
 {
-    int   n;
+    int   n, fd;
     char  text[512];
 
     n = snprintf(text, sizeof(text), "POST %s HTTP/1.1\r\nHost: localhost\r\n"
                  "X-Number: %d-%ld\r\nContent-Length: 2\r\n\r\n{}", uri,
-                 (int) getpid(), launched++);
+                 (int) getpid(), launched);
 
-    say(idle[--nidle], text, n);
+    fd = idle[--nidle];
+
+    begun[launched] = now();
+    peers[fd].number = launched++;
+
+    say(fd, text, n);
 }
 
 
@@ -295,6 +305,7 @@ readable(int fd, double seen)
     while ((size = message(p)) != 0) {
 
         if (p->role == client) {
+            answered[p->number] = seen - begun[p->number];
             idle[nidle++] = fd;
 
         } else {
@@ -381,6 +392,25 @@ say(int fd, const char *text, size_t len)
     if (write(fd, text, len) != (ssize_t) len) {
         die("write");
     }
+}
+
+
+/* What there are, in order; how many. */
+
+static long
+sorted(double *times)
+{
+    long  i, n;
+
+    for (i = 0, n = 0; i < total; i++) {
+        if (times[i] > 0) {
+            times[n++] = times[i];
+        }
+    }
+
+    qsort(times, n, sizeof(double), compare);
+
+    return n;
 }
 
 
