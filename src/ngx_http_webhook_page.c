@@ -19,7 +19,7 @@ static u_char *ngx_http_webhook_page_hash(u_char *p, const char *begin,
     const char *end);
 
 
-/* made by "config" from page.html, .css and .js, with a NUL behind it */
+/* made by "config" of page.html, page.css and page*.js, with a NUL behind */
 
 static const u_char  ngx_http_webhook_page_html[] = {
 #include "ngx_http_webhook_page_html.h"

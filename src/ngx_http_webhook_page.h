@@ -5,8 +5,8 @@
 
 
 /*
- * page: page.html, .css and .js, embedded when the module was built, for
- * browsers.
+ * page: page.html, page.css and page*.js, embedded when the module was built,
+ * for browsers.
  */
 
 

@@ -8,17 +8,12 @@
 use warnings;
 use strict;
 
-use JSON::PP;
 use Test::More;
 
 use WebhookTest;
+use WebhookTest::Browser;
 
 ###############################################################################
-
-my ($chromium) = grep { -x } qw! /usr/bin/chromium !;
-
-plan(skip_all => 'no chromium') unless $chromium;
-plan(skip_all => 'under valgrind') if $ENV{WEBHOOK_VALGRIND};
 
 my $t = WebhookTest->new();
 my $up = $t->upstream('up');
@@ -98,21 +93,11 @@ is($t->get('/status/', headers => [ Accept => 'application/json' ])
 
 ###############################################################################
 
-# the browser says what it saw, a name and a value in a line
-
-my $spec = $t->file('page.json', JSON::PP->new->encode({
-	url => 'http://localhost:' . $t->port(0),
-	chromium => $chromium, dir => $t->dir,
-}));
-
 # what the page itself launches
 
 $up->set('/api/jobs' => { json => { id => 'second', status => 'new' } });
 
-my ($status, $said) = $t->output('node', repo('t/node/page.js'), $spec);
-is($status, 0, 'browser') or diag($said);
-
-my %saw = map { /^(\w+) (.*)$/s ? ($1 => $2) : () } split /\n/, $said;
+my %saw = visit($t, 'page.js', {});
 
 is($saw{hooks}, 2, 'webhooks');
 is($saw{rows}, 4, 'deliveries');
@@ -135,7 +120,8 @@ is($saw{again}, 2, 'sent again');
 is($saw{read_only}, 0, 'no buttons without write=on');
 is($saw{width}, 360, '360 px are enough');
 is($saw{dark}, 'rgb(13, 17, 23)', 'dark');
-is($saw{axe}, '', 'axe finds nothing serious');
+is($saw{$_}, '', "$_ - nothing serious")
+	for qw/ axe axe_unfolded axe_dialog axe_dark /;
 is($saw{errors}, '', 'no errors in the console');
 
 # the copied curl, in a shell: the receiver gets the very payload

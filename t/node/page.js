@@ -1,45 +1,21 @@
 'use strict';
 
-/*
- * A visit to the status page in Chromium.  The argument is a JSON file: url,
- * chromium, dir (for the copied command).  Prints what it saw.
- */
+/* A visit to the status page: what it shows, and its actions. */
 
 const fs = require('fs');
-const { chromium } = require('playwright-core');
+const { run, open, axe, until, spec, say, wait } = require('./browser.js');
 
-const spec = JSON.parse(fs.readFileSync(process.argv[2]));
-const say = (name, value) => console.log(name + ' ' + value);
+run(async (browser) => {
+    const context = await browser.newContext({
+        permissions: ['clipboard-read', 'clipboard-write'] });
+    const page = await open(context, '/status/');
 
-/* what comes by itself takes as long as it takes, within reason */
-const wait = { timeout: 20000 };
-
-async function main() {
-    const browser = await chromium.launch({
-        executablePath: spec.chromium,
-        args: ['--no-sandbox', '--disable-gpu', '--disable-quic',
-               '--no-first-run', '--disable-background-networking',
-               '--disable-component-update', '--disable-sync']
-    });
-
-    const context = await browser.newContext();
-    const page = await context.newPage();
-    const errors = [];
-
-    page.on('console', (m) => {
-        if (m.type() === 'error') {
-            errors.push(m.text());
-        }
-    });
-    page.on('pageerror', (e) => errors.push(e.message));
-
-    const rows = (n) => page.waitForFunction(
-        (n) => document.querySelectorAll('.row').length === n, n, wait);
+    const rows = (n) => until(page, (n) => document.querySelectorAll(
+        '#list .row').length === n, n);
     const count = (selector) => page.locator(selector).count();
     const post = (path) => page.evaluate((path) => fetch(path,
         { method: 'POST', body: '{}' }).then((r) => r.status), path);
 
-    await page.goto(spec.url + '/status/');
     await rows(4);
 
     say('hooks', await count('.card'));
@@ -68,26 +44,31 @@ async function main() {
     await page.keyboard.press('Enter');
     await page.waitForSelector('.more pre', wait);
     say('unfolded', await count('.more'));
-    await page.fill('.more input[type=search] >> nth=0', 'LAUNCHED');
-    say('found', await page.locator('.more pre >> nth=0').locator('mark')
-                           .count());
-    fs.writeFileSync(spec.dir + '/curl', await page.locator('[data-curl]')
-        .getAttribute('data-curl') + '\n');
+    await page.fill('.payload input[type=search]', 'LAUNCHED');
+    await page.waitForSelector('.payload mark', wait);
+    say('found', await count('.payload mark'));
+    say('axe_unfolded', await axe(page));
+    await page.getByRole('button', { name: 'Copy as curl' }).click();
+    await page.getByRole('status').getByText('copied').waitFor(wait);
+    fs.writeFileSync(spec.dir + '/curl',
+        await page.evaluate(() => navigator.clipboard.readText()));
     await page.locator('.row >> nth=0').focus();
     await page.keyboard.press('Escape');
+    await page.waitForSelector('.more', { state: 'detached' });
     say('folded', await count('.more'));
     await page.keyboard.press('?');
     say('keys', await count('dialog[open]'));
+    say('axe_dialog', await axe(page));
     await page.keyboard.press('Escape');
 
     await page.locator('#seen summary').click();
     await page.waitForSelector('#observed tr', wait);
-    say('observed', await page.locator('#observed tr').count());
+    say('observed', await count('#observed tr'));
 
     /* nothing from outside became more than text */
 
     say('hit', await page.evaluate(() => String(window.hit)));
-    say('scripts', await count('script'));
+    say('scripts', await count('script:not([src])'));
     say('bold', await count('b'));
 
     /* actions */
@@ -106,27 +87,25 @@ async function main() {
 
     await page.locator('.row', { hasText: 'LAUNCHED' }).first().click();
     await page.getByRole('button', { name: 'Send again' }).click();
-    await page.waitForFunction(() => /\(2×\)/.test(document.querySelector(
-        '#list').textContent), null, wait);
-    await page.waitForFunction(() => document.querySelectorAll(
-        '.more table:nth-of-type(2) tr').length === 2, null, wait);
-    say('again', await count('.more table:nth-of-type(2) tr'));
+    await until(page, () => document.querySelectorAll('.tries tbody tr')
+        .length === 2);
+    await page.locator('.row', { hasText: '2×' }).waitFor(wait);
+    say('again', await count('.tries tbody tr'));
+    say('axe', await axe(page));
 
-    await page.evaluate(fs.readFileSync(
-        require.resolve('axe-core/axe.min.js'), 'utf8'));
-    say('axe', (await page.evaluate(() => axe.run())).violations
-        .filter((v) => /serious|critical/.test(v.impact))
-        .map((v) => v.id).join());
+    /* without write=on */
 
-    await page.goto(spec.url + '/read');
-    await page.waitForSelector('.card', wait);
-    say('read_only', await count('.acts button'));
+    const read = await open(context, '/read');
+
+    await read.waitForSelector('.card', wait);
+    say('read_only', await read.locator('.acts button').count());
+
+    /* dark, and small */
 
     const dark = await browser.newContext({ colorScheme: 'dark',
         viewport: { width: 360, height: 740 } });
-    const small = await dark.newPage();
+    const small = await open(dark, '/status/?hook=ci');
 
-    await small.goto(spec.url + '/status/?hook=ci');
     await small.waitForSelector('.row', wait);
     await small.locator('.row').first().click();
     await small.waitForSelector('.more pre', wait);
@@ -134,13 +113,7 @@ async function main() {
         () => document.documentElement.scrollWidth));
     say('dark', await small.evaluate(
         () => getComputedStyle(document.body).backgroundColor));
+    say('axe_dark', await axe(small));
 
-    say('errors', errors.join(' | '));
-
-    await browser.close();
-}
-
-main().catch((e) => {
-    console.log('failed ' + e.stack);
-    process.exit(1);
+    say('errors', [page, read, small].flatMap((p) => p.faults).join(' | '));
 });

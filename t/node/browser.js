@@ -1,0 +1,81 @@
+'use strict';
+
+/*
+ * Chromium, for tests of the page.  The program's argument is a JSON file
+ * with chromium, url and what else the visit needs; say() prints what was
+ * seen, a name and a value in a line, which the test reads.
+ */
+
+const fs = require('fs');
+const { chromium } = require('playwright-core');
+
+const spec = JSON.parse(fs.readFileSync(process.argv[2]));
+const say = (name, value) => console.log(name + ' '
+    + String(value).replace(/\n/g, ' '));
+
+/* what comes by itself takes as long as it takes, within reason */
+const wait = { timeout: 20000 };
+
+/* visit(browser): what to do; faults in the console are collected */
+
+exports.run = async function (visit) {
+    const browser = await chromium.launch({
+        executablePath: spec.chromium,
+        args: ['--no-sandbox', '--disable-gpu', '--disable-quic',
+               '--no-first-run', '--disable-background-networking',
+               '--disable-component-update', '--disable-sync']
+    });
+
+    try {
+        await visit(browser);
+
+    } catch (e) {
+        console.log('failed ' + e.stack);
+        process.exitCode = 1;
+    }
+
+    await browser.close();
+};
+
+/* a page whose faults are in page.faults, its requests in page.asked */
+
+exports.open = async function (context, url) {
+    const page = await context.newPage();
+
+    page.faults = [];
+    page.asked = [];
+
+    page.on('console', (m) => {
+        if (m.type() === 'error') {
+            page.faults.push(m.text());
+        }
+    });
+    page.on('pageerror', (e) => page.faults.push(e.message));
+    page.on('request', (r) => page.asked.push(r.method() + ' '
+        + r.url().replace(spec.url, '')));
+
+    if (url) {
+        await page.goto(spec.url + url);
+    }
+
+    return page;
+};
+
+/* what axe finds that is serious, in the state the page is in */
+
+exports.axe = async function (page) {
+    await page.evaluate(fs.readFileSync(
+        require.resolve('axe-core/axe.min.js'), 'utf8'));
+
+    return (await page.evaluate(() => axe.run())).violations
+        .filter((v) => /serious|critical/.test(v.impact))
+        .map((v) => v.id + ' ' + v.nodes[0].target).join();
+};
+
+/* a fact about the page, waited for */
+
+exports.until = (page, what, value) => page.waitForFunction(what, value, wait);
+
+exports.spec = spec;
+exports.say = say;
+exports.wait = wait;
