@@ -48,9 +48,12 @@ typedef struct {
 static void ngx_http_webhook_emit_sighting(ngx_http_webhook_source_t *source,
     ngx_http_webhook_observation_t *observation,
     ngx_http_webhook_sighting_t *sighting);
-static ngx_uint_t ngx_http_webhook_emit_launched(
-    ngx_http_webhook_state_t *state, ngx_http_webhook_event_t *list,
-    ngx_uint_t n);
+static ngx_uint_t ngx_http_webhook_emit_watch(
+    ngx_http_webhook_source_t *source,
+    ngx_http_webhook_observation_t *observation, u_char key[16],
+    ngx_http_webhook_state_t *state, ngx_http_webhook_watch_job_t *watch);
+static void ngx_http_webhook_emit_unwatch(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_watch_job_t *watch);
 static ngx_int_t ngx_http_webhook_emit_begin(ngx_http_webhook_emit_t *em);
 static void ngx_http_webhook_emit_end(ngx_http_webhook_emit_t *em);
 static ngx_int_t ngx_http_webhook_emit_event(ngx_http_webhook_emit_t *em,
@@ -124,10 +127,16 @@ ngx_http_webhook_emit(ngx_http_webhook_source_t *source,
         apply = 0;
         n = ngx_http_webhook_event_transition(&old, &sighting, &new, list,
                                               &apply);
-        if (!apply) {
+
+        if (!ngx_http_webhook_emit_watch(source, observation, key, &new,
+                                         &watch)
+            && !apply)
+        {
             rc = NGX_OK;
             break;
         }
+
+        new.version = old.version + 1;
 
         rc = NGX_OK;
 
@@ -140,6 +149,7 @@ ngx_http_webhook_emit(ngx_http_webhook_source_t *source,
         }
 
         if (rc != NGX_OK) {
+            ngx_http_webhook_emit_unwatch(zone, &watch);
             break;
         }
 
@@ -151,24 +161,11 @@ ngx_http_webhook_emit(ngx_http_webhook_source_t *source,
 
         ngx_http_webhook_zone_epoch_next(zone, source->api);
 
-        watch.index = 0;
-
-        if (source->route->watch
-            && ngx_http_webhook_emit_launched(&new, list, n))
-        {
-            ngx_memcpy(watch.key, key, 16);
-            watch.began = new.began;
-
-            ngx_http_webhook_watch_begin(source->request, source->route->watch,
-                                         &observation->id, source->realm,
-                                         &watch);
-        }
-
         rc = ngx_http_webhook_queue_add(zone, key, &new, em.events.elts,
                                         em.events.nelts);
 
-        if (rc != NGX_OK && watch.index) {
-            ngx_http_webhook_watch_drop(zone, &watch);
+        if (rc != NGX_OK) {
+            ngx_http_webhook_emit_unwatch(zone, &watch);
         }
 
         if (rc == NGX_OK) {
@@ -216,23 +213,46 @@ ngx_http_webhook_emit_sighting(ngx_http_webhook_source_t *source,
 }
 
 
-static ngx_uint_t
-ngx_http_webhook_emit_launched(ngx_http_webhook_state_t *state,
-    ngx_http_webhook_event_t *list, ngx_uint_t n)
-{
-    ngx_uint_t  i;
+/*
+ * Begins to watch what is not final and was not watched in this run, however
+ * it became known; 1: the state has changed.
+ */
 
-    if (state->rank == NGX_HTTP_WEBHOOK_FINISHED) {
+static ngx_uint_t
+ngx_http_webhook_emit_watch(ngx_http_webhook_source_t *source,
+    ngx_http_webhook_observation_t *observation, u_char key[16],
+    ngx_http_webhook_state_t *state, ngx_http_webhook_watch_job_t *watch)
+{
+    watch->index = 0;
+
+    if (source->route->watch == NULL
+        || state->watch
+        || state->rank == NGX_HTTP_WEBHOOK_NONE
+        || state->rank == NGX_HTTP_WEBHOOK_FINISHED)
+    {
         return 0;
     }
 
-    for (i = 0; i < n; i++) {
-        if (list[i].event == NGX_HTTP_WEBHOOK_LAUNCHED) {
-            return 1;
-        }
-    }
+    ngx_memcpy(watch->key, key, 16);
 
-    return 0;
+    ngx_http_webhook_watch_begin(source->request, source->route->watch,
+                                 &observation->id, source->realm, watch);
+
+    state->watch = watch->token;
+
+    return (watch->token != 0);
+}
+
+
+/* the state, without which it is nothing, was not stored */
+
+static void
+ngx_http_webhook_emit_unwatch(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_watch_job_t *watch)
+{
+    if (watch->index) {
+        ngx_http_webhook_watch_drop(zone, watch);
+    }
 }
 
 

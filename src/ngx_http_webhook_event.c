@@ -272,6 +272,7 @@ ngx_http_webhook_event_begin(ngx_http_webhook_transition_t *t, ngx_uint_t rank)
     state->final = 0;
     state->rank = NGX_HTTP_WEBHOOK_NONE;
     state->announced = 0;
+    state->watch = 0;
 
     if (sighting->has_run
         && (!state->has_run || sighting->run > state->run_seen))

@@ -41,7 +41,8 @@ typedef struct {
     uint64_t    has_run:8;     /* run_seen holds */
     uint64_t    run_open:1;    /* it is of the run before: this run's value
                                   is not known yet */
-    uint64_t    row:55;        /* number in the store; 0: none */
+    uint64_t    row:47;        /* number in the store; 0: none */
+    uint64_t    watch:8;       /* token of this run's watch; 0: none yet */
     uint64_t    updated[NGX_HTTP_WEBHOOK_UPDATED_MAX];  /* hashes */
     u_char      chain[NGX_HTTP_WEBHOOK_CHAIN_LEN];
 } ngx_http_webhook_state_t;

@@ -13,6 +13,7 @@
 
 #include "ngx_http_webhook_metrics.h"
 #include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_watch.h"
 #include "ngx_http_webhook_zone.h"
 
 #include <curl/curl.h>
@@ -47,6 +48,9 @@ static void ngx_http_webhook_metrics_connections(
     ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_executions(
     ngx_http_webhook_metrics_t *m);
+static void ngx_http_webhook_metrics_watches(ngx_http_webhook_metrics_t *m);
+static void ngx_http_webhook_metrics_asked(ngx_http_webhook_metrics_t *m);
+static void ngx_http_webhook_metrics_lapsed(ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_size(ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_use(ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_rebuilt(ngx_http_webhook_metrics_t *m);
@@ -118,6 +122,18 @@ static ngx_http_webhook_family_t  ngx_http_webhook_families[] = {
     { "nginx_webhook_executions", NGX_HTTP_WEBHOOK_GAUGE, NULL,
       "Executions whose state is known.",
       ngx_http_webhook_metrics_executions },
+
+    { "nginx_webhook_watches", NGX_HTTP_WEBHOOK_GAUGE, NULL,
+      "Executions that are watched, or were until a moment ago.",
+      ngx_http_webhook_metrics_watches },
+
+    { "nginx_webhook_watch_requests", NGX_HTTP_WEBHOOK_COUNTER, NULL,
+      "Own requests for a status, by what came of them.",
+      ngx_http_webhook_metrics_asked },
+
+    { "nginx_webhook_watches_lapsed", NGX_HTTP_WEBHOOK_COUNTER, NULL,
+      "Watches that ended by their time, and not with their execution.",
+      ngx_http_webhook_metrics_lapsed },
 
     { "nginx_webhook_zone_size_bytes", NGX_HTTP_WEBHOOK_GAUGE, "bytes",
       "Size of the zone's blocks, which all uses share.",
@@ -386,6 +402,49 @@ ngx_http_webhook_metrics_executions(ngx_http_webhook_metrics_t *m)
 {
     ngx_http_webhook_metrics_sample(m, "", NULL, NULL, NULL);
     ngx_http_webhook_metrics_number(m, m->use.states);
+}
+
+
+static void
+ngx_http_webhook_metrics_watches(ngx_http_webhook_metrics_t *m)
+{
+    ngx_http_webhook_metrics_sample(m, "", NULL, NULL, NULL);
+    ngx_http_webhook_metrics_number(m,
+                                ngx_http_webhook_watch_number(m->mcf->zone));
+}
+
+
+static void
+ngx_http_webhook_metrics_asked(ngx_http_webhook_metrics_t *m)
+{
+    ngx_uint_t  i;
+
+    static struct {
+        const char  *outcome;
+        ngx_uint_t   counter;
+    }  asked[] = {
+        { "answered", NGX_HTTP_WEBHOOK_CNT_ANSWERED },
+        { "denied", NGX_HTTP_WEBHOOK_CNT_DENIED },
+        { "failed", NGX_HTTP_WEBHOOK_CNT_FAILED }
+    };
+
+    for (i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        ngx_http_webhook_metrics_sample(m, "_total", NULL, "outcome",
+                                        asked[i].outcome);
+        ngx_http_webhook_metrics_number(m,
+                         ngx_http_webhook_zone_counter(m->mcf->zone,
+                                                       asked[i].counter));
+    }
+}
+
+
+static void
+ngx_http_webhook_metrics_lapsed(ngx_http_webhook_metrics_t *m)
+{
+    ngx_http_webhook_metrics_sample(m, "_total", NULL, NULL, NULL);
+    ngx_http_webhook_metrics_number(m,
+                 ngx_http_webhook_zone_counter(m->mcf->zone,
+                                               NGX_HTTP_WEBHOOK_CNT_LAPSED));
 }
 
 

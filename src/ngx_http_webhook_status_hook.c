@@ -13,6 +13,8 @@
 #include "ngx_http_webhook_status_priv.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_store.h"
+#include "ngx_http_webhook_watch.h"
+#include "ngx_http_webhook_zone.h"
 
 
 typedef struct {
@@ -21,6 +23,7 @@ typedef struct {
 } ngx_http_webhook_status_scheme_t;
 
 
+static void ngx_http_webhook_status_watch(ngx_http_webhook_status_t *s);
 static void ngx_http_webhook_status_store(ngx_http_webhook_status_t *s);
 static ngx_int_t ngx_http_webhook_status_webhook(ngx_http_webhook_status_t *s,
     ngx_http_webhook_hook_t *hook);
@@ -89,6 +92,8 @@ ngx_http_webhook_status_hooks(ngx_http_webhook_status_t *s)
     ngx_http_webhook_status_literal(&s->text, "]");
     ngx_http_webhook_status_boolean(&s->text, "write", s->lcf->write);
 
+    ngx_http_webhook_status_watch(s);
+
     if (s->mcf->store) {
         ngx_http_webhook_status_store(s);
     }
@@ -96,6 +101,34 @@ ngx_http_webhook_status_hooks(ngx_http_webhook_status_t *s)
     ngx_http_webhook_status_literal(&s->text, "}");
 
     return NGX_HTTP_OK;
+}
+
+
+static void
+ngx_http_webhook_status_watch(ngx_http_webhook_status_t *s)
+{
+    ngx_http_webhook_text_t  *text;
+    ngx_http_webhook_zone_t  *zone;
+
+    text = &s->text;
+    zone = s->mcf->zone;
+
+    ngx_http_webhook_status_literal(text, ",\"watch\":{");
+    ngx_http_webhook_status_number(text, "executions",
+                                   ngx_http_webhook_watch_number(zone));
+    ngx_http_webhook_status_number(text, "answered",
+                   ngx_http_webhook_zone_counter(zone,
+                                             NGX_HTTP_WEBHOOK_CNT_ANSWERED));
+    ngx_http_webhook_status_number(text, "denied",
+                   ngx_http_webhook_zone_counter(zone,
+                                             NGX_HTTP_WEBHOOK_CNT_DENIED));
+    ngx_http_webhook_status_number(text, "failed",
+                   ngx_http_webhook_zone_counter(zone,
+                                             NGX_HTTP_WEBHOOK_CNT_FAILED));
+    ngx_http_webhook_status_number(text, "lapsed",
+                   ngx_http_webhook_zone_counter(zone,
+                                             NGX_HTTP_WEBHOOK_CNT_LAPSED));
+    ngx_http_webhook_status_literal(text, "}");
 }
 
 

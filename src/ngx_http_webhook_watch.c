@@ -5,18 +5,22 @@
 
 
 /*
- * watch: in: LAUNCHED of an execution; later, one timer of the worker; out: a
- * record in the zone; later, requests for what is due.  Next room: watch_ask.
+ * watch: in: an execution that is not final; later, one timer of the worker;
+ * out: a record in the zone; later, requests for what is due.  Next room:
+ * watch_ask.
  */
 
 
 #include "ngx_http_webhook_watch.h"
+#include "ngx_http_webhook_zone.h"
 
 
 #define NGX_HTTP_WEBHOOK_WATCH_MAX      16      /* in flight, a worker */
 #define NGX_HTTP_WEBHOOK_WATCH_TIMEOUT  30000   /* ms, one request */
-#define NGX_HTTP_WEBHOOK_WATCH_TICK     1000    /* ms, at most */
-#define NGX_HTTP_WEBHOOK_WATCH_PAUSE    50      /* ms, between full turns */
+#define NGX_HTTP_WEBHOOK_WATCH_TICK     5000    /* ms, at most: others may add
+                                                   what is due before */
+#define NGX_HTTP_WEBHOOK_WATCH_PAUSE    50      /* ms, in which no more than
+                                                   ..._MAX begin */
 #define NGX_HTTP_WEBHOOK_WATCH_COMPLAIN 60      /* s, between log lines */
 
 
@@ -26,7 +30,12 @@ typedef struct {
     ngx_http_webhook_detached_t     *busy[NGX_HTTP_WEBHOOK_WATCH_MAX];
     ngx_uint_t                       nbusy;
     time_t                           complained;
+    time_t                           crowded;  /* the same, of no room */
+    time_t                           denied;   /* the same, of 401 */
     u_char                          *text;     /* of the record just taken */
+    ngx_msec_t                       paused;   /* when the latest ..._PAUSE
+                                                  began */
+    ngx_uint_t                       begun;    /* requests, since then */
     unsigned                         full:1;   /* more may be due */
     unsigned                         exiting:1;
 } ngx_http_webhook_watch_worker_t;
@@ -40,6 +49,7 @@ static ngx_http_conf_ctx_t *ngx_http_webhook_watch_find(
     ngx_http_webhook_watch_job_t *job, ngx_http_webhook_watch_t **watch,
     ngx_http_webhook_api_t **api);
 static void ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d);
+static ngx_uint_t ngx_http_webhook_watch_often(time_t *said);
 static void ngx_http_webhook_watch_complain(ngx_http_webhook_watch_run_t *run,
     ngx_uint_t status);
 
@@ -59,6 +69,7 @@ ngx_http_webhook_watch_begin(ngx_http_request_t *r,
     ngx_http_webhook_watch_server_t  *server;
 
     job->index = 0;
+    job->token = 0;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
@@ -83,6 +94,10 @@ ngx_http_webhook_watch_begin(ngx_http_request_t *r,
         rc = ngx_http_webhook_watch_text(r, watch->body, id, 1, &job->body);
     }
 
+    if (rc != NGX_ERROR) {
+        job->token = 1 + ngx_random() % 255;
+    }
+
     if (rc == NGX_OK) {
         job->realm = *realm;
         job->until = ngx_current_msec + watch->period;
@@ -95,13 +110,26 @@ ngx_http_webhook_watch_begin(ngx_http_request_t *r,
         ngx_http_webhook_watch_arm(watch->every);
     }
 
-    if (job->index == 0) {
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "webhook watch: an execution is not watched: %s",
-                      (rc == NGX_DECLINED)
-                      ? "its id, or a capture, cannot stand in an URI"
-                      : "there is no room");
+    if (job->index) {
+        return;
     }
+
+    if (rc == NGX_DECLINED) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "webhook watch: an execution is not watched: its id, or "
+                      "a capture, cannot stand in an URI");
+        return;
+    }
+
+    job->token = 0;
+
+    if (ngx_http_webhook_watch_often(&ngx_http_webhook_watch_worker.crowded)) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "webhook watch: executions are not watched: there is no "
+                  "room");
 }
 
 
@@ -129,7 +157,7 @@ ngx_http_webhook_watch_init_process(ngx_cycle_t *cycle,
 
     ngx_http_webhook_watch_reclaim(mcf->zone);
 
-    ngx_add_timer(&worker->timer, NGX_HTTP_WEBHOOK_WATCH_PAUSE);
+    ngx_http_webhook_watch_arm(NGX_HTTP_WEBHOOK_WATCH_PAUSE);
 
     return NGX_OK;
 }
@@ -165,10 +193,12 @@ static void
 ngx_http_webhook_watch_timer(ngx_event_t *ev)
 {
     ngx_msec_t                        wait, next;
+    ngx_http_webhook_zone_t          *zone;
     ngx_http_webhook_watch_job_t      job;
     ngx_http_webhook_watch_worker_t  *worker;
 
     worker = ev->data;
+    zone = worker->mcf->zone;
 
     if (worker->exiting) {
         return;
@@ -182,16 +212,19 @@ ngx_http_webhook_watch_timer(ngx_event_t *ev)
 
     job.text = worker->text;
 
-    while (ngx_http_webhook_watch_number(worker->mcf->zone)) {
+    while (ngx_http_webhook_watch_number(zone)) {
 
         if (!ngx_http_webhook_watch_room()) {
             worker->full = 1;
+
+            if (worker->begun == NGX_HTTP_WEBHOOK_WATCH_MAX) {
+                next = NGX_HTTP_WEBHOOK_WATCH_PAUSE;
+            }
+
             break;
         }
 
-        if (ngx_http_webhook_watch_take(worker->mcf->zone, &job, &wait)
-            != NGX_OK)
-        {
+        if (ngx_http_webhook_watch_take(zone, &job, &wait) != NGX_OK) {
             next = ngx_min(next, wait);
             break;
         }
@@ -199,7 +232,11 @@ ngx_http_webhook_watch_timer(ngx_event_t *ev)
         ngx_http_webhook_watch_ask(&job);
     }
 
-    ngx_add_timer(ev, ngx_max(next, 1));
+    /* who adds one begins anew; so does who replaces a dead worker */
+
+    if (ngx_http_webhook_watch_number(zone)) {
+        ngx_http_webhook_watch_arm(ngx_max(next, 1));
+    }
 }
 
 
@@ -213,7 +250,12 @@ ngx_http_webhook_watch_arm(ngx_msec_t wait)
 
     worker = &ngx_http_webhook_watch_worker;
 
-    if (worker->exiting || !worker->timer.timer_set) {
+    if (worker->exiting) {
+        return;
+    }
+
+    if (!worker->timer.timer_set) {
+        ngx_add_timer(&worker->timer, wait);
         return;
     }
 
@@ -229,9 +271,19 @@ ngx_http_webhook_watch_arm(ngx_msec_t wait)
 static ngx_uint_t
 ngx_http_webhook_watch_room(void)
 {
+    ngx_http_webhook_watch_worker_t  *worker;
+
+    worker = &ngx_http_webhook_watch_worker;
+
+    if (ngx_current_msec - worker->paused >= NGX_HTTP_WEBHOOK_WATCH_PAUSE) {
+        worker->paused = ngx_current_msec;
+        worker->begun = 0;
+    }
+
     /* clients come first */
 
-    return ngx_http_webhook_watch_worker.nbusy < NGX_HTTP_WEBHOOK_WATCH_MAX
+    return worker->nbusy < NGX_HTTP_WEBHOOK_WATCH_MAX
+           && worker->begun < NGX_HTTP_WEBHOOK_WATCH_MAX
            && ngx_cycle->free_connection_n >= ngx_cycle->connection_n / 8;
 }
 
@@ -254,8 +306,10 @@ ngx_http_webhook_watch_ask(ngx_http_webhook_watch_job_t *job)
     ctx = ngx_http_webhook_watch_find(job, &watch, &api);
 
     if (ctx == NULL) {
-        ngx_http_webhook_watch_drop(worker->mcf->zone, job);
-        return;
+
+        /* another reload may bring it back */
+
+        goto again;
     }
 
     d = ngx_http_webhook_detached_create(ctx);
@@ -300,6 +354,7 @@ ngx_http_webhook_watch_ask(ngx_http_webhook_watch_job_t *job)
     }
 
     worker->nbusy++;
+    worker->begun++;
 
     return;
 
@@ -367,7 +422,7 @@ ngx_http_webhook_watch_find(ngx_http_webhook_watch_job_t *job,
 static void
 ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d)
 {
-    ngx_uint_t                        i, status, answered;
+    ngx_uint_t                        i, status, answered, denied;
     ngx_msec_t                        interval;
     ngx_http_webhook_zone_t          *zone;
     ngx_http_webhook_watch_run_t     *run;
@@ -387,11 +442,17 @@ ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d)
     }
 
     answered = (run->ctx && status < NGX_HTTP_BAD_REQUEST);
+    denied = (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN);
 
     if (worker->exiting && !answered) {
         ngx_http_webhook_watch_put(zone, &run->job, 0, run->job.interval);
         return;
     }
+
+    ngx_http_webhook_zone_count(zone,
+                                answered ? NGX_HTTP_WEBHOOK_CNT_ANSWERED
+                                : denied ? NGX_HTTP_WEBHOOK_CNT_DENIED
+                                         : NGX_HTTP_WEBHOOK_CNT_FAILED, 1);
 
     if (status && status < NGX_HTTP_INTERNAL_SERVER_ERROR && !run->observed) {
 
@@ -421,6 +482,21 @@ ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d)
 }
 
 
+/* whether it was said a short time ago; if not, it is now */
+
+static ngx_uint_t
+ngx_http_webhook_watch_often(time_t *said)
+{
+    if (*said && *said + NGX_HTTP_WEBHOOK_WATCH_COMPLAIN > ngx_time()) {
+        return 1;
+    }
+
+    *said = ngx_time();
+
+    return 0;
+}
+
+
 static void
 ngx_http_webhook_watch_complain(ngx_http_webhook_watch_run_t *run,
     ngx_uint_t status)
@@ -429,13 +505,24 @@ ngx_http_webhook_watch_complain(ngx_http_webhook_watch_run_t *run,
 
     worker = &ngx_http_webhook_watch_worker;
 
-    if (worker->complained
-        && worker->complained + NGX_HTTP_WEBHOOK_WATCH_COMPLAIN > ngx_time())
+    if (run->observed
+        && (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN))
     {
+        if (!ngx_http_webhook_watch_often(&worker->denied)) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "webhook watch: the credential of webhook_api "
+                          "\"%V\" (watch_header) is refused with status %ui, "
+                          "for the URI in %s:%ui",
+                          &run->api->name, status, run->watch->file,
+                          run->watch->line);
+        }
+
         return;
     }
 
-    worker->complained = ngx_time();
+    if (ngx_http_webhook_watch_often(&worker->complained)) {
+        return;
+    }
 
     if (!run->observed && status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,

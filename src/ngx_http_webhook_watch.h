@@ -5,9 +5,9 @@
 
 
 /*
- * watch: an execution that was launched -> requests for its status, by our
- * own and with the operator's credential, until it is final (design, section
- * 3).  What is watched is in the zone; whichever worker finds it due asks.
+ * watch: an execution that is not final -> requests for its status, by our
+ * own and with the operator's credential, until it is (design, section 3).
+ * What is watched is in the zone; whichever worker finds it due asks.
  * watch_conf.c has the directives, watch_text.c the texts made of an
  * execution, watch_list.c the records.  Next room: observe, which reads the
  * answer as it reads a client's.
@@ -75,7 +75,9 @@ typedef struct {
 typedef struct {
     uint32_t                      index;       /* in the zone */
     u_char                        key[16];     /* of the execution */
-    uint64_t                      began;       /* of its run */
+    uint32_t                      token;       /* as in its state, 8 bits: a
+                                                  record that is left over
+                                                  asks once more at worst */
     uint64_t                      until;       /* ms, monotonic */
     uint32_t                      interval;    /* ms, the latest */
     uint32_t                      server;      /* hashes */
@@ -204,10 +206,10 @@ ngx_int_t ngx_http_webhook_watch_prepare(ngx_http_webhook_detached_t *d,
 /* watch.c */
 
 /*
- * LAUNCHED is about to be emitted for an execution: makes the record of its
- * watch, before the state that it depends on, for a record without one is
- * soon forgotten and a state without its record never is.  job->index is 0
- * when there is none.
+ * An execution is known, not final and not watched: makes the record of its
+ * watch, before the state that is to have job->token, for a record without
+ * such a state is soon forgotten.  job->index is 0 when there is none; the
+ * token is 0 when it is worth trying again.
  */
 
 void ngx_http_webhook_watch_begin(ngx_http_request_t *r,

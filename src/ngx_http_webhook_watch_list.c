@@ -5,7 +5,7 @@
 
 
 /*
- * watch_list: launched executions -> records in the zone, in a tree by when
+ * watch_list: running executions -> records in the zone, in a tree by when
  * their status is to be asked for.  Who takes one puts its time off, so that
  * it comes back by itself when he dies.  Next room: watch.
  */
@@ -69,10 +69,10 @@ ngx_http_webhook_watch_add(ngx_http_webhook_zone_t *zone,
 
         ngx_memcpy(w->key, job->key, 16);
 
-        w->began = job->began;
         w->due = ngx_current_msec + every;
         w->until = job->until;
         w->pid = 0;
+        w->token = job->token;
         w->interval = every;
         w->server = job->server;
         w->api = job->api;
@@ -141,6 +141,12 @@ ngx_http_webhook_watch_take(ngx_http_webhook_zone_t *zone,
         ngx_http_webhook_zone_begin(zone);
 
         if (ngx_http_webhook_watch_over(zone, w, &state)) {
+
+            if (w->until <= now) {
+                ngx_http_webhook_zone_count(zone,
+                                            NGX_HTTP_WEBHOOK_CNT_LAPSED, 1);
+            }
+
             ngx_http_webhook_watch_free(zone, index);
             continue;
         }
@@ -171,7 +177,7 @@ ngx_http_webhook_watch_take(ngx_http_webhook_zone_t *zone,
 }
 
 
-/* whether the execution has ended, began anew, or took too long */
+/* whether the execution has ended, began anew, or takes too long */
 
 static ngx_uint_t
 ngx_http_webhook_watch_over(ngx_http_webhook_zone_t *zone,
@@ -188,7 +194,7 @@ ngx_http_webhook_watch_over(ngx_http_webhook_zone_t *zone,
     s = ngx_http_webhook_block(zone, *state);
 
     return s->state.rank == NGX_HTTP_WEBHOOK_FINISHED
-           || s->state.began != w->began;
+           || s->state.watch != w->token;
 }
 
 
@@ -202,7 +208,7 @@ ngx_http_webhook_watch_copy(ngx_http_webhook_zone_t *zone, uint32_t index,
     w = ngx_http_webhook_block(zone, index);
 
     job->index = index;
-    job->began = w->began;
+    job->token = w->token;
     job->until = w->until;
     job->interval = w->interval;
     job->server = w->server;
@@ -277,7 +283,7 @@ ngx_http_webhook_watch_get(ngx_http_webhook_zone_t *zone,
     w = ngx_http_webhook_block(zone, job->index);
 
     if (w->blk.type != NGX_HTTP_WEBHOOK_BLK_WATCH
-        || w->began != job->began
+        || w->token != job->token
         || ngx_memcmp(w->key, job->key, 16) != 0)
     {
         return NULL;

@@ -22,10 +22,10 @@ typedef struct {
     ngx_http_webhook_blk_t       blk;
     ngx_rbtree_node_t            node;
     u_char                       key[16];    /* of the execution */
-    uint64_t                     began;      /* of its run, as in its state */
     uint64_t                     due;        /* ms, monotonic */
     uint64_t                     until;      /* ms, monotonic */
     ngx_pid_t                    pid;        /* who asks; 0: nobody */
+    uint32_t                     token;      /* as in its state */
     uint32_t                     interval;   /* ms */
     uint32_t                     server;     /* hashes */
     uint32_t                     api;

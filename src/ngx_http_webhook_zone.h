@@ -89,7 +89,11 @@ u_char *ngx_http_webhook_zone_secret(ngx_http_webhook_zone_t *zone);
                                                 no list names */
 #define NGX_HTTP_WEBHOOK_CNT_STILL       26  /* examined, nothing new */
 #define NGX_HTTP_WEBHOOK_CNT_MADE        27  /* made events */
-#define NGX_HTTP_WEBHOOK_CNT_MAX         32
+#define NGX_HTTP_WEBHOOK_CNT_ANSWERED    28  /* a watch: what came of asking */
+#define NGX_HTTP_WEBHOOK_CNT_FAILED      29
+#define NGX_HTTP_WEBHOOK_CNT_DENIED      30  /* 401 or 403 */
+#define NGX_HTTP_WEBHOOK_CNT_LAPSED      31  /* its time was over */
+#define NGX_HTTP_WEBHOOK_CNT_MAX         48
 
 void ngx_http_webhook_zone_count(ngx_http_webhook_zone_t *zone,
     ngx_uint_t counter, ngx_uint_t n);
