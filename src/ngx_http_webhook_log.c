@@ -83,6 +83,40 @@ ngx_http_webhook_queue_list(ngx_http_webhook_zone_t *zone,
 }
 
 
+void
+ngx_http_webhook_queue_known(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_filter_t *filter, ngx_http_webhook_summary_t **rows,
+    ngx_uint_t n)
+{
+    uint32_t                       index;
+    ngx_uint_t                     i;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    ngx_http_webhook_zone_lock(zone);
+
+    for (i = 0; i < n; i++) {
+        index = ngx_http_webhook_delivery_find(zone, rows[i]->uuid);
+
+        if (index == 0) {
+            continue;
+        }
+
+        d = ngx_http_webhook_block(zone, index);
+
+        if (d->seq == rows[i]->seq
+            && ngx_http_webhook_log_match(zone, d, filter))
+        {
+            ngx_http_webhook_log_summary(zone, d, rows[i]);
+
+        } else {
+            rows[i]->seq = 0;
+        }
+    }
+
+    ngx_http_webhook_zone_unlock(zone);
+}
+
+
 /* the newest delivery that is older than "seq"; 0: the newest of all */
 
 static ngx_rbtree_node_t *
@@ -135,7 +169,10 @@ ngx_http_webhook_log_match(ngx_http_webhook_zone_t *zone,
         return 0;
     }
 
-    return 1;
+    /* of two with one UUID the newer */
+
+    return ngx_http_webhook_delivery_find(zone, d->uuid)
+           == ngx_http_webhook_index(zone, d);
 }
 
 

@@ -223,6 +223,16 @@ ngx_uint_t ngx_http_webhook_queue_list(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_filter_t *filter, ngx_http_webhook_summary_t *list,
     ngx_uint_t n, uint64_t *next);
 
+/*
+ * Of n rows of the store, 1000 at most, those the zone knows: they become what
+ * it knows.  Those that are at another place of the list, or that the filter
+ * leaves out, get seq 0.
+ */
+
+void ngx_http_webhook_queue_known(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_filter_t *filter, ngx_http_webhook_summary_t **rows,
+    ngx_uint_t n);
+
 
 typedef struct {
     uint64_t                      started;     /* ms, wall */

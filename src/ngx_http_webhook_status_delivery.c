@@ -5,8 +5,8 @@
 
 
 /*
- * status_delivery: in: deliveries, copied out of the zone; out: JSON, with
- * everything that came from outside escaped; next: status.
+ * status_delivery: in: a delivery, copied out of the zone or the store; out:
+ * JSON, with everything that came from outside escaped; next: status.
  */
 
 
@@ -15,11 +15,6 @@
 #include "ngx_http_webhook_payload.h"
 
 
-#define NGX_HTTP_WEBHOOK_LIST_ROUNDS  64    /* holds of the lock, a request */
-
-
-static void ngx_http_webhook_status_summary(ngx_http_webhook_text_t *text,
-    ngx_http_webhook_summary_t *summary);
 static void ngx_http_webhook_status_attempt(ngx_http_webhook_text_t *text,
     ngx_http_webhook_attempt_t *attempt, ngx_array_t *secrets);
 static ngx_int_t ngx_http_webhook_status_stored(ngx_http_webhook_status_t *s);
@@ -89,78 +84,7 @@ ngx_http_webhook_status_bit(ngx_str_t *name)
 }
 
 
-ngx_int_t
-ngx_http_webhook_status_deliveries(ngx_http_webhook_status_t *s)
-{
-    u_char                       buf[NGX_INT64_LEN], *p;
-    uint64_t                     next;
-    ngx_int_t                    rc;
-    ngx_uint_t                   i, n, total, limit, rounds;
-    ngx_http_webhook_filter_t    filter;
-    ngx_http_webhook_summary_t  *list;
-
-    rc = ngx_http_webhook_status_args(s, &filter, &limit);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    list = ngx_palloc(s->request->pool,
-                      limit * sizeof(ngx_http_webhook_summary_t));
-    if (list == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_webhook_status_literal(&s->text, "{\"deliveries\":[");
-
-    total = 0;
-    rounds = 0;
-
-    do {
-        n = ngx_http_webhook_queue_list(s->mcf->zone, &filter, list,
-                                        limit - total, &next);
-
-        for (i = 0; i < n; i++) {
-
-            if (total++) {
-                ngx_http_webhook_status_literal(&s->text, ",");
-            }
-
-            ngx_http_webhook_status_literal(&s->text, "{");
-            ngx_http_webhook_status_summary(&s->text, &list[i]);
-            ngx_http_webhook_status_number(&s->text, "attempts",
-                                           list[i].attempts);
-
-            p = ngx_sprintf(buf, "%uL", list[i].seq);
-            ngx_http_webhook_status_string(&s->text, "cursor", buf, p - buf);
-
-            ngx_http_webhook_status_literal(&s->text, "}");
-        }
-
-        filter.after = next;
-
-    } while (next && total < limit
-             && ++rounds < NGX_HTTP_WEBHOOK_LIST_ROUNDS);
-
-    ngx_http_webhook_status_literal(&s->text, "],\"next\":");
-
-    if (next) {
-        p = ngx_sprintf(buf, "%uL", next);
-        ngx_http_webhook_text_string(&s->text, buf, p - buf);
-
-    } else {
-        ngx_http_webhook_status_literal(&s->text, "null");
-    }
-
-    ngx_http_webhook_status_literal(&s->text, "}");
-
-    return NGX_HTTP_OK;
-}
-
-
-/* members, without braces; of attempts a list has their number alone */
-
-static void
+void
 ngx_http_webhook_status_summary(ngx_http_webhook_text_t *text,
     ngx_http_webhook_summary_t *summary)
 {
@@ -286,6 +210,9 @@ ngx_http_webhook_status_stored(ngx_http_webhook_status_t *s)
     row = s->query->rows.elts;
 
     if (delivery == NULL) {
+        ngx_str_null(&s->tag);
+        ngx_http_webhook_status_present(s, row);
+
         return ngx_http_webhook_status_whole(s, &row->delivery);
     }
 
@@ -422,7 +349,10 @@ ngx_http_webhook_status_whole(ngx_http_webhook_status_t *s,
 }
 
 
-/* secrets NULL: what it may echo is not known, the webhook is gone */
+/*
+ * secrets NULL: what it may echo is not known, the webhook is gone; headers
+ * NULL: they, and the body, are not kept
+ */
 
 static ngx_int_t
 ngx_http_webhook_status_response(ngx_http_webhook_status_t *s,
@@ -435,7 +365,7 @@ ngx_http_webhook_status_response(ngx_http_webhook_status_t *s,
     ngx_http_webhook_status_literal(text, "{");
     ngx_http_webhook_status_number(text, "code", attempt->status);
 
-    if (secrets == NULL) {
+    if (secrets == NULL || attempt->headers.data == NULL) {
         ngx_http_webhook_status_literal(text, ",\"headers\":null"
                                               ",\"body\":null"
                                               ",\"base64\":false");

@@ -11,7 +11,8 @@
  *   status_tag.c       does the client have the answer already?
  *   status_args.c      the query -> a filter
  *   status_hook.c      webhooks -> JSON
- *   status_delivery.c  deliveries -> JSON
+ *   status_list.c      deliveries -> JSON, page by page
+ *   status_delivery.c  one of them
  *   status_store.c     what is asked of the store meanwhile
  *   status_action.c    who may write; actions
  *   status_recover.c   the one that takes its time
@@ -111,11 +112,11 @@ ngx_int_t ngx_http_webhook_status_hold(ngx_http_webhook_status_t *s);
 
 void ngx_http_webhook_status_forget(ngx_http_webhook_status_t *s);
 
-/* Why the store gave no answer, or NULL: it did. */
+/* Whether the store gave no answer, and why, in the error log. */
 
-const char *ngx_http_webhook_status_unread(ngx_http_webhook_status_t *s);
+ngx_uint_t ngx_http_webhook_status_unread(ngx_http_webhook_status_t *s);
 
-/* The problem that says so: its status. */
+/* The problem that says so to the client: its status. */
 
 ngx_int_t ngx_http_webhook_status_no_answer(ngx_http_webhook_status_t *s);
 
@@ -131,6 +132,20 @@ ngx_int_t ngx_http_webhook_status_no_answer(ngx_http_webhook_status_t *s);
 
 ngx_uint_t ngx_http_webhook_status_known(ngx_http_webhook_status_t *s,
     ngx_uint_t tag);
+
+
+/* A row of the store, of which the configuration and the clock know more. */
+
+void ngx_http_webhook_status_present(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_stored_t *row);
+
+/*
+ * status_delivery.c: members of an object; of attempts a list has their number
+ * alone.
+ */
+
+void ngx_http_webhook_status_summary(ngx_http_webhook_text_t *text,
+    ngx_http_webhook_summary_t *summary);
 
 
 /* metrics.c: what came of a response: names and counters of zone.h */
@@ -198,8 +213,8 @@ const char *ngx_http_webhook_status_when(ngx_str_t *value, uint64_t *time);
 
 
 /*
- * status_hook.c, status_delivery.c: these render the document and return its
- * status, or NGX_ERROR.
+ * status_hook.c, status_list.c, status_delivery.c: these render the document
+ * and return its status, or NGX_DONE: _finish() comes later, or NGX_ERROR.
  */
 
 ngx_int_t ngx_http_webhook_status_hooks(ngx_http_webhook_status_t *s);

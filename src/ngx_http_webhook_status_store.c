@@ -151,25 +151,58 @@ ngx_http_webhook_status_go_on(ngx_http_webhook_status_t *s)
 }
 
 
-const char *
+ngx_uint_t
 ngx_http_webhook_status_unread(ngx_http_webhook_status_t *s)
 {
-    if (s->query == NULL) {
-        return "no answer";
+    if (s->query && s->query->rc != NGX_ERROR) {
+        return 0;
     }
 
-    return (s->query->rc == NGX_ERROR) ? (char *) s->query->error : NULL;
+    ngx_log_error(NGX_LOG_ERR, s->request->connection->log, 0,
+                  "webhook_store \"%V\" cannot be read: %s",
+                  &s->mcf->store->name,
+                  s->query ? (char *) s->query->error : "no answer");
+
+    return 1;
 }
 
 
 ngx_int_t
 ngx_http_webhook_status_no_answer(ngx_http_webhook_status_t *s)
 {
-    ngx_log_error(NGX_LOG_ERR, s->request->connection->log, 0,
-                  "webhook_store \"%V\" cannot be read: %s",
-                  &s->mcf->store->name, ngx_http_webhook_status_unread(s));
-
     return ngx_http_webhook_status_problem(s, NGX_HTTP_SERVICE_UNAVAILABLE,
                                            "the store cannot be read now",
                                            NULL);
+}
+
+
+void
+ngx_http_webhook_status_present(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_stored_t *row)
+{
+    uint64_t                      now;
+    ngx_time_t                   *tp;
+    ngx_uint_t                    i;
+    ngx_http_webhook_hook_t     **hook;
+    ngx_http_webhook_summary_t   *summary;
+
+    summary = &row->delivery.summary;
+
+    tp = ngx_timeofday();
+    now = (uint64_t) tp->sec * 1000 + tp->msec;
+
+    if (summary->next && summary->next < now) {
+        summary->next = now;
+    }
+
+    hook = s->mcf->hooks.elts;
+
+    for (i = 0; summary->hook_len == 0 && i < s->mcf->hooks.nelts; i++) {
+
+        if (hook[i]->id == row->hook) {
+            summary->hook_len = ngx_min(hook[i]->name.len,
+                                        sizeof(summary->hook));
+            ngx_memcpy(summary->hook, hook[i]->name.data, summary->hook_len);
+        }
+    }
 }

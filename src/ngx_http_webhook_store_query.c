@@ -21,13 +21,6 @@
 #define NGX_HTTP_WEBHOOK_QUERY_PATIENCE  200       /* ms, for a lock */
 
 
-#define NGX_HTTP_WEBHOOK_QUERY_ROW                                            \
-    "SELECT d.uuid, d.seq, d.hook, d.event, d.status, d.tries, d.code,"       \
-    " d.sequence, d.time, d.duration, d.due, d.execution, h.name, d.key,"     \
-    " d.attempts, d.id, (SELECT error FROM attempts a WHERE a.id = d.id"      \
-    " ORDER BY number DESC LIMIT 1)"
-
-
 static ngx_int_t ngx_http_webhook_query_open(ngx_http_webhook_reader_db_t *db,
     ngx_http_webhook_query_t *query);
 static ngx_int_t ngx_http_webhook_query_one(ngx_http_webhook_reader_db_t *db,
@@ -35,23 +28,20 @@ static ngx_int_t ngx_http_webhook_query_one(ngx_http_webhook_reader_db_t *db,
 static ngx_int_t ngx_http_webhook_query_attempts(
     ngx_http_webhook_reader_db_t *db, ngx_http_webhook_query_t *query,
     sqlite3_int64 id, ngx_http_webhook_delivery_t *delivery);
-static ngx_int_t ngx_http_webhook_query_attempt(
-    ngx_http_webhook_query_t *query, sqlite3_stmt *stmt,
-    ngx_http_webhook_attempt_t *attempt);
-static sqlite3_stmt *ngx_http_webhook_query_prepare(
-    ngx_http_webhook_reader_db_t *db, ngx_http_webhook_query_t *query,
-    const char *sql);
-static ngx_int_t ngx_http_webhook_query_row(ngx_http_webhook_query_t *query,
-    sqlite3_stmt *stmt, ngx_http_webhook_stored_t *row);
-static ngx_int_t ngx_http_webhook_query_text(ngx_http_webhook_query_t *query,
-    sqlite3_stmt *stmt, int column, ngx_str_t *text);
-static void ngx_http_webhook_query_bytes(sqlite3_stmt *stmt, int column,
-    u_char *p, size_t size, uint32_t *len);
-static ngx_msec_t ngx_http_webhook_query_msec(sqlite3_stmt *stmt, int column);
-static uint32_t ngx_http_webhook_query_error(sqlite3_stmt *stmt, int column);
-static ngx_int_t ngx_http_webhook_query_failed(
-    ngx_http_webhook_reader_db_t *db, ngx_http_webhook_query_t *query,
-    int rc);
+static ngx_int_t ngx_http_webhook_query_texts(ngx_http_webhook_reader_db_t *db,
+    ngx_http_webhook_query_t *query, sqlite3_int64 id,
+    ngx_http_webhook_delivery_t *delivery);
+
+
+/* numbers have gaps: from the newest on, 4096 of them that have rows, and on */
+
+const char  ngx_http_webhook_query_find_sql[] =
+    "WITH RECURSIVE parts(n) AS (SELECT max(seq) >> 12 FROM deliveries"
+    " UNION ALL SELECT (SELECT max(seq) >> 12 FROM deliveries"
+    " WHERE seq < (parts.n << 12)) FROM parts WHERE parts.n > ?2)"
+    " SELECT (SELECT id FROM deliveries WHERE seq >> 12 = parts.n"
+    " AND uuid = ?1 ORDER BY seq DESC LIMIT 1) AS found FROM parts"
+    " WHERE found NOT NULL LIMIT 1";
 
 
 void
@@ -74,7 +64,9 @@ ngx_http_webhook_query_run(ngx_http_webhook_reader_db_t *db,
         return;
     }
 
-    query->rc = ngx_http_webhook_query_one(db, query);
+    query->rc = (query->type == NGX_HTTP_WEBHOOK_QUERY_ONE)
+                ? ngx_http_webhook_query_one(db, query)
+                : ngx_http_webhook_query_list(db, query);
 }
 
 
@@ -127,21 +119,37 @@ ngx_http_webhook_query_one(ngx_http_webhook_reader_db_t *db,
     ngx_http_webhook_query_t *query)
 {
     int                         rc;
+    uint64_t                    id;
     ngx_int_t                   said;
-    sqlite3_int64               id;
     sqlite3_stmt               *stmt;
     ngx_http_webhook_stored_t  *row;
 
     stmt = ngx_http_webhook_query_prepare(db, query,
+                                          ngx_http_webhook_query_find_sql);
+    if (stmt == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_webhook_query_find(stmt, query->uuid, 0, &id);
+
+    (void) sqlite3_finalize(stmt);
+
+    if (rc != SQLITE_ROW) {
+        return (rc == SQLITE_DONE)
+               ? NGX_DECLINED
+               : ngx_http_webhook_query_failed(db, query, rc);
+    }
+
+    stmt = ngx_http_webhook_query_prepare(db, query,
                NGX_HTTP_WEBHOOK_QUERY_ROW ", p.payload FROM deliveries d"
                " LEFT JOIN hooks h ON h.id = d.hook"
-               " LEFT JOIN payloads p ON p.id = d.id WHERE d.uuid = ?");
+               " LEFT JOIN payloads p ON p.id = d.id WHERE d.id = ?");
 
     if (stmt == NULL) {
         return NGX_ERROR;
     }
 
-    (void) sqlite3_bind_blob(stmt, 1, query->uuid, 16, SQLITE_STATIC);
+    (void) sqlite3_bind_int64(stmt, 1, (sqlite3_int64) id);
 
     rc = sqlite3_step(stmt);
 
@@ -154,16 +162,16 @@ ngx_http_webhook_query_one(ngx_http_webhook_reader_db_t *db,
     }
 
     row = ngx_array_push(&query->rows);
-    id = sqlite3_column_int64(stmt, 15);
-
     said = NGX_ERROR;
 
     if (row) {
-        said = ngx_http_webhook_query_row(query, stmt, row);
+        said = ngx_http_webhook_row_delivery(stmt, row);
 
         if (said == NGX_OK) {
-            said = ngx_http_webhook_query_text(query, stmt, 17,
-                                               &row->delivery.payload);
+            said = ngx_http_webhook_row_text(stmt,
+                                             NGX_HTTP_WEBHOOK_QUERY_MORE,
+                                             query->pool,
+                                             &row->delivery.payload);
         }
     }
 
@@ -173,7 +181,32 @@ ngx_http_webhook_query_one(ngx_http_webhook_reader_db_t *db,
         return said;
     }
 
-    return ngx_http_webhook_query_attempts(db, query, id, &row->delivery);
+    said = ngx_http_webhook_query_attempts(db, query, id, &row->delivery);
+
+    if (said != NGX_OK) {
+        return said;
+    }
+
+    return ngx_http_webhook_query_texts(db, query, id, &row->delivery);
+}
+
+
+int
+ngx_http_webhook_query_find(void *stmt, u_char uuid[16], uint64_t seq,
+    uint64_t *id)
+{
+    int  rc;
+
+    (void) sqlite3_bind_blob(stmt, 1, uuid, 16, SQLITE_STATIC);
+    (void) sqlite3_bind_int64(stmt, 2, (sqlite3_int64) (seq >> 12));
+
+    rc = sqlite3_step(stmt);
+
+    *id = (rc == SQLITE_ROW) ? (uint64_t) sqlite3_column_int64(stmt, 0) : 0;
+
+    (void) sqlite3_reset(stmt);
+
+    return rc;
 }
 
 
@@ -217,7 +250,8 @@ ngx_http_webhook_query_attempts(ngx_http_webhook_reader_db_t *db,
         attempt = ngx_array_push(&delivery->attempts);
 
         if (attempt == NULL
-            || ngx_http_webhook_query_attempt(query, stmt, attempt) != NGX_OK)
+            || ngx_http_webhook_row_attempt(stmt, query->pool, attempt)
+               != NGX_OK)
         {
             said = NGX_ERROR;
             break;
@@ -234,33 +268,70 @@ ngx_http_webhook_query_attempts(ngx_http_webhook_reader_db_t *db,
 }
 
 
+/* request and response of the latest attempt, as far as they are kept */
+
 static ngx_int_t
-ngx_http_webhook_query_attempt(ngx_http_webhook_query_t *query,
-    sqlite3_stmt *stmt, ngx_http_webhook_attempt_t *attempt)
+ngx_http_webhook_query_texts(ngx_http_webhook_reader_db_t *db,
+    ngx_http_webhook_query_t *query, sqlite3_int64 id,
+    ngx_http_webhook_delivery_t *delivery)
 {
-    ngx_memzero(attempt, sizeof(ngx_http_webhook_attempt_t));
+    int                          rc;
+    ngx_int_t                    said;
+    ngx_uint_t                   n;
+    sqlite3_stmt                *stmt;
+    ngx_http_webhook_attempt_t  *attempt;
 
-    attempt->number = (uint32_t) sqlite3_column_int64(stmt, 0);
-    attempt->started = (uint64_t) sqlite3_column_int64(stmt, 1);
-    attempt->status = (uint32_t) sqlite3_column_int64(stmt, 2);
-    attempt->error = ngx_http_webhook_query_error(stmt, 3);
-    attempt->dns = ngx_http_webhook_query_msec(stmt, 4);
-    attempt->connect = ngx_http_webhook_query_msec(stmt, 5);
-    attempt->tls = ngx_http_webhook_query_msec(stmt, 6);
-    attempt->first_byte = ngx_http_webhook_query_msec(stmt, 7);
-    attempt->total = ngx_http_webhook_query_msec(stmt, 8);
-    attempt->reused = (sqlite3_column_int(stmt, 9) != 0);
+    n = delivery->attempts.nelts;
 
-    if (ngx_http_webhook_query_text(query, stmt, 10, &attempt->peer) != NGX_OK)
-    {
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    stmt = ngx_http_webhook_query_prepare(db, query,
+               "SELECT sent, headers, body, size, truncated FROM texts"
+               " WHERE id = ? AND number = ?");
+
+    if (stmt == NULL) {
         return NGX_ERROR;
     }
 
-    return ngx_http_webhook_query_text(query, stmt, 11, &attempt->message);
+    attempt = (ngx_http_webhook_attempt_t *) delivery->attempts.elts + n - 1;
+
+    (void) sqlite3_bind_int64(stmt, 1, id);
+    (void) sqlite3_bind_int64(stmt, 2, attempt->number);
+
+    said = NGX_OK;
+    rc = sqlite3_step(stmt);
+
+    if (rc == SQLITE_ROW) {
+
+        if (ngx_http_webhook_row_text(stmt, 0, query->pool, &delivery->sent)
+            != NGX_OK
+            || ngx_http_webhook_row_text(stmt, 1, query->pool,
+                                         &attempt->headers)
+               != NGX_OK
+            || ngx_http_webhook_row_text(stmt, 2, query->pool,
+                                         &attempt->body)
+               != NGX_OK)
+        {
+            said = NGX_ERROR;
+        }
+
+        attempt->body_size = (uint64_t) sqlite3_column_int64(stmt, 3);
+        attempt->truncated = (sqlite3_column_int(stmt, 4) != 0);
+    }
+
+    (void) sqlite3_finalize(stmt);
+
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        return ngx_http_webhook_query_failed(db, query, rc);
+    }
+
+    return said;
 }
 
 
-static sqlite3_stmt *
+void *
 ngx_http_webhook_query_prepare(ngx_http_webhook_reader_db_t *db,
     ngx_http_webhook_query_t *query, const char *sql)
 {
@@ -278,128 +349,9 @@ ngx_http_webhook_query_prepare(ngx_http_webhook_reader_db_t *db,
 }
 
 
-/* NGX_DECLINED: it is none of ours */
-
-static ngx_int_t
-ngx_http_webhook_query_row(ngx_http_webhook_query_t *query, sqlite3_stmt *stmt,
-    ngx_http_webhook_stored_t *row)
-{
-    uint32_t                     len;
-    ngx_http_webhook_summary_t  *s;
-
-    ngx_memzero(row, sizeof(ngx_http_webhook_stored_t));
-
-    s = &row->delivery.summary;
-
-    ngx_http_webhook_query_bytes(stmt, 0, s->uuid, 16, &len);
-
-    s->slot = NGX_HTTP_WEBHOOK_NO_SLOT;
-    s->seq = (uint64_t) sqlite3_column_int64(stmt, 1);
-    row->hook = (uint32_t) sqlite3_column_int64(stmt, 2);
-    s->event = (uint32_t) sqlite3_column_int64(stmt, 3);
-    s->status = (uint32_t) sqlite3_column_int64(stmt, 4);
-    s->attempts = (uint32_t) sqlite3_column_int64(stmt, 5);
-    s->code = (uint32_t) sqlite3_column_int64(stmt, 6);
-    s->sequence = (uint32_t) sqlite3_column_int64(stmt, 7);
-    s->time = (uint64_t) sqlite3_column_int64(stmt, 8);
-    s->duration = (uint64_t) sqlite3_column_int64(stmt, 9);
-
-    if (s->status == NGX_HTTP_WEBHOOK_WAITING) {
-        s->next = (uint64_t) sqlite3_column_int64(stmt, 10);
-    }
-
-    ngx_http_webhook_query_bytes(stmt, 11, s->execution, sizeof(s->execution),
-                                 &s->execution_len);
-    ngx_http_webhook_query_bytes(stmt, 12, s->hook, sizeof(s->hook),
-                                 &s->hook_len);
-    ngx_http_webhook_query_bytes(stmt, 13, row->key, 16, &len);
-
-    row->attempts = (uint32_t) sqlite3_column_int64(stmt, 14);
-    s->error = ngx_http_webhook_query_error(stmt, 16);
-
-    if (s->event < NGX_HTTP_WEBHOOK_LAUNCHED
-        || s->event > NGX_HTTP_WEBHOOK_PING
-        || s->status > NGX_HTTP_WEBHOOK_DROPPED)
-    {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
-/* NULL: data is NULL, too */
-
-static ngx_int_t
-ngx_http_webhook_query_text(ngx_http_webhook_query_t *query,
-    sqlite3_stmt *stmt, int column, ngx_str_t *text)
-{
-    const void  *blob;
-
-    ngx_str_null(text);
-
-    if (sqlite3_column_type(stmt, column) == SQLITE_NULL) {
-        return NGX_OK;
-    }
-
-    blob = sqlite3_column_blob(stmt, column);
-
-    text->len = sqlite3_column_bytes(stmt, column);
-
-    text->data = ngx_pnalloc(query->pool, text->len + 1);
-    if (text->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (text->len) {
-        ngx_memcpy(text->data, blob, text->len);
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_webhook_query_bytes(sqlite3_stmt *stmt, int column, u_char *p,
-    size_t size, uint32_t *len)
-{
-    const void  *blob;
-
-    blob = sqlite3_column_blob(stmt, column);
-
-    *len = ngx_min((size_t) sqlite3_column_bytes(stmt, column), size);
-
-    if (*len) {
-        ngx_memcpy(p, blob, *len);
-    }
-}
-
-
-static ngx_msec_t
-ngx_http_webhook_query_msec(sqlite3_stmt *stmt, int column)
-{
-    if (sqlite3_column_type(stmt, column) == SQLITE_NULL) {
-        return NGX_CONF_UNSET_MSEC;
-    }
-
-    return (ngx_msec_t) sqlite3_column_int64(stmt, column);
-}
-
-
-static uint32_t
-ngx_http_webhook_query_error(sqlite3_stmt *stmt, int column)
-{
-    uint32_t  error;
-
-    error = (uint32_t) sqlite3_column_int64(stmt, column);
-
-    return ngx_min(error, NGX_HTTP_WEBHOOK_ERR_INTERNAL);
-}
-
-
 /* the connection is not used again: another one may do better */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_webhook_query_failed(ngx_http_webhook_reader_db_t *db,
     ngx_http_webhook_query_t *query, int rc)
 {

@@ -10,7 +10,9 @@
  * own that changes nothing, and a thread runs one query at a time.
  *
  *   store_reader.c  in a worker: queries, one behind the other
- *   store_query.c   in the thread: a query -> SQL -> rows
+ *   store_query.c   in the thread: the file; a query -> one delivery
+ *   store_page.c    a query -> a list of them
+ *   store_row.c     a row -> a delivery
  */
 
 
@@ -31,6 +33,7 @@
 typedef struct {
     ngx_http_webhook_delivery_t   delivery;  /* its slot is not known; payload
                                                 NULL: not kept */
+    uint64_t                      row;       /* its id in the file */
     uint32_t                      hook;      /* id of the webhook */
     uint32_t                      attempts;  /* that count */
     u_char                        key[16];
@@ -54,7 +57,8 @@ struct ngx_http_webhook_query_s {
     ngx_http_webhook_filter_t     filter;    /* but for the slot */
     uint32_t                      hook;      /* id; 0: any */
     uint64_t                      above;     /* numbers beyond this alone */
-    ngx_uint_t                    n;         /* rows at most */
+    ngx_uint_t                    n;         /* rows at most; what takes too
+                                                long has fewer */
 
     /* the answer */
 
@@ -90,7 +94,16 @@ ngx_int_t ngx_http_webhook_reader_init(ngx_cycle_t *cycle,
 void ngx_http_webhook_reader_exit(void);
 
 
-/* --- store_query.c: in the thread --- */
+/* --- in the thread --- */
+
+#define NGX_HTTP_WEBHOOK_QUERY_ROW                                            \
+    "SELECT d.uuid, d.seq, d.hook, d.event, d.status, d.tries, d.code,"       \
+    " d.sequence, d.time, d.duration, d.due, d.execution, h.name, d.key,"     \
+    " d.attempts, d.id, (SELECT error FROM attempts a WHERE a.id = d.id"      \
+    " ORDER BY number DESC LIMIT 1)"
+
+#define NGX_HTTP_WEBHOOK_QUERY_MORE    17   /* columns before others */
+
 
 typedef struct {
     ngx_http_webhook_store_t     *conf;
@@ -102,6 +115,49 @@ typedef struct {
 void ngx_http_webhook_query_run(ngx_http_webhook_reader_db_t *db,
     ngx_http_webhook_query_t *query);
 void ngx_http_webhook_query_close(ngx_http_webhook_reader_db_t *db);
+
+/* sqlite3_stmt, to be finalized, or NULL: _failed() was called. */
+
+void *ngx_http_webhook_query_prepare(ngx_http_webhook_reader_db_t *db,
+    ngx_http_webhook_query_t *query, const char *sql);
+
+/* Says why, and gives the connection up; NGX_ERROR. */
+
+ngx_int_t ngx_http_webhook_query_failed(ngx_http_webhook_reader_db_t *db,
+    ngx_http_webhook_query_t *query, int rc);
+
+/*
+ * Finds the newest row of this UUID, among those of about "seq" and newer, by
+ * a statement of this text.  SQLITE_ROW, or what sqlite3_step() said else.
+ */
+
+extern const char  ngx_http_webhook_query_find_sql[];
+
+int ngx_http_webhook_query_find(void *stmt, u_char uuid[16], uint64_t seq,
+    uint64_t *id);
+
+/* store_page.c: NGX_OK, or NGX_ERROR with query->error. */
+
+ngx_int_t ngx_http_webhook_query_list(ngx_http_webhook_reader_db_t *db,
+    ngx_http_webhook_query_t *query);
+
+
+/* --- store_row.c: columns of the present row of a sqlite3_stmt --- */
+
+/* Of ..._QUERY_ROW.  NGX_DECLINED: it is none of ours. */
+
+ngx_int_t ngx_http_webhook_row_delivery(void *stmt,
+    ngx_http_webhook_stored_t *row);
+
+/* Text or blob, copied; NULL: data is NULL. */
+
+ngx_int_t ngx_http_webhook_row_text(void *stmt, ngx_uint_t column,
+    ngx_pool_t *pool, ngx_str_t *text);
+
+/* Those of "attempts", from number on. */
+
+ngx_int_t ngx_http_webhook_row_attempt(void *stmt, ngx_pool_t *pool,
+    ngx_http_webhook_attempt_t *attempt);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_STORE_QUERY_H_INCLUDED_ */

@@ -85,6 +85,8 @@ subtest 'one delivery' => sub {
 	is($d->{attempts}[0]{code}, 204, 'attempt');
 	is($d->{response}{code}, 204, 'response');
 	is($d->{request}{payload}, ($r->requests())[0]->body(), 'payload');
+	is($d->{request}{headers}{'X-Webhook-Delivery'}, $d->{uuid},
+		'request headers');
 	is($d->{timestamp}, ($r->requests())[0]->header('X-Webhook-Time'),
 		'time');
 
@@ -162,6 +164,134 @@ subtest 'one delivery' => sub {
 
 	$t->signal('QUIT');
 	ok($t->wait_gone(10), 'exits');
+
+	$s->done();
+};
+
+###############################################################################
+
+# A list read page by page: each of the deliveries there were at its beginning
+# comes once, wherever it is, whatever comes meanwhile.
+
+my $new = 0;
+
+sub walk {
+	my ($s, $query, $limit, $known, $want) = @_;
+
+	my (@got, %n, $after, $pages, $wrong, $last);
+
+	for (;;) {
+		my $uri = "/hooks/deliveries?limit=$limit"
+			. ($query ? "&$query" : '')
+			. ($after ? "&after=$after" : '');
+		my $page = json($s->{t}->get($uri)->body());
+
+		for my $d (@{ $page->{deliveries} }) {
+			$n{$d->{uuid}}++;
+			$wrong .= " order" if $last && $d->{cursor} >= $last;
+			$last = $d->{cursor};
+			push @got, $d->{uuid} if $known->{$d->{uuid}};
+		}
+
+		$wrong .= ' limit' if @{ $page->{deliveries} } > $limit;
+		$wrong .= ' incomplete' if $page->{incomplete};
+
+		$after = $page->{next};
+		last if !defined $after || ++$pages > 1000;
+
+		$s->status('new' . $new++, 'queued', launch => 1)
+			if $pages % 3 == 0;
+	}
+
+	my $name = "limit=$limit $query";
+
+	is_deeply(\@got, $want, "$name: each in its place")
+		or diag(scalar(@got) . ' of ' . scalar(@$want));
+	is(join(' ', grep { $n{$_} > 1 } keys %n), '', "$name: none twice");
+	is($wrong, undef, "$name: pages");
+}
+
+subtest 'pages' => sub {
+	my $s = WebhookTest::Store->new(zone => '1m log=4',
+		hook => 'retry off;', hooks => <<'EOF');
+        webhook bad { url %%URL_ci%%/bad; retry off; }
+        webhook slow { url %%URL_ci%%/slow; }
+EOF
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$r->set('/bad' => { status => 400 });
+	$t->run();
+	is(did($s, 'hooks/slow/pause')->status, 200, 'one webhook is paused');
+
+	my $n = 60;
+
+	for my $i (1 .. $n) {
+		$s->status("e$i", 'queued', launch => 1, size => 5000);
+		$s->status("e$i", 'running', size => 5000);
+	}
+
+	ok($r->wait_requests(4 * $n, 30), 'sent');
+
+	my $all = 'SELECT lower(hex(uuid)), name, event, status, execution,'
+		. ' d.time FROM deliveries d JOIN hooks h ON h.id = d.hook'
+		. ' ORDER BY seq DESC';
+	my @rows;
+
+	ok(wait_for(sub {
+		@rows = map { [ split /\|/ ] } split /\n/, $s->sql($all) || '';
+		@rows == 6 * $n && 4 * $n == grep { $_->[3] } @rows
+	}, 20), 'all are on disk');
+
+	$_->[0] = uuid($_->[0]) for @rows;
+	my %known = map { $_->[0] => 1 } @rows;
+
+	ok(json(got($s, '')->body())->{store}{spilled}, 'some wait there alone');
+
+	my ($from, $to) = map { $rows[$_][5] } 4 * $n, 2 * $n;
+
+	my @walks = (
+		[ '', 7, 100 ],
+		[ 'hook=ci', 10, sub { $_[1] eq 'ci' } ],
+		[ 'hook=slow', 50, sub { $_[1] eq 'slow' } ],
+		[ 'event=STARTED', 20, sub { $_[2] == 2 } ],
+		[ 'event=PING,UPDATED', 20, sub { 0 } ],
+		[ 'status=failed', 20, sub { $_[3] == 3 } ],
+		[ 'status=waiting,delivered', 33, sub { $_[3] != 3 } ],
+		[ 'status=expired', 5, sub { 0 } ],
+		[ 'execution=e7', 1, sub { $_[4] eq 'e7' } ],
+		[ 'execution=e7&hook=bad&event=STARTED', 1,
+			sub { "@_[1, 2, 4]" eq 'bad 2 e7' } ],
+		[ 'execution=none', 10, sub { 0 } ],
+		[ "since=$from&until=$to", 15,
+			sub { $_[5] >= $from && $_[5] <= $to } ],
+		[ "hook=bad&status=failed&until=$to", 15,
+			sub { $_[1] eq 'bad' && $_[5] <= $to } ],
+	);
+
+	for my $restart (0, 1) {
+
+		if ($restart) {
+			$t->stop();
+			$t->run();
+			note('and after a restart');
+		}
+
+		for (@walks) {
+			my ($query, @limits) = @$_;
+			my $match = ref $limits[-1] ? pop @limits : sub { 1 };
+			my @want = map { $_->[0] } grep { $match->(@$_) } @rows;
+
+			walk($s, $query, $_, \%known, \@want) for @limits;
+		}
+	}
+
+	# the zone alone, if need be
+
+	rename "$s->{dir}/webhooks.db", "$s->{dir}/away";
+	my $page = json(got($s, 'deliveries?limit=100')->body());
+	ok($page->{incomplete}, 'no file: incomplete');
+	ok(@{ $page->{deliveries} }, 'no file: those of the zone');
+	rename "$s->{dir}/away", "$s->{dir}/webhooks.db";
 
 	$s->done();
 };
