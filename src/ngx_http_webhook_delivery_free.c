@@ -128,12 +128,31 @@ ngx_int_t
 ngx_http_webhook_delivery_evict(ngx_http_webhook_zone_t *zone)
 {
     uint32_t                       i, attempt;
+    ngx_uint_t                     look;
     ngx_http_webhook_zdelivery_t  *d;
 
     i = zone->sh->log.head;
 
     if (i == 0) {
         return NGX_DECLINED;
+    }
+
+    for (look = 0; ngx_http_webhook_store_keeps(zone, i); look++) {
+        d = ngx_http_webhook_block(zone, i);
+        i = d->log.next;
+
+        if (i && look < NGX_HTTP_WEBHOOK_LOOK) {
+            continue;
+        }
+
+        /* without a disk the room is for what is new */
+
+        if (!zone->sh->failing) {
+            return NGX_DECLINED;
+        }
+
+        i = zone->sh->log.head;
+        break;
     }
 
     d = ngx_http_webhook_block(zone, i);

@@ -114,20 +114,29 @@ ngx_http_webhook_state_evict(ngx_http_webhook_zone_t *zone)
 {
     uint32_t                    i, *p;
     uint16_t                    hours;
-    ngx_uint_t                  list;
+    ngx_uint_t                  list, look;
     ngx_http_webhook_shm_t     *sh;
     ngx_http_webhook_zstate_t  *s;
 
     sh = zone->sh;
 
-    /* final ones first, then running ones that nobody has seen for long */
+    /*
+     * final ones first, then running ones that nobody has seen for long; the
+     * file must not bring back what one was before
+     */
 
     for (list = 2; list--; /* void */) {
 
-        i = sh->lru[list].head;
-
-        if (i && i == sh->pinned) {
-            i = ngx_http_webhook_link(zone, i, NGX_HTTP_WEBHOOK_LRU_LINK)->next;
+        for (i = sh->lru[list].head, look = 0;
+             i && (i == sh->pinned
+                   || (ngx_http_webhook_store_pending(zone, i)
+                       && !sh->failing));
+             look++)
+        {
+            i = (look < NGX_HTTP_WEBHOOK_LOOK)
+                ? ngx_http_webhook_link(zone, i,
+                                        NGX_HTTP_WEBHOOK_LRU_LINK)->next
+                : 0;
         }
 
         if (i == 0) {

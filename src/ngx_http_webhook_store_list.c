@@ -199,6 +199,22 @@ ngx_http_webhook_store_mark_all(ngx_http_webhook_zone_t *zone)
 
 
 ngx_uint_t
+ngx_http_webhook_store_keeps(ngx_http_webhook_zone_t *zone, uint32_t index)
+{
+    ngx_http_webhook_zdelivery_t  *d;
+
+    d = ngx_http_webhook_block(zone, index);
+
+    /* a batch may have it as it was before */
+
+    return ngx_http_webhook_store_pending(zone, index)
+           && !ngx_http_webhook_open(d)
+           && ((d->flags & NGX_HTTP_WEBHOOK_STORED)
+               || (zone->unsaved[index] & NGX_HTTP_WEBHOOK_UNSAVED_TAKEN));
+}
+
+
+ngx_uint_t
 ngx_http_webhook_store_flags(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot)
 {

@@ -36,5 +36,10 @@ ngx_uint_t ngx_http_webhook_store_flags(ngx_http_webhook_zone_t *zone,
 #define ngx_http_webhook_store_pending(zone, index)                           \
     ((zone)->unsaved[index] != 0)
 
+/* Whether a delivery has ended and its row in the file says that it waits. */
+
+ngx_uint_t ngx_http_webhook_store_keeps(ngx_http_webhook_zone_t *zone,
+    uint32_t index);
+
 
 #endif /* _NGX_HTTP_WEBHOOK_STORE_LIST_H_INCLUDED_ */
