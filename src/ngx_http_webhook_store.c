@@ -348,15 +348,7 @@ ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st)
 
     st->holder = 1;
 
-    ngx_http_webhook_zone_lock(st->zone);
-    ngx_http_webhook_zone_begin(st->zone);
-
-    sh->holder = *ngx_http_webhook_wake_self();
-    sh->signalled = 0;
-
-    ngx_http_webhook_store_untake(st->zone);
-
-    ngx_http_webhook_zone_unlock(st->zone);
+    ngx_http_webhook_store_inherit(st->zone, ngx_http_webhook_wake_self());
 
     if (sh->loaded) {
         return;

@@ -135,6 +135,36 @@ ngx_http_webhook_store_untake(ngx_http_webhook_zone_t *zone)
 
 
 void
+ngx_http_webhook_store_inherit(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_owner_t *self)
+{
+    uint32_t                   i;
+    ngx_http_webhook_shm_t    *sh;
+    ngx_http_webhook_zslot_t  *slot;
+
+    sh = zone->sh;
+
+    ngx_http_webhook_zone_lock(zone);
+    ngx_http_webhook_zone_begin(zone);
+
+    sh->holder = *self;
+    sh->signalled = 0;
+
+    ngx_http_webhook_store_untake(zone);
+
+    for (i = 0; i < sh->nslots; i++) {
+        slot = &zone->slots[i];
+
+        if (slot->id) {
+            ngx_http_webhook_store_mark_slot(zone, slot);
+        }
+    }
+
+    ngx_http_webhook_zone_unlock(zone);
+}
+
+
+void
 ngx_http_webhook_store_forget(ngx_http_webhook_zone_t *zone)
 {
     ngx_http_webhook_shm_t  *sh;

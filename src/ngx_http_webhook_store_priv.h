@@ -68,6 +68,14 @@ void ngx_http_webhook_store_shift(ngx_http_webhook_zone_t *zone);
 
 void ngx_http_webhook_store_untake(ngx_http_webhook_zone_t *zone);
 
+/*
+ * This process writes from now on.  What the one before had taken from the
+ * zone may not be on disk.
+ */
+
+void ngx_http_webhook_store_inherit(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_owner_t *self);
+
 /* A zone in use gets a store, or loses it. */
 
 void ngx_http_webhook_store_on(ngx_http_webhook_zone_t *zone);

@@ -1,0 +1,257 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * What is in the zone and not yet in the store, and what is in the store
+ * alone: whoever is killed at whatever moment, nothing is lost between the
+ * two, and nothing that ended begins anew.
+ *
+ * rooms: zone block state rebuild store_list store_copy store_spill store_load
+ *        watch_list delivery delivery_index
+ *        delivery_free queue attempt tally owner log check check_queue retry
+ */
+
+
+#include "zone/store.h"
+
+
+#if (NGX_HTTP_WEBHOOK_SQLITE)
+
+
+void
+store_create(world_t *w, ngx_uint_t log)
+{
+    file_create();
+
+    world_create(w, 320 * 1024, log);
+
+    ngx_http_webhook_store_on(w->zone);
+    w->zone->sh->loaded = 1;
+}
+
+
+ngx_uint_t
+store_flush(world_t *w)
+{
+    ngx_uint_t                i;
+    u_char                   *slots;
+    ngx_http_webhook_batch_t  batch;
+
+    memset(&batch, 0, sizeof(batch));
+    slots = calloc(1, w->zone->sh->nslots);
+
+    for (i = 0; i < 100; i++) {
+
+        if (ngx_http_webhook_store_gather(w->zone, &batch) != NGX_OK) {
+            break;
+        }
+
+        if (batch.used == 0) {
+            break;
+        }
+
+        file_write(&batch);
+        ngx_http_webhook_store_written(w->zone, &batch, slots);
+    }
+
+    free(batch.data);
+    free(slots);
+
+    if (i == 100 || w->zone->sh->unsaved_list.head) {
+        printf("# there is always more to write\n");
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/*
+ * Who is open in one of the two is open in the other, or is in the store alone
+ * and will be asked for.
+ */
+
+ngx_uint_t
+store_agree(world_t *w, const char *when)
+{
+    u_char                         key[16];
+    uint32_t                       i, n, alone[HOOKS];
+    ngx_uint_t                     hook;
+    file_row_t                    *row;
+    ngx_http_webhook_state_t       state;
+    ngx_http_webhook_zslot_t      *slot;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    memset(alone, 0, sizeof(alone));
+
+    (void) ngx_http_webhook_db_open(NULL);
+
+    for (n = 0; n < file->n; n++) {
+        row = &file->rows[n];
+        hook = row->rec.hook - 1000;
+        slot = &w->zone->slots[w->hooks[hook].slot];
+
+        i = ngx_http_webhook_delivery_find(w->zone, row->rec.uuid);
+        d = ngx_http_webhook_block(w->zone, i);
+
+        if (i) {
+
+            if (ngx_http_webhook_open(d) == (row->rec.ended != 0)
+                || d->seq != row->rec.seq
+                || d->tries != row->rec.tries)
+            {
+                printf("# %s: %d is not the same in the file\n", when,
+                       (int) world_number(row->rec.uuid));
+                return 0;
+            }
+
+            continue;
+        }
+
+        if (row->rec.ended) {
+            continue;
+        }
+
+        if (slot->spill == 0 || slot->spill > row->rec.seq) {
+            printf("# %s: %d is open in the file, and nobody asks for it\n",
+                   when, (int) world_number(row->rec.uuid));
+            return 0;
+        }
+
+        alone[hook]++;
+    }
+
+    for (hook = 0; hook < HOOKS; hook++) {
+
+        if (w->zone->slots[w->hooks[hook].slot].spilled < alone[hook]) {
+            printf("# %s: more than %d are in the store alone\n", when,
+                   (int) w->zone->slots[w->hooks[hook].slot].spilled);
+            return 0;
+        }
+    }
+
+    for (i = 1; i < w->zone->sh->fresh; i++) {
+        d = ngx_http_webhook_block(w->zone, i);
+
+        if (d->blk.type == NGX_HTTP_WEBHOOK_BLK_DELIVERY
+            && file_find(world_number(d->uuid)) == NULL)
+        {
+            printf("# %s: %d is not in the file\n", when,
+                   (int) world_number(d->uuid));
+            return 0;
+        }
+    }
+
+    for (n = 0; n < file->nstates; n++) {
+        memcpy(key, file->states[n].key, 16);
+        ngx_http_webhook_queue_state(w->zone, key, &state);
+
+        if (state.version && state.version != file->states[n].state.version) {
+            printf("# %s: a state is not the same in the file\n", when);
+            return 0;
+        }
+    }
+
+    if (file->nslots != HOOKS) {
+        printf("# %s: %d webhooks are in the file\n", when,
+               (int) file->nslots);
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/* what is delivered and not yet written must not give way to anything */
+
+void
+test_store_full(void)
+{
+    world_t                       w;
+    ngx_uint_t                    i, k, n;
+    ngx_msec_t                    wait;
+    ngx_http_webhook_job_t        jobs[16];
+    ngx_http_webhook_verdict_t    verdict;
+
+    store_create(&w, 100);
+
+    for (i = 1; i <= 16; i++) {
+        world_add(&w, i, NGX_HTTP_WEBHOOK_LAUNCHED, 1, i, 300, 0);
+    }
+
+    check(store_flush(&w), "sixteen are on disk");
+
+    k = world_take(&w, 0, jobs, 16, &wait);
+    check_number(k, 16, "and are sent");
+
+    while (k--) {
+        world_finish(&w, &jobs[k], 200, 100, &verdict);
+    }
+
+    /* the zone is filled before that is written */
+
+    for (n = 17; world_add(&w, n, NGX_HTTP_WEBHOOK_LAUNCHED, 0, n, 0, 0)
+                 == NGX_OK; n++)
+    {
+        /* void */
+    }
+
+    for (i = 1; world_add(&w, 0, NGX_HTTP_WEBHOOK_PING, 2, n + i, 100, 0)
+                == NGX_OK; i++)
+    {
+        /* void */
+    }
+
+    check(world_check(&w, "full"), "consistent when the zone is full");
+
+    check(store_flush(&w) && store_agree(&w, "full"),
+          "none of them is taken for one that waits");
+
+    /* once written they may */
+
+    for (k = 1; world_add(&w, 0, NGX_HTTP_WEBHOOK_PING, 2, n + i + k, 100, 0)
+                == NGX_OK; k++)
+    {
+        /* void */
+    }
+
+    check(k > 16, "then they give way to %d", (int) k - 1);
+    check(store_flush(&w) && store_agree(&w, "full"), "nothing is lost");
+
+    world_destroy(&w);
+    file_destroy();
+}
+
+
+int
+main(int argc, char **argv)
+{
+    unit_init();
+
+    if (argc > 1 && strcmp(argv[1], "much") == 0) {
+        test_store_kill(5000);
+        return 0;
+    }
+
+    test_store_full();
+    test_store_kill(40);
+    test_store_step();
+
+    return 0;
+}
+
+
+#else
+
+
+int
+main(int argc, char **argv)
+{
+    return 0;
+}
+
+
+#endif
