@@ -122,6 +122,7 @@ subtest 'exits' => sub {
 	for my $i (1 .. 3) {
 		my $holder = $s->holder();
 		ok($holder, 'one worker writes');
+		ok($s->on_disk(waiting => 0), 'nothing is under way');
 		$t->kill_worker($holder, 'KILL');
 		$s->status("k$i-$_", 'queued', launch => 1) for 1 .. 10;
 		ok($r->wait_requests(111 + 10 * $i, 30), 'another goes on');

@@ -1056,7 +1056,7 @@ sub alerts {
 		next unless /\[(?:alert|crit|emerg)\]|Sanitizer|runtime\ error:
 			|exited\ with\ code\ [1-9]/x;
 
-		next if /\ process\ (\d+)\ exited\ on\ signal/x
+		next if /(?:\ process|locked\ by)\ (\d+)(?:\ exited\ on\ signal|$)/x
 			&& $self->{expected}{$1};
 
 		for my $re (@{ $self->{allowed} }) {
