@@ -41,10 +41,7 @@ function curl(d, type) {
   }
   if (!typed) words.unshift('-H ' + quote('Content-Type: ' + type));
   let body = d.request.payload;
-  if (form) {
-    body = 'payload=' + encodeURIComponent(body.toWellFormed
-      ? body.toWellFormed() : body);
-  }
+  if (form) body = String(new URLSearchParams({ payload: body }));
   let end = 'END';
   while (body.includes(end)) end += '_';
 

@@ -128,56 +128,77 @@ function pretty(text) {
   return out.join('');
 }
 
-/* a text that may be long, with a field to find something in it */
+/*
+ * A text that may be long, with a field to find something in it.  It is laid
+ * out piece by piece, as far as it is seen: in one piece a megabyte takes
+ * seconds.
+ */
 
-const first_part = 65536, found_most = 1000;
+const piece = 8192, found_most = 1000;
+
+function pieces(text) {
+  const list = [];
+  for (let from = 0; from < text.length; ) {
+    const end = text.lastIndexOf('\n', from + piece) + 1;
+    const pair = /[\ud800-\udbff]/.test(text[from + piece - 1]) ? 1 : 0;
+    const to = from + piece >= text.length ? text.length
+      : end > from ? end : from + piece - pair;
+    const p = { from, to, box: el('div') };
+    part(p.box, [], () => text.slice(p.from, p.to));
+    list.push(p);
+    from = to;
+  }
+  return list;
+}
+
+/* where it is, without case where that does not move anything */
+
+function occurrences(text, what) {
+  const low = text.toLowerCase();
+  if (low.length === text.length) {
+    text = low;
+    what = what.toLowerCase();
+  }
+  const list = [];
+  for (let i = what ? text.indexOf(what) : -1;
+       i >= 0 && list.length < found_most;
+       i = text.indexOf(what, i + what.length))
+  {
+    list.push([i, i + what.length]);
+  }
+  return list;
+}
 
 function searchable(text, label) {
   text = visible(text);
-  let whole = text.length <= first_part;
+  const list = pieces(text);
   const pre = el('pre', { tabindex: '0', role: 'region',
-                          'aria-label': label });
+    'aria-label': label }, list.map((p) => p.box));
   const said = el('span', { class: 'dim', role: 'status' });
-  const rest = button('Show all of it, ' + size(text.length), () => {
-    whole = true;
-    show();
-    pre.focus();
-  });
   let timer = 0;
   const show = () => {
-    let what = find.value.toLowerCase(), low = what ? text.toLowerCase() : '';
-    const parts = [];
-    let at = 0, n = 0;
-    if (low.length !== text.length) {
-      what = find.value;
-      low = text;
+    const found = occurrences(text, find.value);
+    for (const p of list) {
+      const here = found.filter(([a, b]) => b > p.from && a < p.to)
+        .map(([a, b]) => [Math.max(a, p.from), Math.min(b, p.to)]);
+      part(p.box, here, () => {
+        let at = p.from;
+        return here.flatMap(([a, b]) => {
+          const before = text.slice(at, a);
+          at = b;
+          return [before, el('mark', {}, text.slice(a, b))];
+        }).concat(text.slice(at, p.to));
+      });
     }
-    if (what) {
-      for (let i = 0; n < found_most && (i = low.indexOf(what, at)) >= 0;
-           n++)
-      {
-        parts.push(text.slice(at, i),
-                   el('mark', {}, text.slice(i, i + what.length)));
-        at = i + what.length;
-      }
-    }
-    const end = whole ? text.length : Math.max(first_part, at);
-    pre.replaceChildren(...parts, text.slice(at, end));
-    rest.hidden = end >= text.length;
-    said.textContent = !what ? '' : n === found_most
-      ? 'found ' + n + ' times or more' : n ? 'found ' + n
-        + (n > 1 ? ' times' : ' time') : 'not found';
-    const first = pre.querySelector('mark');
-    if (first) {
-      pre.scrollTop += first.getBoundingClientRect().top
-        - pre.getBoundingClientRect().top - 40;
-    }
+    said.textContent = !find.value ? '' : !found.length ? 'not found'
+      : 'found ' + found.length + (found.length > 1 ? ' times' : ' time')
+        + (found.length === found_most ? ' or more' : '');
+    pre.querySelector('mark')?.scrollIntoView({ block: 'nearest' });
   };
   const find = el('input', { type: 'search', placeholder: 'find',
     'aria-label': 'find in ' + label, oninput: () => {
       clearTimeout(timer);
-      timer = setTimeout(show, text.length > first_part ? 200 : 0);
+      timer = setTimeout(show, text.length > piece ? 200 : 0);
     } });
-  show();
-  return [el('div', { class: 'find' }, find, said), pre, rest];
+  return [el('div', { class: 'find' }, find, said), pre];
 }
