@@ -154,6 +154,8 @@ struct ngx_http_webhook_hook_s {
 
     ngx_str_t                     url;     /* NUL-terminated; secret */
     ngx_str_t                     shown;   /* the same with secrets left out */
+    ngx_array_t                  *echo;    /* what answers must not show, made
+                                              when first needed; or NULL */
     ngx_str_t                     host;    /* "Host" header */
     ngx_str_t                     uri;     /* path and query, as to be sent */
     ngx_str_t                     basic;   /* "Basic ...", of the url's

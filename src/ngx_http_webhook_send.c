@@ -16,11 +16,9 @@
 #include "ngx_http_webhook_detached.h"
 #include "ngx_http_webhook_format.h"
 #include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_scrub.h"
 #include "ngx_http_webhook_via.h"
 #include "ngx_http_webhook_zone.h"
-
-
-#define NGX_HTTP_WEBHOOK_MASK  "***"
 
 
 typedef struct {
@@ -55,6 +53,8 @@ static ngx_int_t ngx_http_webhook_send_number(ngx_pool_t *pool,
 static void ngx_http_webhook_send_done(ngx_http_webhook_detached_t *d);
 static ngx_int_t ngx_http_webhook_send_sent(ngx_http_webhook_detached_t *d,
     ngx_http_webhook_try_t *t, ngx_str_t *sent);
+static ngx_int_t ngx_http_webhook_send_scrub(ngx_http_webhook_detached_t *d,
+    ngx_http_webhook_try_t *t);
 static ngx_int_t ngx_http_webhook_send_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
@@ -476,6 +476,12 @@ ngx_http_webhook_send_done(ngx_http_webhook_detached_t *d)
         ngx_str_null(&sent);
     }
 
+    if (ngx_http_webhook_send_scrub(d, t) != NGX_OK) {
+        ngx_str_null(&result->headers);
+        ngx_str_null(&result->body);
+        ngx_str_null(&result->message);
+    }
+
     if (ngx_http_webhook_queue_finish(t->mcf->zone, t->hook, &t->job, result,
                                       &sent, t->started, &verdict)
         != NGX_OK)
@@ -486,6 +492,69 @@ ngx_http_webhook_send_done(ngx_http_webhook_detached_t *d)
     }
 
     t->done(t->hook);
+}
+
+
+/* here, where all that the endpoint knows is known, variables included */
+
+static ngx_int_t
+ngx_http_webhook_send_scrub(ngx_http_webhook_detached_t *d,
+    ngx_http_webhook_try_t *t)
+{
+    u_char                     *p;
+    ngx_uint_t                  i;
+    ngx_array_t                *secrets, evaluated;
+    ngx_http_webhook_line_t    *line;
+    ngx_http_webhook_result_t  *result;
+
+    result = &d->result;
+
+    secrets = ngx_http_webhook_scrub_secrets(t->mcf->hooks.pool, t->hook);
+    if (secrets == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (result->message.len) {
+
+        /* it may be a constant */
+
+        p = ngx_pstrdup(d->pool, &result->message);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        result->message.data = p;
+    }
+
+    ngx_http_webhook_scrub(secrets, &result->headers);
+    ngx_http_webhook_scrub(secrets, &result->body);
+    ngx_http_webhook_scrub(secrets, &result->message);
+
+    if (t->job.headers == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_array_init(&evaluated, d->pool, 8, sizeof(ngx_str_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    line = t->lines.elts;
+
+    for (i = 0; i < t->lines.nelts; i++) {
+
+        if (line[i].hidden
+            && ngx_http_webhook_scrub_value(&evaluated, &line[i].value)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_http_webhook_scrub(&evaluated, &result->headers);
+    ngx_http_webhook_scrub(&evaluated, &result->body);
+    ngx_http_webhook_scrub(&evaluated, &result->message);
+
+    return NGX_OK;
 }
 
 

@@ -13,6 +13,7 @@
 #include "ngx_http_webhook_status_priv.h"
 #include "ngx_http_webhook_format.h"
 #include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_scrub.h"
 
 
 static void ngx_http_webhook_status_attempt(ngx_http_webhook_text_t *text,
@@ -292,9 +293,7 @@ ngx_http_webhook_status_whole(ngx_http_webhook_status_t *s,
 
     hook = ngx_http_webhook_status_hook(s, &name);
 
-    if (ngx_http_webhook_status_secrets(s->request->pool, hook, &secrets)
-        != NGX_OK)
-    {
+    if (ngx_http_webhook_status_secrets(s, hook, &secrets) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -309,7 +308,7 @@ ngx_http_webhook_status_whole(ngx_http_webhook_status_t *s,
     ngx_http_webhook_status_string(text, "url", hook ? hook->shown.data : NULL,
                                    hook ? hook->shown.len : 0);
     ngx_http_webhook_status_literal(text, ",\"method\":\"POST\",\"headers\":");
-    ngx_http_webhook_status_scrub(&secrets, &delivery->sent);
+    ngx_http_webhook_scrub(&secrets, &delivery->sent);
 
     if (ngx_http_webhook_status_headers(s, &delivery->sent) != NGX_OK) {
         return NGX_ERROR;
@@ -373,13 +372,13 @@ ngx_http_webhook_status_response(ngx_http_webhook_status_t *s,
     }
 
     ngx_http_webhook_status_literal(text, ",\"headers\":");
-    ngx_http_webhook_status_scrub(secrets, &attempt->headers);
+    ngx_http_webhook_scrub(secrets, &attempt->headers);
 
     if (ngx_http_webhook_status_headers(s, &attempt->headers) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_http_webhook_status_scrub(secrets, &attempt->body);
+    ngx_http_webhook_scrub(secrets, &attempt->body);
 
     if (ngx_http_webhook_status_body(s, &attempt->body, attempt->truncated)
         != NGX_OK)
@@ -410,7 +409,7 @@ ngx_http_webhook_status_attempt(ngx_http_webhook_text_t *text,
     error = &ngx_http_webhook_errors[attempt->error];
     ngx_http_webhook_status_string(text, "error", error->data, error->len);
 
-    ngx_http_webhook_status_scrub(secrets, &attempt->message);
+    ngx_http_webhook_scrub(secrets, &attempt->message);
     ngx_http_webhook_status_string(text, "message", attempt->message.data,
                                    attempt->message.len);
 

@@ -283,16 +283,12 @@ void ngx_http_webhook_status_time(ngx_http_webhook_text_t *text,
 
 
 /*
- * status_secret.c: what of a webhook an answer must not echo: its secrets,
- * hidden headers, what "shown" leaves out of "url"; longest first.
+ * status_secret.c: what of a webhook an answer must not echo (scrub.h); of one
+ * that is gone (NULL) nothing is known.
  */
 
-ngx_int_t ngx_http_webhook_status_secrets(ngx_pool_t *pool,
+ngx_int_t ngx_http_webhook_status_secrets(ngx_http_webhook_status_t *s,
     ngx_http_webhook_hook_t *hook, ngx_array_t *secrets);
-
-/* Replaces them in place by "***". */
-
-void ngx_http_webhook_status_scrub(ngx_array_t *secrets, ngx_str_t *text);
 
 /*
  * Appends "Name: value" CRLF ... as an object: repeated names are joined by

@@ -69,6 +69,7 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     st->conf = mcf->store;
     st->zone = mcf->zone;
     st->db.conf = mcf->store;
+    st->db.redact = &mcf->redact;
 
     /* another master, or workers of ours with the zone of before, may write */
 
@@ -167,8 +168,10 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
     st->conf = mcf->store;
     st->zone = mcf->zone;
     st->db.conf = mcf->store;
+    st->db.redact = &mcf->redact;
     st->begun = ngx_current_msec;
     st->pruned = ngx_current_msec;
+    st->wiped = ngx_current_msec;
 
     ngx_str_set(&name, "default");
 
@@ -379,6 +382,10 @@ ngx_http_webhook_store_leave(ngx_http_webhook_storer_t *st)
     ngx_http_webhook_shm_t  *sh;
 
     sh = st->zone->sh;
+
+    if (st->db.stale) {
+        ngx_http_webhook_db_wipe(&st->db);
+    }
 
     ngx_http_webhook_db_close(&st->db);
 

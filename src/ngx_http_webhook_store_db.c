@@ -129,6 +129,10 @@ ngx_http_webhook_db_try(ngx_http_webhook_db_t *db)
         goto ended;
     }
 
+    /* who had it before may have been killed */
+
+    db->stale = 1;
+
     return NGX_OK;
 
 failed:

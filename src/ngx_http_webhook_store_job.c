@@ -18,6 +18,8 @@
 
 
 #define NGX_HTTP_WEBHOOK_STORE_PRUNE   60000       /* ms, at most */
+#define NGX_HTTP_WEBHOOK_STORE_WIPE    1000        /* ms, at least */
+#define NGX_HTTP_WEBHOOK_STORE_STALE   5000        /* ms, at most */
 #define NGX_HTTP_WEBHOOK_STORE_LAST    100         /* batches at the exit */
 
 
@@ -26,6 +28,8 @@ static ngx_int_t ngx_http_webhook_store_refill_begin(
 static ngx_int_t ngx_http_webhook_store_row(void *data,
     ngx_http_webhook_rec_t *rec);
 static void ngx_http_webhook_store_idle(ngx_http_webhook_storer_t *st);
+static ngx_int_t ngx_http_webhook_store_wipe_begin(
+    ngx_http_webhook_storer_t *st, ngx_msec_t wait);
 static void ngx_http_webhook_store_post(ngx_http_webhook_storer_t *st);
 
 
@@ -33,6 +37,14 @@ void
 ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
 {
     if (st->busy || !st->holder || st->exiting) {
+        return;
+    }
+
+    /* there may always be something to write */
+
+    if (ngx_http_webhook_store_wipe_begin(st, NGX_HTTP_WEBHOOK_STORE_STALE)
+        == NGX_OK)
+    {
         return;
     }
 
@@ -132,7 +144,27 @@ ngx_http_webhook_store_idle(ngx_http_webhook_storer_t *st)
     if (st->fails || ngx_current_msec - st->pruned >= wait) {
         st->job = ngx_http_webhook_store_prune;
         ngx_http_webhook_store_post(st);
+        return;
     }
+
+    (void) ngx_http_webhook_store_wipe_begin(st, NGX_HTTP_WEBHOOK_STORE_WIPE);
+}
+
+
+/* NGX_DECLINED: nothing is left of headers, or it was done just now */
+
+static ngx_int_t
+ngx_http_webhook_store_wipe_begin(ngx_http_webhook_storer_t *st,
+    ngx_msec_t wait)
+{
+    if (!st->db.stale || ngx_current_msec - st->wiped < wait) {
+        return NGX_DECLINED;
+    }
+
+    st->job = ngx_http_webhook_store_wipe;
+    ngx_http_webhook_store_post(st);
+
+    return NGX_OK;
 }
 
 
@@ -171,6 +203,9 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
 
     } else if (st->job == ngx_http_webhook_store_prune) {
         st->rc = ngx_http_webhook_db_prune(&st->db, st->wall);
+
+    } else if (st->job == ngx_http_webhook_store_wipe) {
+        ngx_http_webhook_db_wipe(&st->db);
 
     } else {
         st->batch.used = 0;
@@ -215,6 +250,11 @@ void
 ngx_http_webhook_store_result(ngx_http_webhook_storer_t *st)
 {
     st->busy = 0;
+
+    if (st->job == ngx_http_webhook_store_wipe) {
+        st->wiped = ngx_current_msec;
+        return;
+    }
 
     if (st->job == ngx_http_webhook_store_prune) {
 

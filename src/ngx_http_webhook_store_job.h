@@ -24,6 +24,7 @@
 typedef enum {
     ngx_http_webhook_store_write = 0,
     ngx_http_webhook_store_prune,
+    ngx_http_webhook_store_wipe,
     ngx_http_webhook_store_read
 } ngx_http_webhook_store_job_e;
 
@@ -54,6 +55,7 @@ typedef struct {
     ngx_msec_t                     failed;     /* since when, if it fails */
     ngx_msec_t                     logged;
     ngx_msec_t                     pruned;
+    ngx_msec_t                     wiped;
     unsigned                       holder:1;   /* the lock is ours */
     unsigned                       busy:1;     /* a job is under way */
     unsigned                       fails:1;

@@ -260,8 +260,11 @@ struct ngx_http_webhook_db_s {
     void                        *statements[NGX_HTTP_WEBHOOK_DB_STATEMENTS];
                                              /* sqlite3_stmt */
     ngx_http_webhook_store_t    *conf;
+    ngx_array_t                 *redact;     /* names of "webhook_redact" */
     ngx_uint_t                   damaged;    /* one was set aside */
     ngx_uint_t                   foreign;    /* of a layout not known */
+    ngx_uint_t                   stale;      /* its log may have headers that
+                                                are gone */
     ngx_uint_t                   full;       /* there was no room */
     ngx_uint_t                   again;      /* there is now: try again */
     u_char                       aside[NGX_MAX_PATH];
@@ -308,6 +311,10 @@ ngx_int_t ngx_http_webhook_db_lay_out(ngx_http_webhook_db_t *db);
 
 ngx_int_t ngx_http_webhook_db_write(ngx_http_webhook_db_t *db,
     ngx_http_webhook_batch_t *batch);
+
+/* Leaves no byte behind of headers that are gone, if no one reads just now. */
+
+void ngx_http_webhook_db_wipe(ngx_http_webhook_db_t *db);
 
 /* Deletes what is too old, in a small step; NGX_AGAIN: there is more. */
 

@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_webhook_store_priv.h"
+#include "ngx_http_webhook_scrub.h"
 
 #if (NGX_HTTP_WEBHOOK_SQLITE)
 
@@ -339,6 +340,10 @@ ngx_http_webhook_write_delivery(ngx_http_webhook_db_t *db,
         if (ngx_http_webhook_sql_run(&sql) != NGX_OK) {
             return NGX_ERROR;
         }
+
+        if (sqlite3_changes(db->handle)) {
+            db->stale = 1;
+        }
     }
 
     return ngx_http_webhook_write_attempts(db, rec, p);
@@ -446,6 +451,7 @@ ngx_http_webhook_write_texts(ngx_http_webhook_db_t *db,
     ngx_http_webhook_rec_delivery_t *rec, ngx_http_webhook_rec_attempt_t *a)
 {
     u_char                  *p;
+    ngx_str_t                headers;
     ngx_http_webhook_sql_t   sql;
 
     if (ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_TEXTS,
@@ -474,12 +480,47 @@ ngx_http_webhook_write_texts(ngx_http_webhook_db_t *db,
         sql.bound++;
     }
 
-    sql.bound += 2;
+    if (a->sent && a->status) {
+        headers.data = p + a->sent;
+        headers.len = a->headers;
+
+        ngx_http_webhook_scrub_names(db->redact, &headers);
+
+        /* the batch may be written once more */
+
+        ngx_memmove(headers.data + headers.len, headers.data + a->headers,
+                    a->body);
+        a->headers = headers.len;
+
+        ngx_http_webhook_sql_text(&sql, headers.data, headers.len);
+        ngx_http_webhook_sql_blob(&sql, headers.data + headers.len, a->body);
+
+    } else {
+        sql.bound += 2;
+    }
 
     ngx_http_webhook_sql_number(&sql, a->body_size);
     ngx_http_webhook_sql_number(&sql, a->truncated);
 
     return ngx_http_webhook_sql_run(&sql);
+}
+
+
+void
+ngx_http_webhook_db_wipe(ngx_http_webhook_db_t *db)
+{
+    int  rc;
+
+    if (db->handle == NULL) {
+        return;
+    }
+
+    rc = sqlite3_wal_checkpoint_v2(db->handle, NULL,
+                                   SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+    if (rc == SQLITE_OK) {
+        db->stale = 0;
+    }
 }
 
 
@@ -532,9 +573,7 @@ ngx_http_webhook_db_prune(ngx_http_webhook_db_t *db, uint64_t now)
     }
 
     if (rc == NGX_OK) {
-        (void) sqlite3_wal_checkpoint_v2(db->handle, NULL,
-                                         SQLITE_CHECKPOINT_TRUNCATE, NULL,
-                                         NULL);
+        ngx_http_webhook_db_wipe(db);
     }
 
     return rc;
