@@ -25,6 +25,7 @@ NGX_DEV = /usr/share/nginx/src
 NGINX = /usr/sbin/nginx
 MODULES_DIR = /usr/lib/nginx/modules
 CONF_DIR = /etc/nginx/webhook
+DOC_DIR = /usr/share/doc/$(NAME)
 
 # nginx's own options when built from a source tree; a module built so loads
 # into any nginx of that version configured --with-compat
@@ -107,9 +108,12 @@ $(out)/Makefile: $(out)/inputs
 endif
 
 install: all
-	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(CONF_DIR)
+	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(CONF_DIR) \
+	    $(DESTDIR)$(DOC_DIR)
 	install -m 644 $(so) $(DESTDIR)$(MODULES_DIR)/
 	install -m 644 conf/webhook/*.conf $(DESTDIR)$(CONF_DIR)/
+	install -m 644 README.md LICENSE conf/nginx.conf conf/openapi.yaml \
+	    conf/alerts.yml conf/grafana-dashboard.json $(DESTDIR)$(DOC_DIR)/
 
 clean:
 	rm -rf build t/node/node_modules t/bench/node_modules
