@@ -645,8 +645,9 @@ ngx_http_webhook_queue_use(ngx_http_webhook_zone_t *zone,
     use->free = sh->nfree;
     use->states = sh->nstates;
     use->queue = sh->nqueue;
+    use->watches = sh->watches.blocks;
     use->log = use->blocks - use->free - use->states - use->queue
-               - sh->watches.blocks;
+               - use->watches;
     use->deliveries = sh->ndeliveries;
     use->waiting = sh->queued;
     use->rebuilt = sh->rebuilt;

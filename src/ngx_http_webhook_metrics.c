@@ -472,6 +472,10 @@ ngx_http_webhook_metrics_use(ngx_http_webhook_metrics_t *m)
 
     ngx_http_webhook_metrics_sample(m, "", NULL, "use", "log");
     ngx_http_webhook_metrics_number(m, (uint64_t) m->use.log * m->use.block);
+
+    ngx_http_webhook_metrics_sample(m, "", NULL, "use", "watches");
+    ngx_http_webhook_metrics_number(m, (uint64_t) m->use.watches
+                                       * m->use.block);
 }
 
 

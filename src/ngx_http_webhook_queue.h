@@ -345,12 +345,12 @@ void ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t slot,
 typedef struct {
     uint64_t                      size;        /* of the zone, bytes */
     uint32_t                      block;       /* bytes */
-    uint32_t                      blocks;      /* free + states + queue + log,
-                                                  and those of watches */
+    uint32_t                      blocks;      /* all of the following */
     uint32_t                      free;
     uint32_t                      states;      /* also their number */
     uint32_t                      queue;
     uint32_t                      log;
+    uint32_t                      watches;
     uint32_t                      deliveries;  /* waiting and logged */
     uint32_t                      waiting;     /* of them not yet ended */
     uint64_t                      rebuilt;     /* after a worker's death */

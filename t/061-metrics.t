@@ -34,6 +34,8 @@ webhook_api jobs {
     updated /progress;
 
     route POST /api/jobs { launch; }
+    route POST /api/watched { launch; watch /api/jobs/\$webhook_execution
+        every=60s; }
     route GET /api/ignored { ignore; }
     route GET /api/strict { require /kind job; }
     route GET /api/jobs/* { }
@@ -240,7 +242,7 @@ is($m->{'nginx_webhook_connections_total{kind="new"}'}
 
 my $use = 0;
 $use += $m->{qq(nginx_webhook_zone_use_bytes{use="$_"})}
-	for qw/ free states queue log /;
+	for qw/ free states queue log watches /;
 
 is($use, $m->{nginx_webhook_zone_size_bytes}, 'zone - all of it');
 is($m->{nginx_webhook_zone_rebuilds_total}, 0, 'zone - rebuilt');
@@ -250,6 +252,23 @@ is($m->{'nginx_webhook_zone_use_bytes{use="states"}'},
 my ($build) = grep { /^nginx_webhook_build_info/ } keys %$m;
 like($build, qr/version="\d+\.\d+\.\d+",nginx="[\d.]+",libcurl="[\d.]+/,
 	'build');
+
+# an execution that is watched has a place, too
+
+is($m->{'nginx_webhook_zone_use_bytes{use="watches"}'}, 0, 'zone - no watch');
+
+answer('/api/watched', '{"id":"w","status":"queued"}');
+$t->post('/api/watched', '{}');
+
+my $watched = wait_for {
+	metrics()->{'nginx_webhook_zone_use_bytes{use="watches"}'} > 0
+};
+ok($watched, 'zone - a watch');
+
+my $now = metrics();
+$use = 0;
+$use += $now->{$_} for grep { /^nginx_webhook_zone_use_bytes/ } keys %$now;
+is($use, $now->{nginx_webhook_zone_size_bytes}, 'zone - all of it, with that');
 
 ###############################################################################
 
@@ -279,7 +298,7 @@ is($t->post('/status/metrics', '')->status, 405, 'method');
 
 SKIP: {
 	chomp(my $promtool = `sh -c 'command -v promtool'`);
-	skip 'no promtool', 3 unless $promtool;
+	skip 'no promtool', 1 unless $promtool;
 
 	my $text = $t->file('metrics', $plain->body);
 	is(`promtool check metrics < $text 2>&1`, '', 'promtool - metrics');
@@ -287,6 +306,18 @@ SKIP: {
 	my $rules = repo('conf/alerts.yml');
 	like(`promtool check rules $rules 2>&1`, qr/SUCCESS/,
 		'promtool - rules');
+
+	my $tests = repo('t/alerts.yml');
+	my $said = `promtool test rules $tests 2>&1`;
+	is($?, 0, 'promtool - what the rules make of some hours')
+		or diag($said);
+
+	my ($names, $tested) = map { join ' ', sort keys %$_ }
+		map { my ($file, $re) = @$_;
+			+{ map { $_ => 1 } read_file($file) =~ /$re/g } }
+		[ $rules, qr/alert: (\w+)/ ],
+		[ $tests, qr/alertname: (\w+)\n.*\n +exp_alerts/ ];
+	is($tested, $names, 'promtool - each of them');
 
 	prometheus();
 }
@@ -383,8 +414,13 @@ sub prometheus {
 
 	mkdir $dir;
 
+	my $rules = repo('conf/alerts.yml');
 	my $config = $t->file('prometheus.yml', <<"EOF");
-global: { scrape_interval: 1s, scrape_timeout: 1s }
+global:
+  scrape_interval: 1s
+  scrape_timeout: 1s
+  evaluation_interval: 1s
+rule_files: [ '$rules' ]
 scrape_configs:
 - job_name: nginx
   metrics_path: /status/metrics
@@ -404,23 +440,65 @@ EOF
 		POSIX::_exit(127);
 	}
 
+	my $ask = sub {
+		my ($path, $query) = @_;
+
+		$query =~ s/([^\w.-])/sprintf '%%%02X', ord $1/ge
+			if defined $query;
+
+		my $answer = eval { $t->get("/api/v1/$path"
+			. (defined $query ? "?query=$query" : ''),
+			port => $port) };
+
+		return $answer && ($answer->status || 0) == 200
+			? $answer->json->{data} : undef;
+	};
+
 	my $value;
 
 	wait_for {
-		my $answer = eval { $t->get('/api/v1/query?query='
-			. 'nginx_webhook_events_total%7Bevent%3D%22UPDATED%22%7D',
-			port => $port) };
-
-		return 0 unless $answer && ($answer->status || 0) == 200;
-
-		my $result = $answer->json->{data}{result};
-		$value = $result->[0]{value}[1] if @$result;
+		my $data = $ask->('query',
+			'nginx_webhook_events_total{event="UPDATED"}');
+		$value = $data->{result}[0]{value}[1] if $data;
 
 		return defined $value;
 	} 30;
 
 	is($value, 1, 'a real Prometheus')
 		or diag(read_file("$dir/log"));
+
+	my $alerts;
+
+	wait_for {
+		$alerts = $ask->('query',
+			'ALERTS{alertname="WebhookDisabled",webhook="gone"}');
+		return $alerts && @{ $alerts->{result} };
+	};
+
+	is($alerts->{result}[0]{metric}{alertstate}, 'firing',
+		'a real Prometheus - an alert');
+
+	my @bad = map { "$_->{name}: $_->{lastError}" }
+		grep { $_->{health} ne 'ok' }
+		map { @{ $_->{rules} } } @{ $ask->('rules')->{groups} };
+	is(join("\n", @bad), '', 'a real Prometheus - all rules');
+
+	# what the dashboard asks has an answer
+
+	my $board = json(read_file(repo('conf/grafana-dashboard.json')));
+	my @asked = map { $_->{expr} } map { @{ $_->{targets} || [] } }
+		@{ $board->{panels} };
+
+	cmp_ok(scalar @asked, '>=', 18, 'the dashboard - queries');
+
+	for my $expr (@asked) {
+		my $query = $expr;
+
+		$query =~ s/\$(?:instance|webhook)/.+/g;
+		$query =~ s/\$__rate_interval/1m/g;
+
+		ok($ask->('query', $query), "the dashboard - $expr");
+	}
 
 	kill 'TERM', $pid;
 	waitpid $pid, 0;
