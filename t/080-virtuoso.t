@@ -25,6 +25,8 @@ my $api = $t->example_api('api');
 my $gzip = $t->example_api('gzip', gzip => 1, token => 't0ken',
 	outcome => 'FAIL', first => 95001);
 
+my $watched = $t->example_api('watched', token => 'the-token');
+
 my $server = <<'EOF';
 
 server {
@@ -45,9 +47,22 @@ EOF
 
 my $servers = join '', map { $server =~ s/NAME/$_/gr } qw/ api gzip /;
 
+$servers .= ($server =~ s/NAME/watched/gr) =~ s/observe \Kvirtuoso/virtuoso-own/r;
+
+# what the description has to uncomment
+
+my $own = read_file(repo('conf/webhook/virtuoso.conf'))
+	=~ s/^webhook_api virtuoso\b/webhook_api virtuoso-own/mr;
+
+is($own =~ s/^    # (watch(?:_header)? +\S+.*;)$/    $1/mg, 2,
+	'lines to uncomment');
+$own =~ s/execution\/status\K;/ every=100ms;/;
+$t->file('own.conf', $own);
+
 $t->http_config(<<"EOF");
 
 include %%CONF%%/webhook/virtuoso.conf;
+include %%TESTDIR%%/own.conf;
 
 log_format events '\$request_method \$request_uri events=\$webhook_events';
 access_log %%TESTDIR%%/access.log events;
@@ -345,6 +360,15 @@ for my $run ([ api => $api, '', '', 'PASS', 90001 ],
 	unlike(join("\n", map { $_->body } @q), qr/"meta"|correct-horse|t0ken
 		|tester\@example/x, "$name - no secret");
 }
+
+# nobody polls
+
+is($t->request('POST', '/api/goals/3001/execute', port => 'x_watched',
+	headers => [ Authorization => 'Bearer the-token' ])->status, 200,
+	'watched - launched');
+
+is(events($r->wait_requests(6, undef, '/watched')),
+	'PING LAUNCHED STARTED UPDATED UPDATED FINISHED', 'watched - events');
 
 $t->done();
 

@@ -41,6 +41,17 @@ EOF
 
 my $includes = join '', map { "include %%CONF%%/webhook/$_.conf;\n" } @apis;
 
+# what a description has to uncomment
+
+for my $file (glob repo('conf/webhook/*.conf')) {
+	my $text = read_file($file);
+
+	next unless $text =~ s/^    # (watch(?:_header)? +\S+.*;)$/    $1/mg;
+
+	my ($ok, $said) = $t->test_config($text);
+	ok($ok && $said !~ /\[warn\]/, "with watch: $file") or diag($said);
+}
+
 $t->http_config("$includes $servers");
 $t->run();
 
