@@ -12,6 +12,8 @@
 
 
 #include "zone/zone.h"
+#include "ngx_http_webhook_watch.h"
+#include "ngx_http_webhook_watch_zone.h"
 
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -43,6 +45,8 @@ typedef struct {
 static world_t              w;
 static volatile journal_t  *journal;
 static u_char               seen[EVENTS * HOOKS];
+static u_char               texts[2][NGX_HTTP_WEBHOOK_WATCH_TEXT];
+static ngx_http_webhook_watch_job_t  watch;
 
 
 static void
@@ -287,6 +291,7 @@ digest(void)
     ngx_uint_t                      i, n;
     ngx_http_webhook_state_t        state;
     ngx_http_webhook_filter_t       filter;
+    ngx_http_webhook_zwatch_t      *record;
     ngx_http_webhook_summary_t      list[100];
     ngx_http_webhook_hook_stat_t    stat;
 
@@ -321,9 +326,40 @@ digest(void)
     mix(stat.in_flight);
     mix(stat.owner.pid != 0);
 
+    for (record = ngx_http_webhook_watch_next(w.zone, NULL);
+         record;
+         record = ngx_http_webhook_watch_next(w.zone, record))
+    {
+        mix(record->due);
+        mix(record->key[0]);
+        mix(record->uri);
+    }
+
 #undef mix
 
     return h;
+}
+
+
+/* a watch of an execution, with texts that fill more than one block */
+
+static uint32_t
+add_watch(uint64_t n, ngx_msec_t every)
+{
+    watch.text = texts[0];
+    memset(texts[0], 'x', 600);
+
+    world_key(watch.key, n);
+
+    watch.until = ngx_current_msec + 1000000;
+    watch.realm.data = texts[0];
+    watch.realm.len = 5;
+    watch.uri.data = texts[0] + 5;
+    watch.uri.len = 300;
+    watch.body.data = texts[0] + 305;
+    watch.body.len = 295;
+
+    return ngx_http_webhook_watch_add(w.zone, &watch, every);
 }
 
 
@@ -377,6 +413,23 @@ change(ngx_uint_t what)
     case 7:
         ngx_http_webhook_queue_release(w.zone, w.hooks[0].slot, &w.self);
         break;
+
+    case 10:
+        add_watch(4, 5000);
+        break;
+
+    case 11:
+        watch.text = texts[1];
+        ngx_http_webhook_watch_take(w.zone, &watch, &wait);
+        break;
+
+    case 12:
+        ngx_http_webhook_watch_put(w.zone, &watch, 7000, 8000);
+        break;
+
+    case 13:
+        ngx_http_webhook_watch_drop(w.zone, &watch);
+        break;
     }
 }
 
@@ -384,7 +437,8 @@ change(ngx_uint_t what)
 static const char  *changes[] = {
     "adding to a known execution", "adding to a new one", "taking",
     "finishing in failure", "finishing in success", "sending again", "pausing",
-    "releasing", "adding while the log is full", "finishing while it is full"
+    "releasing", "adding while the log is full", "finishing while it is full",
+    "adding a watch", "taking one", "putting one back", "dropping one"
 };
 
 
@@ -418,6 +472,9 @@ prepare(ngx_uint_t log)
     world_add(&w, 1, NGX_HTTP_WEBHOOK_STARTED, 0xff, 11, 500, 200);
     world_add(&w, 1, NGX_HTTP_WEBHOOK_UPDATED, 0xff, 12, 500, 200);
     world_add(&w, 2, NGX_HTTP_WEBHOOK_UPDATED, 0xff, 13, 500, 200);
+
+    add_watch(2, 9000);
+    watch.index = add_watch(1, 0);
 }
 
 
@@ -504,7 +561,7 @@ step(ngx_uint_t what, ngx_uint_t *points)
 
         /* entries of the log go one by one */
 
-        if (now != old && now != new && what < 8) {
+        if (now != old && now != new && what != 8 && what != 9) {
             printf("# %s has half happened\n", changes[what]);
             ok = 0;
         }
@@ -533,7 +590,7 @@ test_step(void)
     ngx_uint_t  i, points;
 
     for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-        prepare(i < 8 ? 100 : 3);
+        prepare((i == 8 || i == 9) ? 3 : 100);
 
         rc = step(i, &points);
 
