@@ -58,7 +58,7 @@ static ngx_http_webhook_status_route_t  ngx_http_webhook_status_routes[] = {
 
     { ngx_string("hooks"), NGX_HTTP_WEBHOOK_GET,
       ngx_http_webhook_status_hooks,
-      NGX_HTTP_WEBHOOK_TAG_QUEUE },
+      NGX_HTTP_WEBHOOK_TAG_HOOKS },
 
     { ngx_string("hooks/*"), NGX_HTTP_WEBHOOK_GET,
       ngx_http_webhook_status_one_hook,
@@ -471,7 +471,7 @@ ngx_http_webhook_status_root(ngx_http_webhook_status_t *s)
 
     if (!ngx_http_webhook_status_accepts(s, "text/html")) {
 
-        if (ngx_http_webhook_status_known(s, NGX_HTTP_WEBHOOK_TAG_QUEUE)) {
+        if (ngx_http_webhook_status_known(s, NGX_HTTP_WEBHOOK_TAG_HOOKS)) {
             return NGX_HTTP_NOT_MODIFIED;
         }
 

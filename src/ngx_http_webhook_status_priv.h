@@ -122,13 +122,14 @@ ngx_int_t ngx_http_webhook_status_no_answer(ngx_http_webhook_status_t *s);
 
 
 /*
- * status_tag.c: sets s->tag, which speaks of the queue and webhooks, or of what
- * was observed.  Whether the client has an answer of this tag.  To be called
- * before anything is read.
+ * status_tag.c: sets s->tag, which speaks of the queue and webhooks, of these
+ * with store and watch, or of what was observed.  Whether the client has an
+ * answer of this tag.  To be called before anything is read.
  */
 
 #define NGX_HTTP_WEBHOOK_TAG_QUEUE  1
-#define NGX_HTTP_WEBHOOK_TAG_SEEN   2
+#define NGX_HTTP_WEBHOOK_TAG_HOOKS  2
+#define NGX_HTTP_WEBHOOK_TAG_SEEN   3
 
 ngx_uint_t ngx_http_webhook_status_known(ngx_http_webhook_status_t *s,
     ngx_uint_t tag);

@@ -158,6 +158,10 @@ ngx_http_webhook_status_unread(ngx_http_webhook_status_t *s)
         return 0;
     }
 
+    /* it may say more when asked again */
+
+    ngx_str_null(&s->tag);
+
     ngx_log_error(NGX_LOG_ERR, s->request->connection->log, 0,
                   "webhook_store \"%V\" cannot be read: %s",
                   &s->mcf->store->name,

@@ -14,6 +14,8 @@
 #include "ngx_http_webhook_status_priv.h"
 #include "ngx_http_webhook_seen.h"
 #include "ngx_http_webhook_store.h"
+#include "ngx_http_webhook_watch.h"
+#include "ngx_http_webhook_zone.h"
 
 
 #define NGX_HTTP_WEBHOOK_TAG_LEN                                              \
@@ -25,7 +27,13 @@ typedef struct {
     uint64_t                       failing;    /* the store */
     uint64_t                       unstored;
     uint64_t                       spilled;
+    uint64_t                       watches;
+    uint64_t                       asked[4];   /* for the status of them */
 } ngx_http_webhook_status_rest_t;
+
+
+static void ngx_http_webhook_status_rest(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_status_rest_t *rest);
 
 
 ngx_uint_t
@@ -36,7 +44,6 @@ ngx_http_webhook_status_known(ngx_http_webhook_status_t *s, ngx_uint_t tag)
     ngx_str_t                       *known;
     ngx_table_elt_t                 *h;
     ngx_http_webhook_version_t       version;
-    ngx_http_webhook_store_stat_t    stat;
     ngx_http_webhook_status_rest_t   all;
 
     ngx_memzero(&all, sizeof(ngx_http_webhook_status_rest_t));
@@ -51,12 +58,8 @@ ngx_http_webhook_status_known(ngx_http_webhook_status_t *s, ngx_uint_t tag)
         all.deliveries = version.deliveries;
     }
 
-    if (tag == NGX_HTTP_WEBHOOK_TAG_QUEUE && s->mcf->store) {
-        ngx_http_webhook_store_stat(s->mcf->zone, &stat);
-
-        all.failing = stat.failing;
-        all.unstored = stat.unstored;
-        all.spilled = stat.spilled;
+    if (tag == NGX_HTTP_WEBHOOK_TAG_HOOKS) {
+        ngx_http_webhook_status_rest(s->mcf->zone, &all);
     }
 
     rest = ngx_crc32_long((u_char *) &all, sizeof(all));
@@ -85,4 +88,31 @@ ngx_http_webhook_status_known(ngx_http_webhook_status_t *s, ngx_uint_t tag)
                             s->tag.data + sizeof("W/") - 1,
                             NGX_HTTP_WEBHOOK_TAG_LEN - sizeof("W/"))
            != NULL;
+}
+
+
+/* what /hooks shows beside webhooks */
+
+static void
+ngx_http_webhook_status_rest(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_status_rest_t *rest)
+{
+    ngx_http_webhook_store_stat_t  stat;
+
+    ngx_http_webhook_store_stat(zone, &stat);
+
+    rest->failing = stat.failing;
+    rest->unstored = stat.unstored;
+    rest->spilled = stat.spilled;
+
+    rest->watches = ngx_http_webhook_watch_number(zone);
+
+    rest->asked[0] = ngx_http_webhook_zone_counter(zone,
+                                               NGX_HTTP_WEBHOOK_CNT_ANSWERED);
+    rest->asked[1] = ngx_http_webhook_zone_counter(zone,
+                                               NGX_HTTP_WEBHOOK_CNT_DENIED);
+    rest->asked[2] = ngx_http_webhook_zone_counter(zone,
+                                               NGX_HTTP_WEBHOOK_CNT_FAILED);
+    rest->asked[3] = ngx_http_webhook_zone_counter(zone,
+                                               NGX_HTTP_WEBHOOK_CNT_LAPSED);
 }

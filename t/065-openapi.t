@@ -23,6 +23,8 @@ $t->port('dead');
 
 $t->http_config(<<'EOF');
 
+webhook_store %%TESTDIR%%/store;
+
 webhook_api jobs {
     id /id;
     state /status;
@@ -89,6 +91,8 @@ my $settled = wait_for {
 };
 ok($settled, 'deliveries of all kinds');
 
+see('GET', '/', '/');
+see('GET', '/', '/', undef, undef, Accept => 'text/html');
 see('GET', '/hooks', '/hooks');
 see('GET', '/hooks?x=y', '/hooks');
 see('GET', '/hooks/good', '/hooks/{name}');
@@ -97,17 +101,29 @@ see('GET', '/deliveries', '/deliveries');
 see('GET', '/deliveries?limit=1', '/deliveries');
 see('GET', '/deliveries?status=delivered&event=PING', '/deliveries');
 see('GET', '/deliveries?limit=0', '/deliveries');
+see('GET', "/deliveries?$_", '/deliveries') for 'hook=good', 'hook=none',
+	'execution=j', 'since=2020-01-01', 'since=2020-01-01T00:00:00.5%2B02:00',
+	'since=0', 'since=x', 'until=2199-12-31T23:59:59Z', 'until=1',
+	'until=x', 'event=EXECUTION,PING', 'event=x', 'status=x', 'after=x',
+	'hook=good&execution=j&since=0&until=2199-01-01&limit=100';
+
+my $next = $t->get('/status/deliveries?limit=1')->json->{next};
+see('GET', "/deliveries?limit=1&after=$next", '/deliveries');
 see('GET', "/deliveries/$_->{uuid}", '/deliveries/{uuid}') for @$deliveries;
 see('GET', '/deliveries/none', '/deliveries/{uuid}');
 see('GET', '/observed', '/observed');
 see('GET', '/observed?reason=none', '/observed');
+see('GET', '/observed?reason=events&limit=10', '/observed');
+see('GET', '/observed?after=1', '/observed');
 see('GET', '/metrics', '/metrics');
+see('GET', '/metrics', '/metrics', undef, undef, Accept => 'text/plain');
+see('GET', '/metrics?x=y', '/metrics');
 see('GET', '/check', '/check');
 see('GET', '/check', '/check', '/read');
 
 # what the client has already
 
-for (['/hooks'], ['/hooks/good', '/hooks/{name}'], ['/deliveries'],
+for (['/'], ['/hooks'], ['/hooks/good', '/hooks/{name}'], ['/deliveries'],
 	["/deliveries/$deliveries->[0]{uuid}", '/deliveries/{uuid}'],
 	['/observed'])
 {
@@ -123,8 +139,13 @@ for my $action (qw/ ping pause resume recover /) {
 	see('POST', "/hooks/good/$action", "/hooks/{name}/$action", '/read');
 }
 
+see('POST', "/hooks/good/recover?$_", '/hooks/{name}/recover')
+	for 'since=2020-01-01', 'since=x', 'limit=5';
+
 see('POST', '/try?api=jobs&method=POST&uri=/api/jobs', '/try', undef,
 	'{"id":"new","status":"new"}');
+see('POST', '/try?api=jobs&method=POST&uri=/api/jobs&status=201&hook=good',
+	'/try', undef, '{"id":"new","status":"new"}');
 see('POST', '/try?api=jobs&uri=/elsewhere', '/try', undef, '{}');
 see('POST', '/try?api=none', '/try', undef, '{}');
 
@@ -147,6 +168,15 @@ my ($status, $said) = $t->output('node', repo('t/node/openapi.js'),
 is($status, 0, 'validated');
 is($said, '', 'as described');
 
+# each path that is answered is described, and no other
+
+my $routes = read_file(repo('src/ngx_http_webhook_status.c'));
+my %routes = map { $_ => 1 } $routes =~ /\{ ngx_string\("([^"]*)"\), NGX_HTTP/g;
+my %described = map { s/\{\w+\}/*/; $_ => 1 }
+	read_file(repo('conf/openapi.yaml')) =~ m!^  /(\S*):$!mg;
+
+is(join("\n", sort keys %described), join("\n", sort keys %routes), 'paths');
+
 # and a wrong answer is noticed
 
 $answers[0]{body} =~ s/"waiting":\d+/"waiting":"many"/;
@@ -168,7 +198,10 @@ sub see {
 		body => $method eq 'POST' ? $body || '' : undef,
 		headers => [ 'X-Webhook-Write' => 1, @headers ]);
 
+	my ($args) = $uri =~ /\?(.*)/;
+
 	push @answers, { method => $method, path => $path,
+		query => [ map { /^([^=]*)/ } split /&/, $args || '' ],
 		status => $response->status,
 		type => scalar $response->header('Content-Type'),
 		body => $response->body };

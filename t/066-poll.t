@@ -26,6 +26,7 @@ webhook_api jobs {
     states FINISHED done;
 
     route POST /api/jobs { launch; }
+    route POST /api/watched { launch; watch /api/jobs/w every=100ms; }
     route GET /api/jobs/* { }
 }
 
@@ -154,6 +155,22 @@ changed('a failure', \@lists);
 ok($t->reload(), 'reload');
 settled(sub { hook('ci')->{name} }, 'reload - status');
 changed('a reload', \@paths);
+
+# /hooks has more than webhooks: what is watched
+
+$up->set('/api/watched' => { json => { id => 'w', status => 'new' } });
+$up->set('/api/jobs/w' => { json => { id => 'w', status => 'new' } });
+$t->post('/api/watched', '{}');
+
+settled(sub { hook('ci')->{waiting} + hook('ci')->{in_flight} == 0 },
+	'watched');
+
+$tag{$_} = see($_)->header('ETag') for @paths;
+
+settled(sub { see('hooks', $tag{hooks})->status == 200 },
+	'a request of watch');
+is(see('deliveries', $tag{deliveries})->status, 304,
+	'a request of watch - no delivery');
 
 # each answer while things happen has what its tag says: who asks with it once
 # all is over, and gets 304, had missed nothing

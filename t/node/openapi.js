@@ -2,8 +2,9 @@
 
 /*
  * Are answers what conf/openapi.yaml says?  Arguments: the description, and a
- * JSON file with a list of {method, path, status, type, body}, paths as the
- * description writes them.  Prints a line for each that is not.
+ * JSON file with a list of {method, path, query, status, type, body}, paths as
+ * the description writes them, query a list of names.  Prints a line for each
+ * that is not, and for each path and parameter that no good answer is of.
  */
 
 const fs = require('fs');
@@ -37,6 +38,28 @@ async function main() {
            object.$ref.slice(1)]
         : [object, at];
 
+    const seen = new Set();
+    const all = new Set();
+
+    for (const [path, item] of Object.entries(api.paths)) {
+        for (const method of ['get', 'post']) {
+            if (!item[method]) {
+                continue;
+            }
+
+            all.add(method + ' ' + path);
+
+            for (const p of [...item.parameters ?? [],
+                             ...item[method].parameters ?? []]) {
+                const parameter = resolve(p)[0];
+
+                if (parameter.in === 'query') {
+                    all.add(method + ' ' + path + ' ?' + parameter.name);
+                }
+            }
+        }
+    }
+
     for (const a of answers) {
         const where = a.method + ' ' + a.path + ' ' + a.status + ': ';
         const method = a.method.toLowerCase();
@@ -45,6 +68,16 @@ async function main() {
         if (!responses) {
             console.log(where + 'not described');
             continue;
+        }
+
+        for (const name of a.status < 400 ? ['', ...a.query] : []) {
+            const key = method + ' ' + a.path + (name && ' ?' + name);
+
+            seen.add(key);
+
+            if (!all.has(key)) {
+                console.log(where + 'no such parameter: ' + name);
+            }
         }
 
         const name = responses[a.status] ? String(a.status) : 'default';
@@ -80,6 +113,12 @@ async function main() {
 
         if (!check(JSON.parse(a.body))) {
             console.log(where + ajv.errorsText(check.errors));
+        }
+    }
+
+    for (const key of all) {
+        if (!seen.has(key)) {
+            console.log('never seen: ' + key);
         }
     }
 }
