@@ -546,6 +546,21 @@ ngx_http_webhook_queue_recover(ngx_http_webhook_zone_t *zone,
 }
 
 
+uint64_t
+ngx_http_webhook_queue_last(ngx_http_webhook_zone_t *zone)
+{
+    uint64_t  seq;
+
+    ngx_http_webhook_zone_lock(zone);
+
+    seq = zone->sh->seq;
+
+    ngx_http_webhook_zone_unlock(zone);
+
+    return seq;
+}
+
+
 /* the oldest delivery that is newer than "seq" */
 
 static ngx_rbtree_node_t *

@@ -391,6 +391,10 @@ typedef struct {
 ngx_int_t ngx_http_webhook_queue_recover(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_recovery_t *recovery);
 
+/* The number that was given last. */
+
+uint64_t ngx_http_webhook_queue_last(ngx_http_webhook_zone_t *zone);
+
 /*
  * Pauses a webhook, or resumes it whatever stopped it: all that waits is due
  * at once.  NGX_DECLINED: no such slot.

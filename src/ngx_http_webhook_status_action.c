@@ -241,63 +241,6 @@ ngx_http_webhook_status_set(ngx_http_webhook_status_t *s, ngx_uint_t pause)
 
 
 ngx_int_t
-ngx_http_webhook_status_redeliver(ngx_http_webhook_status_t *s)
-{
-    u_char                     uuid[16];
-    uint32_t                   slot;
-    ngx_int_t                  rc;
-    ngx_uint_t                 i;
-    ngx_http_webhook_hook_t  **hook;
-
-    rc = ngx_http_webhook_status_args(s, NULL, NULL);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rc = NGX_DECLINED;
-    slot = 0;
-
-    if (ngx_http_webhook_uuid_parse(&s->name, uuid) == NGX_OK) {
-        rc = ngx_http_webhook_queue_again(s->mcf->zone, uuid, &slot);
-    }
-
-    switch (rc) {
-
-    case NGX_OK:
-        break;
-
-    case NGX_BUSY:
-        return ngx_http_webhook_status_problem(s, NGX_HTTP_CONFLICT,
-                            "the delivery has not ended", NULL);
-
-    case NGX_AGAIN:
-        return ngx_http_webhook_status_problem(s,
-                            NGX_HTTP_SERVICE_UNAVAILABLE,
-                            "the webhook zone has no room", NULL);
-
-    default:
-        return ngx_http_webhook_status_problem(s, NGX_HTTP_NOT_FOUND,
-                            "there is no such delivery", NULL);
-    }
-
-    hook = s->mcf->hooks.elts;
-
-    for (i = 0; i < s->mcf->hooks.nelts; i++) {
-        if (hook[i]->slot == slot) {
-            ngx_http_webhook_dispatch_wake(hook[i]);
-        }
-    }
-
-    ngx_http_webhook_status_literal(&s->text, "{\"uuid\":");
-    ngx_http_webhook_text_string(&s->text, s->name.data, s->name.len);
-    ngx_http_webhook_status_literal(&s->text, "}");
-
-    return NGX_HTTP_ACCEPTED;
-}
-
-
-ngx_int_t
 ngx_http_webhook_status_no_hook(ngx_http_webhook_status_t *s)
 {
     return ngx_http_webhook_status_problem(s, NGX_HTTP_NOT_FOUND,

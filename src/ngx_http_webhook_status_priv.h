@@ -15,7 +15,8 @@
  *   status_delivery.c  one of them
  *   status_store.c     what is asked of the store meanwhile
  *   status_action.c    who may write; actions
- *   status_recover.c   the one that takes its time
+ *   status_again.c     deliver again what has ended
+ *   status_recover.c   all that failed, which takes its time
  *   status_secret.c    headers and bodies -> JSON, without what is secret
  *   status_observed.c  the last observations -> JSON
  *   status_try.c       a document -> what it would mean
@@ -134,6 +135,11 @@ ngx_int_t ngx_http_webhook_status_no_answer(ngx_http_webhook_status_t *s);
 ngx_uint_t ngx_http_webhook_status_known(ngx_http_webhook_status_t *s,
     ngx_uint_t tag);
 
+
+/* The webhook of an id, or NULL. */
+
+ngx_http_webhook_hook_t *ngx_http_webhook_status_by_id(
+    ngx_http_webhook_status_t *s, uint32_t id);
 
 /* A row of the store, of which the configuration and the clock know more. */
 

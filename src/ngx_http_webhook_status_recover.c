@@ -6,8 +6,8 @@
 
 /*
  * status_recover: in: a POST; out: all deliveries of a webhook that failed wait
- * again, a few of them in each turn of the event loop; then how many; next:
- * status.
+ * again, those of the store and then those of the zone, a few of them in each
+ * turn of the event loop; then how many; next: status.
  */
 
 
@@ -16,6 +16,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_RECOVER_PAUSE  1    /* ms */
+#define NGX_HTTP_WEBHOOK_RECOVER_ROWS   64   /* of the store, at once */
 
 
 typedef struct {
@@ -23,10 +24,16 @@ typedef struct {
     ngx_http_webhook_status_t      *status;
     ngx_http_webhook_hook_t        *hook;
     ngx_http_webhook_recovery_t     recovery;
+    uint64_t                        from;    /* numbers of the store's */
+    uint64_t                        last;
 } ngx_http_webhook_recover_t;
 
 
+static ngx_int_t ngx_http_webhook_recover_ask(ngx_http_webhook_recover_t *rec);
+static ngx_int_t ngx_http_webhook_recover_stored(ngx_http_webhook_status_t *s);
 static ngx_int_t ngx_http_webhook_recover_step(ngx_http_webhook_recover_t *rec);
+static ngx_int_t ngx_http_webhook_recover_answer(
+    ngx_http_webhook_recover_t *rec);
 static void ngx_http_webhook_recover_handler(ngx_event_t *ev);
 static void ngx_http_webhook_recover_cleanup(void *data);
 
@@ -87,6 +94,95 @@ ngx_http_webhook_status_recover(ngx_http_webhook_status_t *s)
     rec->event.handler = ngx_http_webhook_recover_handler;
     rec->event.log = s->request->connection->log;
 
+    rec->last = ngx_http_webhook_queue_last(s->mcf->zone);
+
+    rc = ngx_http_webhook_recover_ask(rec);
+
+    return (rc == NGX_DECLINED) ? ngx_http_webhook_recover_step(rec) : rc;
+}
+
+
+/* NGX_DECLINED: there is no store */
+
+static ngx_int_t
+ngx_http_webhook_recover_ask(ngx_http_webhook_recover_t *rec)
+{
+    ngx_int_t                   rc;
+    ngx_http_webhook_query_t   *query;
+    ngx_http_webhook_status_t  *s;
+
+    s = rec->status;
+
+    rc = ngx_http_webhook_status_ask(s, NGX_HTTP_WEBHOOK_QUERY_OLDEST,
+                                     ngx_http_webhook_recover_stored);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    query = s->query;
+    s->state = rec;
+
+    query->hook = rec->hook->id;
+    query->n = NGX_HTTP_WEBHOOK_RECOVER_ROWS;
+    query->filter.since = rec->recovery.since;
+    query->filter.statuses = (1 << NGX_HTTP_WEBHOOK_FAILED)
+                             | (1 << NGX_HTTP_WEBHOOK_EXPIRED);
+    query->above = rec->from;
+    query->last = rec->last;
+
+    return ngx_http_webhook_status_wait(s);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_recover_stored(ngx_http_webhook_status_t *s)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    ngx_http_webhook_stored_t   *row;
+    ngx_http_webhook_recover_t  *rec;
+
+    rec = s->state;
+
+    if (ngx_http_webhook_status_unread(s)) {
+        rec->recovery.more = 1;
+
+        return ngx_http_webhook_recover_step(rec);
+    }
+
+    row = s->query->rows.elts;
+
+    for (i = 0; i < s->query->rows.nelts; i++) {
+
+        if (row[i].delivery.payload.data == NULL) {
+            continue;
+        }
+
+        rc = ngx_http_webhook_store_again(s->mcf->zone, &row[i], rec->hook,
+                                          rec->recovery.queue);
+
+        if (rc == NGX_AGAIN) {
+            rec->recovery.more = 1;
+
+            return ngx_http_webhook_recover_answer(rec);
+        }
+
+        /* what the zone knows is its own concern */
+
+        if (rc == NGX_OK) {
+            rec->recovery.count++;
+        }
+    }
+
+    ngx_http_webhook_dispatch_wake(rec->hook);
+
+    if (s->query->next) {
+        rec->from = s->query->next;
+
+        return ngx_http_webhook_recover_ask(rec);
+    }
+
     return ngx_http_webhook_recover_step(rec);
 }
 
@@ -94,19 +190,29 @@ ngx_http_webhook_status_recover(ngx_http_webhook_status_t *s)
 static ngx_int_t
 ngx_http_webhook_recover_step(ngx_http_webhook_recover_t *rec)
 {
-    ngx_int_t                   rc;
+    ngx_int_t  rc;
+
+    rc = ngx_http_webhook_queue_recover(rec->status->mcf->zone,
+                                        &rec->recovery);
+
+    if (rc == NGX_AGAIN) {
+        ngx_http_webhook_dispatch_wake(rec->hook);
+        ngx_add_timer(&rec->event, NGX_HTTP_WEBHOOK_RECOVER_PAUSE);
+        return NGX_DONE;
+    }
+
+    return ngx_http_webhook_recover_answer(rec);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_recover_answer(ngx_http_webhook_recover_t *rec)
+{
     ngx_http_webhook_status_t  *s;
 
     s = rec->status;
 
-    rc = ngx_http_webhook_queue_recover(s->mcf->zone, &rec->recovery);
-
     ngx_http_webhook_dispatch_wake(rec->hook);
-
-    if (rc == NGX_AGAIN) {
-        ngx_add_timer(&rec->event, NGX_HTTP_WEBHOOK_RECOVER_PAUSE);
-        return NGX_DONE;
-    }
 
     ngx_http_webhook_status_literal(&s->text, "{");
     ngx_http_webhook_status_number(&s->text, "count", rec->recovery.count);

@@ -184,11 +184,10 @@ void
 ngx_http_webhook_status_present(ngx_http_webhook_status_t *s,
     ngx_http_webhook_stored_t *row)
 {
-    uint64_t                      now;
-    ngx_time_t                   *tp;
-    ngx_uint_t                    i;
-    ngx_http_webhook_hook_t     **hook;
-    ngx_http_webhook_summary_t   *summary;
+    uint64_t                     now;
+    ngx_time_t                  *tp;
+    ngx_http_webhook_hook_t     *hook;
+    ngx_http_webhook_summary_t  *summary;
 
     summary = &row->delivery.summary;
 
@@ -199,14 +198,31 @@ ngx_http_webhook_status_present(ngx_http_webhook_status_t *s,
         summary->next = now;
     }
 
-    hook = s->mcf->hooks.elts;
+    if (summary->hook_len == 0) {
+        hook = ngx_http_webhook_status_by_id(s, row->hook);
 
-    for (i = 0; summary->hook_len == 0 && i < s->mcf->hooks.nelts; i++) {
-
-        if (hook[i]->id == row->hook) {
-            summary->hook_len = ngx_min(hook[i]->name.len,
+        if (hook) {
+            summary->hook_len = ngx_min(hook->name.len,
                                         sizeof(summary->hook));
-            ngx_memcpy(summary->hook, hook[i]->name.data, summary->hook_len);
+            ngx_memcpy(summary->hook, hook->name.data, summary->hook_len);
         }
     }
+}
+
+
+ngx_http_webhook_hook_t *
+ngx_http_webhook_status_by_id(ngx_http_webhook_status_t *s, uint32_t id)
+{
+    ngx_uint_t                 i;
+    ngx_http_webhook_hook_t  **hook;
+
+    hook = s->mcf->hooks.elts;
+
+    for (i = 0; i < s->mcf->hooks.nelts; i++) {
+        if (hook[i]->id == id) {
+            return hook[i];
+        }
+    }
+
+    return NULL;
 }

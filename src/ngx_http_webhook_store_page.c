@@ -5,9 +5,9 @@
 
 
 /*
- * store_page: a filter and a cursor -> rows, the newest first.  What few rows
- * match is looked for in steps, until it takes too long; the next query goes on
- * from there.  Runs in a thread.  Next room: store_query.
+ * store_page: a filter and a cursor -> rows, the newest first, or the oldest.
+ * What few rows match is looked for in steps, until it takes too long; the next
+ * query goes on from there.  Runs in a thread.  Next room: store_query.
  */
 
 
@@ -39,12 +39,14 @@
 typedef struct {
     ngx_http_webhook_reader_db_t  *db;
     ngx_http_webhook_query_t      *query;
-    sqlite3_stmt                  *step;     /* NULL: one is enough */
+    sqlite3_stmt                  *step;
     sqlite3_stmt                  *rows;
     sqlite3_stmt                  *find;
-    uint64_t                       top;
+    uint64_t                       top;      /* of a step: below this */
     uint64_t                       bottom;
+    uint64_t                       end;      /* of all steps: bottom, or top */
     uint64_t                       begun;    /* ms */
+    ngx_uint_t                     oldest;   /* boolean: first */
 } ngx_http_webhook_page_t;
 
 
@@ -69,8 +71,18 @@ ngx_http_webhook_query_list(ngx_http_webhook_reader_db_t *db,
 
     page.db = db;
     page.query = query;
-    page.top = query->filter.after ? query->filter.after
-                                   : (uint64_t) -1 >> 1;
+    page.oldest = (query->type == NGX_HTTP_WEBHOOK_QUERY_OLDEST);
+
+    if (page.oldest) {
+        page.bottom = query->above + 1;
+        page.end = query->last + 1;
+
+    } else {
+        page.top = query->filter.after ? query->filter.after
+                                       : (uint64_t) -1 >> 1;
+        page.end = query->above + 1;
+    }
+
     page.begun = ngx_http_webhook_page_now();
 
     rc = ngx_http_webhook_page_prepare(&page);
@@ -91,40 +103,41 @@ static ngx_int_t
 ngx_http_webhook_page_prepare(ngx_http_webhook_page_t *page)
 {
     u_char                     *p, *last, sql[1024];
+    const char                 *order;
     ngx_http_webhook_query_t   *query;
     ngx_http_webhook_filter_t  *f;
 
     query = page->query;
     f = &query->filter;
+    order = page->oldest ? "" : " DESC";
+    last = sql + sizeof(sql) - 1;
 
     if (f->execution.len) {
-        page->step = ngx_http_webhook_query_prepare(page->db, query,
-                         "SELECT max(seq) FROM deliveries"
+        p = ngx_slprintf(sql, last, "SELECT max(seq) FROM deliveries"
                          " WHERE seq < ?1 AND seq >= ?2");
 
-    } else if (query->hook) {
-        page->step = ngx_http_webhook_query_prepare(page->db, query,
-                         "SELECT seq FROM deliveries"
-                         " WHERE hook = ?3 AND seq < ?1 AND seq >= ?2"
-                         " ORDER BY seq DESC LIMIT 1 OFFSET ?10");
-
     } else {
-        page->step = ngx_http_webhook_query_prepare(page->db, query,
-                         "SELECT seq FROM deliveries"
-                         " WHERE seq < ?1 AND seq >= ?2"
-                         " ORDER BY seq DESC LIMIT 1 OFFSET ?10");
+        p = ngx_slprintf(sql, last, "SELECT seq FROM deliveries"
+                         " WHERE %sseq < ?1 AND seq >= ?2"
+                         " ORDER BY seq%s LIMIT 1 OFFSET ?10",
+                         query->hook ? "hook = ?3 AND " : "", order);
     }
+
+    *p = '\0';
+
+    page->step = ngx_http_webhook_query_prepare(page->db, query, (char *) sql);
 
     if (page->step == NULL) {
         return NGX_ERROR;
     }
 
-    last = sql + sizeof(sql) - 1;
-
-    p = ngx_slprintf(sql, last, "%s FROM deliveries d"
-                     " LEFT JOIN hooks h ON h.id = d.hook"
+    p = ngx_slprintf(sql, last, "%s%s FROM deliveries d"
+                     " LEFT JOIN hooks h ON h.id = d.hook%s"
                      " WHERE d.seq < ?1 AND d.seq >= ?2",
-                     NGX_HTTP_WEBHOOK_QUERY_ROW);
+                     NGX_HTTP_WEBHOOK_QUERY_ROW,
+                     page->oldest ? ", p.payload" : "",
+                     page->oldest ? " LEFT JOIN payloads p ON p.id = d.id"
+                                  : "");
 
     if (f->execution.len) {
         p = ngx_slprintf(p, last, " AND d.seq >> 12 = ?9"
@@ -152,7 +165,7 @@ ngx_http_webhook_page_prepare(ngx_http_webhook_page_t *page)
         p = ngx_slprintf(p, last, " AND d.time <= ?7");
     }
 
-    p = ngx_slprintf(p, last, " ORDER BY d.seq DESC");
+    p = ngx_slprintf(p, last, " ORDER BY d.seq%s", order);
     *p = '\0';
 
     page->rows = ngx_http_webhook_query_prepare(page->db, query, (char *) sql);
@@ -231,13 +244,19 @@ ngx_http_webhook_page_steps(ngx_http_webhook_page_t *page)
             return NGX_OK;
         }
 
-        if (page->bottom <= query->above + 1) {
+        if (page->oldest) {
+            page->bottom = page->top;
+            query->next = page->top - 1;
+
+        } else {
+            page->top = page->bottom;
+            query->next = page->bottom;
+        }
+
+        if (page->top == page->end) {
             query->next = 0;
             return NGX_OK;
         }
-
-        page->top = page->bottom;
-        query->next = page->bottom;
 
         if (ngx_http_webhook_page_late(page)) {
             return NGX_OK;
@@ -252,26 +271,29 @@ ngx_http_webhook_page_steps(ngx_http_webhook_page_t *page)
 }
 
 
-/* how far down the rows of one step are; SQLITE_ROW, or an error */
+/* how far the rows of one step reach; SQLITE_ROW, or an error */
 
 static int
 ngx_http_webhook_page_step(ngx_http_webhook_page_t *page)
 {
     int       rc;
-    uint64_t  above, seq;
+    uint64_t  seq;
 
-    above = page->query->above;
+    if (page->oldest) {
+        page->top = page->end;
+
+    } else {
+        page->bottom = page->end;
+    }
 
     (void) sqlite3_bind_int64(page->step, NGX_HTTP_WEBHOOK_PAGE_TOP,
                               (sqlite3_int64) page->top);
     (void) sqlite3_bind_int64(page->step, NGX_HTTP_WEBHOOK_PAGE_BOTTOM,
-                              (sqlite3_int64) above + 1);
+                              (sqlite3_int64) page->bottom);
     (void) sqlite3_bind_int64(page->step, NGX_HTTP_WEBHOOK_PAGE_OFFSET,
                               NGX_HTTP_WEBHOOK_PAGE_STEP - 1);
 
     rc = sqlite3_step(page->step);
-
-    seq = 0;
 
     if (rc == SQLITE_ROW) {
         seq = (uint64_t) sqlite3_column_int64(page->step, 0);
@@ -279,17 +301,18 @@ ngx_http_webhook_page_step(ngx_http_webhook_page_t *page)
         if (page->query->filter.execution.len) {
             seq &= ~((uint64_t) NGX_HTTP_WEBHOOK_PAGE_STEP - 1);
         }
+
+        if (page->oldest) {
+            page->top = seq + 1;
+
+        } else {
+            page->bottom = ngx_max(seq, page->end);
+        }
     }
 
     (void) sqlite3_reset(page->step);
 
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        return rc;
-    }
-
-    page->bottom = ngx_max(seq, above + 1);
-
-    return SQLITE_ROW;
+    return (rc == SQLITE_DONE) ? SQLITE_ROW : rc;
 }
 
 
@@ -331,7 +354,9 @@ ngx_http_webhook_page_rows(ngx_http_webhook_page_t *page)
 
         said = ngx_http_webhook_row_delivery(stmt, row);
 
-        if (said == NGX_OK && !ngx_http_webhook_page_late(page)) {
+        if (said == NGX_OK
+            && (page->oldest || !ngx_http_webhook_page_late(page)))
+        {
 
             /* of two with one UUID the newer */
 
@@ -346,6 +371,15 @@ ngx_http_webhook_page_rows(ngx_http_webhook_page_t *page)
             if (id != row->row) {
                 said = NGX_DECLINED;
             }
+        }
+
+        if (said == NGX_OK && page->oldest
+            && ngx_http_webhook_row_text(stmt, NGX_HTTP_WEBHOOK_QUERY_MORE,
+                                         query->pool, &row->delivery.payload)
+               != NGX_OK)
+        {
+            rc = SQLITE_NOMEM;
+            break;
         }
 
         if (said != NGX_OK) {

@@ -28,6 +28,7 @@
 
 #define NGX_HTTP_WEBHOOK_QUERY_ONE     0    /* by its UUID, with its attempts */
 #define NGX_HTTP_WEBHOOK_QUERY_LIST    1    /* summaries, newest first */
+#define NGX_HTTP_WEBHOOK_QUERY_OLDEST  2    /* with payloads, oldest first */
 
 
 typedef struct {
@@ -57,6 +58,8 @@ struct ngx_http_webhook_query_s {
     ngx_http_webhook_filter_t     filter;    /* but for the slot */
     uint32_t                      hook;      /* id; 0: any */
     uint64_t                      above;     /* numbers beyond this alone */
+    uint64_t                      last;      /* up to this one; _OLDEST, which
+                                                has no use for "after" */
     ngx_uint_t                    n;         /* rows at most; what takes too
                                                 long has fewer */
 
@@ -85,6 +88,16 @@ ngx_http_webhook_query_t *ngx_http_webhook_query_create(ngx_uint_t type,
 
 ngx_int_t ngx_http_webhook_query_begin(ngx_http_webhook_query_t *query);
 void ngx_http_webhook_query_end(ngx_http_webhook_query_t *query);
+
+
+/*
+ * store_again.c: one that has ended waits again in the zone, if no more than
+ * "queue" wait.  NGX_OK; NGX_DONE: the zone knows it; NGX_AGAIN: no room.
+ */
+
+ngx_int_t ngx_http_webhook_store_again(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_stored_t *row, ngx_http_webhook_hook_t *hook,
+    ngx_uint_t queue);
 
 
 /* In a worker with a store; at its end, when its threads have ended. */

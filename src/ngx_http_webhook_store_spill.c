@@ -124,9 +124,15 @@ ngx_http_webhook_spill_some(ngx_http_webhook_zone_t *zone,
 
         /* those that are held follow when they are written */
 
-        if (d->status != NGX_HTTP_WEBHOOK_WAITING || d->tries
+        if (d->status != NGX_HTTP_WEBHOOK_WAITING
             || (d->flags & NGX_HTTP_WEBHOOK_HELD))
         {
+            continue;
+        }
+
+        /* who was tried stays, unless it was delivered again by hand since */
+
+        if (d->tries && (d->base == 0 || d->attempts != d->base)) {
             continue;
         }
 

@@ -27,20 +27,30 @@ sub list {
 	return json(got($s, "deliveries?$query")->body())->{deliveries};
 }
 
-# ends N deliveries of a zone that keeps two of them
+# true when the store has so many rows; a small zone has room for what comes
+# between two commits
+
+sub rows {
+	my ($s, $n, $where) = @_;
+
+	return wait_for {
+		($s->sql('SELECT count(*) FROM deliveries'
+			. ($where ? " WHERE $where" : '')) || 0) == $n
+	} 30;
+}
+
+# ends N deliveries of a zone that keeps few of them
 
 sub ended {
 	my ($s, $n, %o) = @_;
 
 	for my $i (1 .. $n) {
 		$s->status("e$i", 'queued', launch => 1, size => $o{size});
+		rows($s, $i, 'ended > 0') if $o{size} && $i % 5 == 0;
 	}
 
-	ok($s->{r}->wait_requests($n), 'all are sent');
-	ok(wait_for(sub {
-		($s->sql('SELECT count(*) FROM deliveries WHERE ended > 0')
-			|| 0) == $n
-	}, 20), 'all are on disk');
+	ok($s->{r}->wait_requests($n, 30), 'all are sent');
+	ok(rows($s, $n, 'ended > 0'), 'all are on disk');
 }
 
 # what the store has, oldest first: uuid, execution
@@ -135,10 +145,7 @@ subtest 'one delivery' => sub {
 	ok($t->reload(), 'reload');
 	$s->status('w', 'queued', launch => 1);
 	ok($s->on_disk(waiting => 1), 'one waits');
-	ok(wait_for(sub {
-		$s->sql('SELECT count(*) FROM deliveries WHERE ended = 0'
-			. ' AND tries = 1')
-	}), 'tried');
+	ok(rows($s, 1, 'ended = 0 AND tries = 1'), 'tried');
 
 	$t->stop();
 	$t->run();
@@ -228,6 +235,7 @@ EOF
 	for my $i (1 .. $n) {
 		$s->status("e$i", 'queued', launch => 1, size => 5000);
 		$s->status("e$i", 'running', size => 5000);
+		rows($s, 6 * $i) if $i % 3 == 0;
 	}
 
 	ok($r->wait_requests(4 * $n, 30), 'sent');
@@ -240,7 +248,9 @@ EOF
 	ok(wait_for(sub {
 		@rows = map { [ split /\|/ ] } split /\n/, $s->sql($all) || '';
 		@rows == 6 * $n && 4 * $n == grep { $_->[3] } @rows
-	}, 20), 'all are on disk');
+	}, 20), 'all are on disk')
+		or diag($s->sql('SELECT status, tries, count(*) FROM deliveries'
+			. ' GROUP BY 1, 2'));
 
 	$_->[0] = uuid($_->[0]) for @rows;
 	my %known = map { $_->[0] => 1 } @rows;
@@ -292,6 +302,147 @@ EOF
 	ok($page->{incomplete}, 'no file: incomplete');
 	ok(@{ $page->{deliveries} }, 'no file: those of the zone');
 	rename "$s->{dir}/away", "$s->{dir}/webhooks.db";
+
+	$s->done();
+};
+
+###############################################################################
+
+subtest 'deliver again' => sub {
+	my $s = WebhookTest::Store->new(zone => '8m log=2',
+		hook => 'retry off;');
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->run();
+	ended($s, 6);
+
+	my @rows = stored($s);
+	my ($first, $second, $third) = map { uuid($rows[$_][0]) } 0 .. 2;
+	my $payload = ($r->requests())[0]->body();
+
+	my $again = did($s, "deliveries/$first/redeliver");
+	is($again->status, 202, 'again');
+	is($again->json->{uuid}, $first, 'uuid');
+
+	my @got = $r->wait_requests(7);
+	is($got[6]->header('X-Webhook-Delivery'), $first, 'the same UUID');
+	is($got[6]->header('X-Webhook-Attempt'), 2, 'a new attempt');
+	is($got[6]->body(), $payload, 'the same payload');
+
+	my $d;
+	ok(wait_for(sub {
+		$d = got($s, "deliveries/$first")->json;
+		$d->{status} eq 'delivered'
+	}), 'delivered');
+	is(@{ $d->{attempts} }, 2, 'two attempts');
+	is($d->{attempts}[1]{code}, 204, 'the second');
+	is(list($s, '')->[0]{uuid}, $first, 'the newest now');
+
+	ok(rows($s, 1, "execution = 'e1' AND tries = 2 AND ended > 0"),
+		'on disk');
+	ok(rows($s, 1, "execution = 'e1'"), 'one row');
+	is($s->sql('SELECT count(*) FROM attempts a JOIN deliveries d'
+		. " ON d.id = a.id WHERE execution = 'e1'"), 2, 'both attempts');
+
+	# it waits through a restart
+
+	$r->set('*' => { status => 503 });
+	$s->configure(hook => 'retry 1h;');
+	ok($t->reload(), 'reload');
+
+	is(did($s, "deliveries/$second/redeliver")->status, 202, 'again');
+	ok($r->wait_requests(8), 'tried');
+	ok($s->on_disk(waiting => 1), 'waits');
+	ok(rows($s, 1, 'ended = 0 AND tries = 2'), 'tried, on disk');
+
+	is(did($s, "deliveries/$second/redeliver")->status, 409, 'not ended');
+
+	$t->crash();
+	$r->forget();
+	$r->set('*' => { status => 204 });
+	$s->configure(hook => 'retry 1s;');
+	$t->run();
+
+	is(did($s, 'hooks/ci/resume')->status, 200, 'resume');
+	@got = $r->wait_requests(1);
+	is($got[0]->header('X-Webhook-Delivery'), $second, 'after a crash');
+	is($got[0]->header('X-Webhook-Attempt'), 3, 'the third attempt');
+	ok($s->on_disk(waiting => 0), 'ended');
+
+	# what cannot be
+
+	my @patient = ('-cmd', '.timeout 10000');
+
+	$s->sql('DELETE FROM payloads WHERE id = (SELECT id FROM deliveries'
+		. " WHERE execution = 'e3')", @patient);
+
+	my $none = did($s, "deliveries/$third/redeliver");
+	is($none->status, 409, 'no payload');
+	is($none->header('Content-Type'), 'application/problem+json',
+		'no payload: a problem');
+	is(got($s, "deliveries/$third")->json->{request}{payload}, undef,
+		'no payload: shown');
+
+	is(did($s, 'deliveries/01234567-89ab-8def-8123-456789abcdef/redeliver')
+		->status, 404, 'unknown');
+
+	$s->sql("UPDATE deliveries SET hook = 1 WHERE execution = 'e4'",
+		@patient);
+	is(did($s, 'deliveries/' . uuid($rows[3][0]) . '/redeliver')->status,
+		409, 'no webhook');
+	is(got($s, 'deliveries/' . uuid($rows[3][0]))->json->{hook}, undef,
+		'no webhook: shown');
+
+	$s->done();
+};
+
+###############################################################################
+
+subtest 'recover' => sub {
+	my $s = WebhookTest::Store->new(zone => '1m log=4',
+		hook => 'retry off;');
+	my ($t, $r) = @$s{qw/ t r /};
+	my $n = 150;
+
+	$r->set('*' => { status => 400 });
+	$t->run();
+	ended($s, $n, size => 5000);
+
+	my %ids = map { uuid($_->[0]) => 1 } stored($s);
+
+	is(did($s, 'hooks/ci/pause')->status, 200, 'paused');
+	is(did($s, 'hooks/ci/recover?since=2199-01-01')->json->{count}, 0,
+		'none that late');
+
+	# more than the zone has room for
+
+	my ($count, $rounds, $answer) = (0, 0);
+
+	do {
+		$answer = did($s, 'hooks/ci/recover')->json;
+		$count += $answer->{count};
+		$s->on_disk(waiting => $count);
+	} while ($answer->{more} && ++$rounds < 100);
+
+	is($count, $n, 'all that failed') and note("$rounds rounds more");
+	is(did($s, 'hooks/ci/recover')->json->{count}, 0, 'once');
+
+	$t->crash();
+	$r->forget();
+	$r->set('*' => { status => 204 });
+	$t->run();
+
+	is(did($s, 'hooks/ci/resume')->status, 200, 'resumed');
+
+	my @got = $r->wait_requests($n, 30);
+	is(@got, $n, 'all arrive');
+	is($s->doubles(@got), '', 'no UUID twice');
+	is(scalar(grep { $ids{$_->header('X-Webhook-Delivery')} } @got), $n,
+		'those that failed');
+	is(scalar(grep { $_->header('X-Webhook-Attempt') == 2 } @got), $n,
+		'as second attempts');
+	ok($s->on_disk(waiting => 0), 'ended');
+	is($s->sql('SELECT count(*) FROM deliveries'), $n, 'no row twice');
 
 	$s->done();
 };
