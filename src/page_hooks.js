@@ -83,8 +83,8 @@ function facts(h) {
                                                 : 'never'],
     ['last failure', h.last_failure ? since(h.last_failure) : 'never']];
   if (h.failures) list.push(['failures in a row', String(h.failures), 'bad']);
-  list.push(['waiting', String(h.waiting), h.waiting && h.oldest ? 'wait'
-             : null], ['in flight', String(h.in_flight)]);
+  list.push(['queue', h.waiting + ' waiting' + (h.in_flight ? ', '
+    + h.in_flight + ' in flight' : ''), h.waiting ? 'wait' : null]);
   if (h.waiting && h.oldest) list.push(['oldest from', since(h.oldest)]);
   if (h.next_attempt) list.push(['next attempt', since(h.next_attempt)]);
   if (h.dropped) list.push(['dropped', String(h.dropped), 'bad']);
@@ -153,19 +153,17 @@ function show_hooks(answer) {
 function show_health(store) {
   const bad = hooks.filter((h) => h.active && color_of(h) === 'bad');
   const waiting = hooks.reduce((n, h) => n + h.waiting, 0);
-  const text = [];
-  if (hooks.length) {
-    text.push(bad.length ? bad.length + ' of ' + hooks.length
-      + (hooks.length > 1 ? ' endpoints need' : ' endpoint needs')
-      + ' a look: ' + bad.map((h) => h.name).join(', ')
-      : hooks.some((h) => color_of(h) === 'wait')
-        ? 'no endpoint is disabled' : hooks.length > 1
-        ? 'all ' + hooks.length + ' endpoints are well' : 'it is well');
-    text.push(waiting + ' waiting');
-  }
-  part($('health'), [text, store], () => [
-    el('span', { class: bad.length ? 'bad' : null }, text.join(' · ')),
-    store ? el('span', { class: store.state === 'ok' ? null : 'bad' },
+  const health = !hooks.length ? '' : bad.length ? bad.length + ' of '
+    + hooks.length + (hooks.length > 1 ? ' endpoints' : ' endpoint')
+    + (bad.length > 1 ? ' need' : ' needs') + ' a look: '
+    + bad.map((h) => h.name).join(', ')
+    : hooks.some((h) => color_of(h) === 'wait') ? 'no endpoint is disabled'
+    : 'all endpoints are well';
+  part($('health'), [health, waiting, store], () => [
+    el('span', { class: bad.length ? 'bad' : 'dim' }, health),
+    hooks.length ? el('span', { class: 'dim' }, ' · ' + waiting + ' waiting')
+                 : null,
+    store ? el('span', { class: store.state === 'ok' ? 'dim' : 'bad' },
       ' · store ' + (store.state === 'ok' ? 'ok' : 'failing: '
         + (store.error || 'it cannot be written'))
       + (store.unstored ? ' · ' + store.unstored + ' not written yet' : '')

@@ -13,6 +13,7 @@ const beyond = 400;               /* px above and below the window */
 let items = [], places = new Map(), next = null, loaded = false;
 let turn = 0, stop = new AbortController();
 let refused = null;               /* what is wrong with the filters */
+let incomplete = false;           /* the store cannot be read */
 let newer = 0;                    /* came while one looked further down */
 
 const rows = new Map();
@@ -25,7 +26,14 @@ async function deliveries(limit, after) {
   for (const n of names) if (filter[n]) q.set(n, filter[n]);
   q.set('limit', limit);
   if (after) q.set('after', after);
-  return get('deliveries?' + q, stop.signal);
+  const page = await get('deliveries?' + q, stop.signal);
+  incomplete = page.incomplete;
+  if (!incomplete) return page;
+
+  /* what the store has, and cannot be read now, is not gone */
+
+  return { deliveries: page.deliveries,
+           next: page.next || page.deliveries.at(-1)?.cursor || after };
 }
 
 /* answers of before a change of filters are of no use */
@@ -163,7 +171,7 @@ function in_sight() {
 
 function render() {
   const list = $('list');
-  const top = -list.getBoundingClientRect().top;
+  const top = Math.max(0, -list.getBoundingClientRect().top);
   const more = unfolded_height();
   const focus = wanted || document.activeElement?.closest?.('#list > li')
     ?.uuid;
@@ -244,7 +252,7 @@ function fill_row(b, d) {
   b.setAttribute('aria-expanded', String(open === d.uuid));
   part(b, [d.status, d.attempts, d.code, d.error, d.duration], () => [
     el('span', { class: 'st ' + (color[d.status] || '') }, d.status),
-    el('span', { class: 'ex mono' }, d.hook, d.execution
+    el('span', { class: 'ex mono' }, d.hook || 'removed', d.execution
       ? [' · ', el('bdi', {}, d.execution)] : null),
     el('span', { class: 'ev' }, d.event),
     el('span', { class: 're ' + (d.error || d.code >= 300 ? 'bad' : 'dim') },
@@ -272,7 +280,7 @@ function show_ends() {
   $('clear').hidden = !filtered;
   $('count').textContent = !items.length ? '' : items.length
     + (next ? ' loaded, there are more' : items.length > 1 ? ' deliveries'
-                                                        : ' delivery');
+      : ' delivery') + (incomplete ? '; the store cannot be read now' : '');
   $('newer').hidden = !newer;
   $('newer').textContent = '↑ ' + newer + ' new';
 }

@@ -12,7 +12,7 @@ const watched = new ResizeObserver(() => render_soon());
 
 function new_panel(uuid) {
   const p = { uuid, key: null, box: el('div', { class: 'more' }) };
-  for (const n of ['facts', 'acts', 'attempts', 'request', 'payload',
+  for (const n of ['summary', 'acts', 'attempts', 'request', 'payload',
                    'response'])
   {
     p[n] = el('div', { class: n });
@@ -53,12 +53,13 @@ async function load_panel() {
   try {
     d = await get('deliveries/' + encodeURIComponent(p.uuid));
   } catch (e) {
-    if (panel !== p || e.status !== 404) throw e;
+    if (panel !== p || !e.status) throw e;
     p.key = null;
     p.gone = true;
-    part(p.facts, 'gone', () => el('p', { class: 'empty' }, 'There is no '
-      + 'delivery ' + p.uuid + ' (any more): it may have made room for newer '
-      + 'ones.'));
+    part(p.summary, e.message, () => el('p', { class: 'empty' },
+      e.status === 404 ? 'There is no delivery ' + p.uuid + ' (any more): it '
+        + 'may have made room for newer ones.'
+        : 'It cannot be shown: ' + e.message + '.'));
     for (const n of ['acts', 'attempts', 'request', 'payload', 'response']) {
       part(p[n], null, () => null);
     }
@@ -68,7 +69,7 @@ async function load_panel() {
   if (panel !== p) return;
   p.key = key;
   p.gone = false;
-  p.summary = { ...d, attempts: d.attempt_count };
+  p.row = { ...d, attempts: d.attempt_count };
   show_panel(p, d);
   show_panel_place();
 }
@@ -85,7 +86,7 @@ function show_panel_place() {
   $('alone').hidden = Boolean(r) || !panel.box.isConnected;
   if (r || $('alone').hidden) return;
   let b = $('alone').querySelector('.row');
-  if (panel.gone || !panel.summary) {
+  if (panel.gone || !panel.row) {
     b?.remove();
     return;
   }
@@ -94,12 +95,12 @@ function show_panel_place() {
                        onclick: () => fold(panel.uuid) });
     $('alone').prepend(b);
   }
-  fill_row(b, panel.summary);
+  fill_row(b, panel.row);
 }
 
 function show_panel(p, d) {
-  part(p.facts, [d.status, d.next_attempt, d.execution], () => table({
-    id: d.uuid, webhook: d.hook, event: d.event,
+  part(p.summary, [d.status, d.next_attempt, d.execution], () => table({
+    id: d.uuid, webhook: d.hook || 'not configured any more', event: d.event,
     execution: d.execution === null ? 'none' : el('bdi', {}, d.execution),
     status: el('span', { class: color[d.status] }, d.status),
     happened: [d.timestamp + ' (', since(d.timestamp), ')'],

@@ -22,12 +22,12 @@ function visible(text) {
 function el(tag, attributes, ...children) {
   const e = document.createElement(tag);
   for (const [k, v] of Object.entries(attributes || {})) {
-    if (k === 'class') e.className = v;
+    if (k === 'class') e.className = v || '';
     else if (k.startsWith('on')) e.addEventListener(k.slice(2), v);
     else if (v === true) e.setAttribute(k, '');
-    else if (v !== null && v !== false) e.setAttribute(k, visible(v));
+    else if ((v ?? false) !== false) e.setAttribute(k, visible(v));
   }
-  for (const c of children.flat(2)) {
+  for (const c of children.flat(Infinity)) {
     if (c === null || c === undefined || c === false) continue;
     e.append(c instanceof Node ? c : visible(c));
   }
@@ -50,7 +50,7 @@ function part(e, shown, build) {
   e.shown = key;
   const had = e.contains(document.activeElement)
     ? document.activeElement.dataset.key : null;
-  e.replaceChildren(...[build()].flat(2).filter((c) => c !== null));
+  e.replaceChildren(...[build()].flat(Infinity).filter((c) => c !== null));
   if (had) {
     const now = [...e.querySelectorAll('[data-key]')];
     (now.find((b) => b.dataset.key === had) || now[0])?.focus();
@@ -173,7 +173,7 @@ function searchable(text, label) {
   text = visible(text);
   const list = pieces(text);
   const pre = el('pre', { tabindex: '0', role: 'region',
-    'aria-label': label }, list.map((p) => p.box));
+    class: list.length > 1 ? 'long' : null, 'aria-label': label }, list.map((p) => p.box));
   const said = el('span', { class: 'dim', role: 'status' });
   let timer = 0;
   const show = () => {

@@ -24,7 +24,7 @@ run(async (browser) => {
 
     const unfold = async (uuid) => {
         await page.evaluate((u) => { location.hash = u; }, uuid);
-        await until(page, (u) => document.querySelector('.more .facts td')
+        await until(page, (u) => document.querySelector('.more .summary td')
             ?.textContent === u && document.querySelector('.payload pre'),
             uuid);
     };

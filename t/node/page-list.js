@@ -40,7 +40,7 @@ run(async (browser) => {
 
     await page.waitForSelector('#alone .payload pre', wait);
     say('alone', await text('#alone .row .ex').then((s) => s.split(' ')[0])
-        + ' ' + await text('#alone .facts td'));
+        + ' ' + await text('#alone .summary td'));
     await page.goto(spec.url + '/status/#00000000-0000-8000-8000-000000000000');
     await page.reload();
     await page.getByText('There is no delivery').waitFor(wait);

@@ -1,0 +1,158 @@
+'use strict';
+
+/* A visit to the status page of an nginx whose endpoints are not all well. */
+
+const { run, open, axe, until, spec, say, wait } = require('./browser.js');
+
+run(async (browser) => {
+    const context = await browser.newContext();
+    const page = await open(context, '/status/');
+    const text = (selector) => page.locator(selector).first().textContent();
+    const count = (selector) => page.locator(selector).count();
+    const card = (name) => page.locator('.card', { has: page.getByRole('link',
+        { name, exact: true }) });
+    const of = (name, selector) => card(name).locator(selector).first()
+        .textContent();
+    const fact = (name, what) => card(name).locator('.facts div',
+        { hasText: what }).locator('dd').textContent();
+
+    await page.waitForSelector('#list .row', wait);
+
+    /* endpoints */
+
+    say('health', await text('#health'));
+    say('title', await page.title());
+    say('mixed_strip', await card('mixed').locator('.strip')
+        .getAttribute('aria-label'));
+    say('mixed_rate', await of('mixed', '.rate span'));
+    say('mixed_success', await fact('mixed', 'last success'));
+    say('mixed_failure', await fact('mixed', 'last failure'));
+    say('good_failure', await fact('good', 'last failure'));
+    say('good_why', await card('good').locator('.why').count());
+    say('mixed_why', await of('mixed', '.why summary'));
+    await card('mixed').locator('.why summary').click();
+    say('mixed_whys', (await card('mixed').locator('.why tr')
+        .allTextContents()).map((t) => t.replace(/(\d+)$/, ' $1')).join(', '));
+    say('dead_state', await of('dead', '.state'));
+    say('dead_rate', await of('dead', '.rate span'));
+    say('dead_failures', await fact('dead', 'failures in a row'));
+    say('dead_next', await fact('dead', 'next attempt'));
+    await page.goto(spec.url + '/status/?hook=dead');
+    await page.waitForSelector('#list .row', wait);
+    say('dead_row', await page.locator('#list .row .re', { hasText: 'connect' })
+        .first().textContent());
+    await page.goto(spec.url + '/status/');
+    await card('mixed').locator('.why summary').click();
+    await card('mixed').getByRole('link').click();
+    await until(page, () => items.length && items.every(
+        (d) => d.hook === 'mixed'));
+    say('card_filter', await page.inputValue('select[name=hook]') + ' '
+        + await page.evaluate(() => items.length));
+    await card('mixed').getByRole('button', { name: 'Ping' }).click();
+    await until(page, () => items.length === 6 && items.every(
+        (d) => d.status !== 'waiting' && d.status !== 'sending'));
+    say('why_stays', await card('mixed').locator('.why[open]').count());
+
+    /* store */
+
+    say('store', await text('#health'));
+
+    const answer = (change) => page.route(/\/hooks$/, async (route) => {
+        const headers = { ...route.request().headers() };
+
+        delete headers['if-none-match'];
+        const response = await route.fetch({ headers });
+
+        await route.fulfill({ json: change(await response.json()) });
+    });
+
+    await answer((j) => ({ ...j, store: { state: 'failing', unstored: 7,
+        spilled: 0, error: 'disk is full' } }));
+    await page.locator('#health').getByText('disk is full').waitFor(wait);
+    say('store_failing', await text('#health span:last-child'));
+    say('axe_failing', await axe(page));
+    await page.unroute(/\/hooks$/);
+
+    /* keyboard */
+
+    await page.click('#clear');
+    await until(page, () => items.length > 6);
+
+    const seen = [];
+
+    for (const key of ['j', 'j', 'j', 'k']) {
+        await page.keyboard.press(key);
+        seen.push(await page.evaluate(() => document.activeElement
+            .closest('li').ariaPosInSet));
+    }
+
+    say('keys', seen.join(' '));
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.payload pre', wait);
+    say('entered', await count('#list .more'));
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('.more', { state: 'detached' });
+    say('escaped', await count('.more') + ' ' + await page.evaluate(
+        () => document.activeElement.closest('li').ariaPosInSet));
+    await page.keyboard.press('/');
+    say('slash', await page.evaluate(() => document.activeElement.name));
+    await page.keyboard.type('jk?');
+    say('typed', await page.inputValue('input[name=execution]'));
+    await page.keyboard.press('Escape');
+    say('left', await page.evaluate(() => document.activeElement.tagName));
+    await page.keyboard.press('?');
+    say('question', await count('dialog[open]'));
+    await page.keyboard.press('Escape');
+    say('closed', await count('dialog[open]'));
+
+    /* nothing matches what was typed */
+
+    await page.waitForSelector('#none', wait);
+    say('no_match', await text('#none p'));
+    await page.getByRole('button', { name: 'Clear the filters' }).click();
+    await page.waitForSelector('#list .row', wait);
+    say('cleared', Number(!page.url().includes('?execution')));
+
+    await page.goto(spec.url + '/status/?hook=nobody');
+    await page.getByText('These filters do not work').waitFor(wait);
+    say('refused', await text('#none p'));
+
+    await page.goto(spec.url + '/status/');
+    await answer((j) => ({ ...j, hooks: [] }));
+    await page.waitForSelector('#no-hooks', wait);
+    say('no_hooks', await count('#no-hooks:visible'));
+    say('no_hooks_do', await text('#no-hooks pre'));
+    say('axe_no_hooks', await axe(page));
+    await page.unroute(/\/hooks$/);
+    await page.route(/\/hooks$/, (route) => route.fulfill({ status: 502,
+        contentType: 'text/html', body: '<h1>Bad Gateway</h1>' }));
+    await page.waitForSelector('#down', wait);
+    say('bad_gateway', await text('#down'));
+
+    /* dark, and small */
+
+    const dark = await open(await browser.newContext({ colorScheme: 'dark' }),
+        '/status/');
+
+    await dark.locator('#list .row', { hasText: 'connect' }).first().click();
+    await dark.waitForSelector('.payload pre', wait);
+    await dark.waitForSelector('.tries', wait);
+    say('axe_dark_unfolded', await axe(dark));
+    await dark.route(/\/hooks$/, (route) => route.abort());
+    await dark.waitForSelector('#down', wait);
+    say('axe_dark_down', await axe(dark));
+
+    const small = await open(await browser.newContext({
+        viewport: { width: 360, height: 740 } }), '/status/?hook=mixed');
+
+    await small.locator('#list .row').first().click();
+    await small.waitForSelector('.payload pre', wait);
+    await small.locator('#seen summary').click();
+    await small.waitForSelector('#observed tr', wait);
+    say('axe_small', await axe(small));
+    say('small', await small.evaluate(
+        () => document.documentElement.scrollWidth));
+
+    say('errors', [page, dark, small].flatMap((p) => p.faults)
+        .filter((f) => !/Failed to load resource/.test(f)).join(' | '));
+});
