@@ -152,6 +152,10 @@ ngx_http_webhook_log_match(ngx_http_webhook_zone_t *zone,
 
     p = ngx_http_webhook_block(zone, d->payload);
 
+    if (d->flags & NGX_HTTP_WEBHOOK_UNSURE) {
+        return 0;
+    }
+
     if ((filter->slot != NGX_HTTP_WEBHOOK_NO_SLOT && filter->slot != d->slot)
         || (filter->events
             && !(filter->events & ngx_http_webhook_event_bit(p->event)))

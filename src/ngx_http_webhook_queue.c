@@ -31,6 +31,8 @@ static ngx_int_t ngx_http_webhook_queue_prepare(ngx_http_webhook_zone_t *zone,
 static ngx_uint_t ngx_http_webhook_queue_accept(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, u_char *key,
     ngx_http_webhook_new_delivery_t *new);
+static void ngx_http_webhook_queue_pend(ngx_http_webhook_zone_t *zone,
+    uint32_t index, uint64_t pending);
 static void ngx_http_webhook_queue_discard(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_list_t *list);
 static void ngx_http_webhook_queue_give_way(ngx_http_webhook_zone_t *zone,
@@ -220,11 +222,28 @@ ngx_http_webhook_queue_prepare(ngx_http_webhook_zone_t *zone, u_char *key,
             return NGX_DECLINED;
         }
 
+        if (event->pending) {
+            ngx_http_webhook_queue_pend(zone, i, event->pending);
+        }
+
         ngx_http_webhook_zone_append(zone, list, i,
                                      NGX_HTTP_WEBHOOK_QUEUE_LINK);
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_queue_pend(ngx_http_webhook_zone_t *zone, uint32_t index,
+    uint64_t pending)
+{
+    ngx_http_webhook_zdelivery_t  *d;
+
+    d = ngx_http_webhook_block(zone, index);
+
+    d->due = pending;
+    d->flags |= NGX_HTTP_WEBHOOK_PENDING;
 }
 
 
@@ -247,7 +266,7 @@ ngx_http_webhook_queue_accept(ngx_http_webhook_zone_t *zone,
 
         /* an UPDATED that is to be superseded makes room */
 
-        if (key) {
+        if (key && !new->unsure) {
             i = ngx_http_webhook_delivery_tail(zone, new->hook->slot, key);
 
             if (i) {
@@ -275,6 +294,10 @@ ngx_http_webhook_queue_accept(ngx_http_webhook_zone_t *zone,
     if (slot->room > 0) {
         slot->room--;
         return 1;
+    }
+
+    if (new->unsure) {
+        return 0;
     }
 
     if (new->hook->overflow_oldest && new->hook->queue) {
@@ -371,7 +394,9 @@ ngx_http_webhook_queue_delivery(ngx_http_webhook_zone_t *zone,
     d->created = ngx_http_webhook_zone_wall();
     d->due = ngx_current_msec;
     d->era = zone->slots[d->slot].era;
-    d->flags = ngx_http_webhook_store_flags(zone, &zone->slots[d->slot]);
+    d->flags = new->unsure ? NGX_HTTP_WEBHOOK_UNSURE
+                           : ngx_http_webhook_store_flags(zone,
+                                                      &zone->slots[d->slot]);
 
     ngx_memcpy(d->uuid, new->uuid, 16);
 
@@ -474,7 +499,7 @@ ngx_http_webhook_queue_link(ngx_http_webhook_zone_t *zone, uint32_t index)
     d = ngx_http_webhook_block(zone, index);
     p = ngx_http_webhook_block(zone, d->payload);
 
-    if (ngx_http_webhook_keyed(p)) {
+    if (ngx_http_webhook_keyed(p) && !(d->flags & NGX_HTTP_WEBHOOK_UNSURE)) {
         tail = ngx_http_webhook_delivery_tail(zone, d->slot, p->key);
 
         if (tail) {

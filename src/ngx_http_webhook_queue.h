@@ -46,6 +46,7 @@ typedef struct {
     u_char                        uuid[16];
     ngx_str_t                     headers;   /* evaluated from variables, "Name:
                                                 value" CRLF ...; or empty */
+    unsigned                      unsure:1;  /* not wanted with this payload */
 } ngx_http_webhook_new_delivery_t;
 
 
@@ -57,6 +58,9 @@ typedef struct {
     uint64_t                      time;        /* ms, wall clock */
     ngx_str_t                     execution;   /* id; empty for PING */
     ngx_str_t                     payload;     /* JSON text */
+    uint64_t                      pending;     /* until when it waits for a
+                                                  better one, ms, monotonic; 0:
+                                                  it is final */
     ngx_array_t                   deliveries;  /* ..._new_delivery_t */
 } ngx_http_webhook_new_event_t;
 
@@ -74,6 +78,18 @@ typedef struct {
 ngx_int_t ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone,
     u_char key[16], ngx_http_webhook_state_t *new,
     ngx_http_webhook_new_event_t *events, ngx_uint_t n);
+
+
+/*
+ * The same events, which were added as pending, with what they waited for:
+ * those that still wait get their final payload (empty: they keep what they
+ * have, which is also done where there is no room) and are due; those that are
+ * unsure now are forgotten.  Who is not told in time, or whose worker has died,
+ * is sent as it is, and forgotten if it was unsure.
+ */
+
+void ngx_http_webhook_queue_enrich(ngx_http_webhook_zone_t *zone,
+    u_char key[16], ngx_http_webhook_new_event_t *events, ngx_uint_t n);
 
 
 /*

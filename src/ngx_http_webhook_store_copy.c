@@ -34,6 +34,11 @@ static void ngx_http_webhook_copy_done(ngx_http_webhook_zone_t *zone,
 
 #define ngx_http_webhook_copy_align(size)  ngx_align(size, sizeof(uint64_t))
 
+#define ngx_http_webhook_copy_wanted(blk)                                     \
+    ((blk)->type == NGX_HTTP_WEBHOOK_BLK_DELIVERY                             \
+     && !(((ngx_http_webhook_zdelivery_t *) (blk))->flags                     \
+          & NGX_HTTP_WEBHOOK_UNSURE))
+
 
 /* the two clocks; what lies before the machine's start is its start */
 
@@ -231,7 +236,7 @@ ngx_http_webhook_copy_blocks(ngx_http_webhook_zone_t *zone,
             ngx_http_webhook_copy_state(zone, index,
                                         (ngx_http_webhook_rec_state_t *) rec);
 
-        } else if (blk->type == NGX_HTTP_WEBHOOK_BLK_DELIVERY) {
+        } else if (ngx_http_webhook_copy_wanted(blk)) {
             rec->type = NGX_HTTP_WEBHOOK_REC_DELIVERY;
             ngx_http_webhook_copy_delivery(zone, index,
                                      (ngx_http_webhook_rec_delivery_t *) rec);
@@ -267,7 +272,7 @@ ngx_http_webhook_copy_size(ngx_http_webhook_zone_t *zone, uint32_t index)
         return sizeof(ngx_http_webhook_rec_state_t);
     }
 
-    if (blk->type != NGX_HTTP_WEBHOOK_BLK_DELIVERY) {
+    if (!ngx_http_webhook_copy_wanted(blk)) {
         return sizeof(ngx_http_webhook_rec_t);
     }
 
@@ -324,6 +329,7 @@ ngx_http_webhook_copy_delivery(ngx_http_webhook_zone_t *zone, uint32_t index,
     payload = ngx_http_webhook_block(zone, d->payload);
 
     rec->full = !(d->flags & NGX_HTTP_WEBHOOK_STORED);
+    rec->block = d->payload;
     rec->hook = zone->slots[d->slot].id;
     rec->row = d->row;
     rec->seq = d->seq;
@@ -500,6 +506,13 @@ ngx_http_webhook_copy_done(ngx_http_webhook_zone_t *zone,
         || d->seq != rec->seq
         || ngx_memcmp(d->uuid, rec->uuid, 16) != 0)
     {
+        return;
+    }
+
+    if (d->payload != rec->block) {
+
+        /* it got another one meanwhile, which is to be written, too */
+
         return;
     }
 

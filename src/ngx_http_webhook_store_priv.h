@@ -131,6 +131,7 @@ typedef struct {
 typedef struct {
     ngx_http_webhook_rec_t       rec;
     uint32_t                     full;       /* with payload and headers */
+    uint32_t                     block;      /* the payload's, in the zone */
     uint32_t                     hook;       /* its id */
     u_char                       uuid[16];
     u_char                       key[16];

@@ -139,6 +139,7 @@ ngx_http_webhook_spill_some(ngx_http_webhook_zone_t *zone,
         /* what stays must not overtake what goes */
 
         if (!(d->flags & NGX_HTTP_WEBHOOK_STORED)
+            || ngx_http_webhook_pends(d)
             || ngx_http_webhook_store_pending(zone, i))
         {
             break;

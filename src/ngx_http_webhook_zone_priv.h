@@ -6,7 +6,7 @@
 
 /*
  * The layout of the zone, and what the rooms that work on it share: zone,
- * block, state, delivery, queue, attempt, owner, log, rebuild, check.
+ * block, state, delivery, queue, take, attempt, owner, log, rebuild, check.
  *
  *   slab pool of nginx; its mutex is the only lock
  *   +--------+-------+-------+---------------+---------+---------+---------+
@@ -190,6 +190,10 @@ typedef struct {
 
 #define NGX_HTTP_WEBHOOK_STORED        0x01  /* on disk, with its payload */
 #define NGX_HTTP_WEBHOOK_HELD          0x02  /* not to be sent before it is */
+#define NGX_HTTP_WEBHOOK_PENDING       0x04  /* due is how long it waits for a
+                                                better payload */
+#define NGX_HTTP_WEBHOOK_UNSURE        0x08  /* with this one it is not wanted:
+                                                never sent nor stored */
 
 #define NGX_HTTP_WEBHOOK_MUTABLE_SIZE                                         \
     (sizeof(ngx_http_webhook_zdelivery_t)                                     \
@@ -460,6 +464,12 @@ typedef struct {
     ((d)->status <= NGX_HTTP_WEBHOOK_SENDING)
 
 
+/* whatever else makes it due, it waits */
+
+#define ngx_http_webhook_pends(d)                                             \
+    (((d)->flags & NGX_HTTP_WEBHOOK_PENDING) && (d)->due > ngx_current_msec)
+
+
 /* the slot of a webhook, or NULL if it was given to another since */
 
 #define ngx_http_webhook_slot(zone, hook)                                     \
@@ -597,6 +607,7 @@ void ngx_http_webhook_delivery_due_delete(ngx_http_webhook_zone_t *zone,
 
 #define ngx_http_webhook_delivery_idle_update(zone, d)                        \
     ((d)->status == NGX_HTTP_WEBHOOK_WAITING && (d)->tries == 0               \
+     && !((d)->flags & NGX_HTTP_WEBHOOK_UNSURE)                               \
      && ((ngx_http_webhook_zpayload_t *)                                      \
              ngx_http_webhook_block(zone, (d)->payload))->event               \
         == NGX_HTTP_WEBHOOK_UPDATED)

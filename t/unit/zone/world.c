@@ -12,7 +12,14 @@
 #include "zone/zone.h"
 
 
+static void world_event(world_t *w, ngx_http_webhook_new_event_t *new,
+    uint64_t n, ngx_uint_t event, ngx_uint_t to, uint64_t uuid, size_t size,
+    size_t headers, ngx_uint_t unsure);
+
+
 static ngx_msec_t  steps[] = { 5000, 60000, 600000 };
+static uint64_t    pending;
+static ngx_uint_t  uncertain;
 
 
 void
@@ -166,45 +173,15 @@ ngx_int_t
 world_add(world_t *w, uint64_t n, ngx_uint_t event, ngx_uint_t to,
     uint64_t uuid, size_t size, size_t headers)
 {
-    u_char                            key[16], id[24];
-    ngx_int_t                         rc;
-    ngx_uint_t                        i;
-    ngx_http_webhook_state_t          state;
-    ngx_http_webhook_new_event_t      new;
-    ngx_http_webhook_new_delivery_t   deliveries[HOOKS];
-    static u_char                     payload[1024 * 1024], values[65536];
-
-    memset(&new, 0, sizeof(new));
+    u_char                         key[16];
+    ngx_int_t                      rc;
+    ngx_http_webhook_state_t       state;
+    ngx_http_webhook_new_event_t   new;
 
     world_key(key, n);
-    world_fill(payload, size, uuid);
-    world_fill(values, headers, uuid + 1);
+    world_event(w, &new, n, event, to, uuid, size, headers, uncertain);
 
-    new.event = event;
-    new.time = 1000;
-    new.execution.data = id;
-    new.payload.data = payload;
-    new.payload.len = size;
-    new.deliveries.elts = deliveries;
-
-    if (n) {
-        new.execution.len = snprintf((char *) id, sizeof(id), "%llu",
-                                     (unsigned long long) n);
-    }
-
-    for (i = 0; i < HOOKS; i++) {
-
-        if (!(to & (1 << i))) {
-            continue;
-        }
-
-        deliveries[new.deliveries.nelts].hook = &w->hooks[i];
-        deliveries[new.deliveries.nelts].headers.data = values;
-        deliveries[new.deliveries.nelts].headers.len = headers;
-        world_key(deliveries[new.deliveries.nelts].uuid, uuid * HOOKS + i);
-
-        new.deliveries.nelts++;
-    }
+    new.pending = pending;
 
     if (n == 0) {
         return ngx_http_webhook_queue_add(w->zone, NULL, NULL, &new, 1);
@@ -226,6 +203,84 @@ world_add(world_t *w, uint64_t n, ngx_uint_t event, ngx_uint_t to,
         if (rc != NGX_AGAIN) {
             return rc;
         }
+    }
+}
+
+
+ngx_int_t
+world_pend(world_t *w, uint64_t n, ngx_uint_t event, ngx_uint_t to,
+    uint64_t uuid, size_t size, uint64_t until, ngx_uint_t unsure)
+{
+    ngx_int_t  rc;
+
+    pending = until;
+    uncertain = unsure;
+
+    rc = world_add(w, n, event, to, uuid, size, 0);
+
+    pending = 0;
+    uncertain = 0;
+
+    return rc;
+}
+
+
+void
+world_enrich(world_t *w, uint64_t n, ngx_uint_t event, ngx_uint_t to,
+    uint64_t uuid, size_t size, ngx_uint_t unsure)
+{
+    u_char                         key[16];
+    ngx_http_webhook_new_event_t   new;
+
+    world_key(key, n);
+    world_event(w, &new, n, event, to, uuid, size, 0, unsure);
+
+    ngx_http_webhook_queue_enrich(w->zone, key, &new, 1);
+}
+
+
+static void
+world_event(world_t *w, ngx_http_webhook_new_event_t *new, uint64_t n,
+    ngx_uint_t event, ngx_uint_t to, uint64_t uuid, size_t size,
+    size_t headers, ngx_uint_t unsure)
+{
+    ngx_uint_t                               i;
+    ngx_http_webhook_new_delivery_t         *d;
+    static u_char                            payload[1024 * 1024],
+                                             values[65536], id[24];
+    static ngx_http_webhook_new_delivery_t   deliveries[HOOKS];
+
+    memset(new, 0, sizeof(ngx_http_webhook_new_event_t));
+    memset(deliveries, 0, sizeof(deliveries));
+
+    world_fill(payload, size, uuid);
+    world_fill(values, headers, uuid + 1);
+
+    new->event = event;
+    new->time = 1000;
+    new->execution.data = id;
+    new->payload.data = payload;
+    new->payload.len = size;
+    new->deliveries.elts = deliveries;
+
+    if (n) {
+        new->execution.len = snprintf((char *) id, sizeof(id), "%llu",
+                                      (unsigned long long) n);
+    }
+
+    for (i = 0; i < HOOKS; i++) {
+
+        if (!(to & (1 << i))) {
+            continue;
+        }
+
+        d = &deliveries[new->deliveries.nelts++];
+
+        d->hook = &w->hooks[i];
+        d->headers.data = values;
+        d->headers.len = headers;
+        d->unsure = (unsure >> i) & 1;
+        world_key(d->uuid, uuid * HOOKS + i);
     }
 }
 

@@ -10,7 +10,8 @@
  *
  * rooms: zone block state rebuild store_list watch_list delivery
  *        delivery_index
- *        delivery_free queue attempt tally owner log check check_queue retry
+ *        delivery_free queue queue_enrich take attempt tally owner log check
+ *        check_queue retry
  */
 
 
@@ -157,6 +158,7 @@ main(int argc, char **argv)
     test_owner();
     test_slots();
     test_reload();
+    test_pending();
     test_random();
     test_full();
     test_churn(100000);

@@ -66,6 +66,16 @@ ngx_uint_t world_filled(u_char *p, size_t len, uint64_t n);
 ngx_int_t world_add(world_t *w, uint64_t n, ngx_uint_t event, ngx_uint_t to,
     uint64_t uuid, size_t size, size_t headers);
 
+/* The same, until then (ms) waiting for its payload, unsure for some. */
+
+ngx_int_t world_pend(world_t *w, uint64_t n, ngx_uint_t event, ngx_uint_t to,
+    uint64_t uuid, size_t size, uint64_t until, ngx_uint_t unsure);
+
+/* What that waited for is there; size 0: it is not. */
+
+void world_enrich(world_t *w, uint64_t n, ngx_uint_t event, ngx_uint_t to,
+    uint64_t uuid, size_t size, ngx_uint_t unsure);
+
 void world_own(world_t *w);
 
 /* Ends an attempt with this status, 0: a broken connection. */
@@ -99,6 +109,7 @@ void test_again(void);
 void test_owner(void);
 void test_slots(void);
 void test_reload(void);
+void test_pending(void);
 
 void test_random(void);
 void test_full(void);
