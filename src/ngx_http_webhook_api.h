@@ -66,6 +66,8 @@ struct ngx_http_webhook_api_s {
     ngx_str_t     name;
     ngx_uint_t    index;           /* in ..._main_conf_t.apis */
     ngx_array_t   routes;          /* ngx_http_webhook_route_t */
+    ngx_array_t  *enrich;          /* ngx_http_webhook_enrich_line_t *, all of
+                                      them; or NULL */
     u_char       *file;
     ngx_uint_t    line;
 };
@@ -81,6 +83,9 @@ struct ngx_http_webhook_route_s {
                                       204 is enough */
     void         *priv;            /* api.c's own */
     ngx_http_webhook_watch_t  *watch;  /* of what it launches, or NULL */
+    ngx_array_t  *enrich;          /* ngx_http_webhook_enrich_line_t *, or
+                                      NULL */
+    ngx_array_t  *enrich_headers;  /* ngx_str_t, names, or NULL */
 };
 
 

@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_webhook_api_priv.h"
+#include "ngx_http_webhook_enrich.h"
 #include "ngx_http_webhook_watch.h"
 
 
@@ -141,6 +142,20 @@ static ngx_command_t  ngx_http_webhook_api_commands[] = {
     { ngx_string("watch_header"),
       NGX_HTTP_WEBHOOK_BOTH_CONF|NGX_CONF_TAKE2,
       ngx_http_webhook_watch_set_header,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("enrich"),
+      NGX_HTTP_WEBHOOK_BOTH_CONF|NGX_CONF_2MORE,
+      ngx_http_webhook_enrich_set,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("enrich_header"),
+      NGX_HTTP_WEBHOOK_BOTH_CONF|NGX_CONF_1MORE,
+      ngx_http_webhook_enrich_set_header,
       0,
       0,
       NULL },
@@ -306,6 +321,8 @@ ngx_http_webhook_api_finish(ngx_conf_t *cf, ngx_http_webhook_api_ctx_t *ctx)
         if (ngx_http_webhook_api_conf_inherit(cf, rp, &ctx->outer) != NGX_OK
             || ngx_http_webhook_watch_route(cf, ctx->api, &route[i],
                                             &ctx->outer)
+               != NGX_OK
+            || ngx_http_webhook_enrich_route(cf, &route[i], &ctx->outer)
                != NGX_OK)
         {
             return NGX_CONF_ERROR;

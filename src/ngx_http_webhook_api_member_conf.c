@@ -102,6 +102,52 @@ ngx_http_webhook_api_conf_include(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+ngx_int_t
+ngx_http_webhook_api_conf_member(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_uint_t *member, ngx_str_t *part)
+{
+    u_char      *p, *last;
+    ngx_str_t   *known;
+
+    last = name->data + name->len;
+
+    p = ngx_strlchr(name->data, last, '.');
+    p = p ? p : last;
+
+    known = ngx_http_webhook_api_member_names;
+
+    for (*member = 0; known->len; known++, (*member)++) {
+
+        if (known->len == (size_t) (p - name->data)
+            && ngx_strncmp(known->data, name->data, known->len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (known->len == 0 || p + 1 == last) {
+        return NGX_ERROR;
+    }
+
+    part->len = (p == last) ? 0 : last - (p + 1);
+
+    part->data = ngx_pcalloc(cf->pool, part->len + 1);
+    if (part->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(part->data, last - part->len, part->len);
+
+    for (p = part->data; *p; p++) {
+        if (!ngx_http_webhook_api_word(*p)) {
+            return NGX_ERROR;
+        }
+    }
+
+    return (p == part->data + part->len) ? NGX_OK : NGX_ERROR;
+}
+
+
 static ngx_int_t
 ngx_http_webhook_api_members_in(ngx_conf_t *cf, u_char *file)
 {

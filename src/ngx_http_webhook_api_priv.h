@@ -98,6 +98,8 @@ typedef struct {
     ngx_array_t                      *members;  /* ..._api_member_t */
     ngx_http_webhook_watch_t         *watch;
     ngx_array_t                      *watch_headers;  /* ngx_keyval_t */
+    ngx_array_t                      *enrich;   /* ..._enrich_line_t * */
+    ngx_array_t                      *enrich_headers;  /* ngx_str_t, names */
 } ngx_http_webhook_api_scope_t;
 
 
@@ -248,6 +250,14 @@ extern ngx_module_t  ngx_http_webhook_api_module;
 
 
 /* api_member_conf.c */
+
+/*
+ * The member that a name stands for, "project" or "project.name"; *part is
+ * what follows the dot, NUL-terminated, or empty.  NGX_ERROR: there is none.
+ */
+
+ngx_int_t ngx_http_webhook_api_conf_member(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_uint_t *member, ngx_str_t *part);
 
 /* Adds the directives for members that the present file may hold. */
 

@@ -17,17 +17,20 @@
 
 #include "ngx_http_webhook.h"
 #include "ngx_http_webhook_api.h"
+#include "ngx_http_webhook_event.h"
 
 
 /* where and when executions were seen: the same for all of one response */
 
 typedef struct {
-    ngx_http_request_t            *request;
+    ngx_http_request_t            *request;    /* NULL: it is over */
     ngx_http_webhook_main_conf_t  *main;
     ngx_http_webhook_api_t        *api;
     ngx_http_webhook_route_t      *route;
     ngx_str_t                     *realm;
     ngx_array_t                   *hooks;      /* of the location, or NULL */
+    ngx_array_t                   *headers;    /* ngx_keyval_t, of a watch; or
+                                                  NULL: the request's */
     uint64_t                       start;      /* of the request, ms,
                                                   monotonic */
     uint64_t                       now;        /* ms, monotonic */
@@ -52,6 +55,15 @@ void ngx_http_webhook_emit_source(ngx_http_webhook_source_t *source,
 ngx_int_t ngx_http_webhook_emit(ngx_http_webhook_source_t *source,
     ngx_http_webhook_observation_t *observation, ngx_uint_t *events,
     ngx_uint_t *changed);
+
+/*
+ * What "list", n events that were queued as pending, waited for is there: the
+ * observation has it, unless "changed" is 0.  They are due.
+ */
+
+void ngx_http_webhook_emit_enriched(ngx_http_webhook_source_t *source,
+    ngx_http_webhook_observation_t *observation, u_char key[16],
+    ngx_http_webhook_event_t *list, ngx_uint_t n, ngx_uint_t changed);
 
 /*
  * Queues a PING for a webhook.  "user" may be empty.  The delivery's UUID is

@@ -43,6 +43,8 @@ static void ngx_http_webhook_metrics_events(ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_observations(
     ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_unread(ngx_http_webhook_metrics_t *m);
+static void ngx_http_webhook_metrics_enrichments(
+    ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_headers(ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_connections(
     ngx_http_webhook_metrics_t *m);
@@ -74,6 +76,10 @@ static ngx_http_webhook_family_t  ngx_http_webhook_families[] = {
     { "nginx_webhook_unread_elements", NGX_HTTP_WEBHOOK_COUNTER, NULL,
       "Elements of responses beyond the number that is read.",
       ngx_http_webhook_metrics_unread },
+
+    { "nginx_webhook_enrichments", NGX_HTTP_WEBHOOK_COUNTER, NULL,
+      "Members taken from known answers; answers asked for, of use or not.",
+      ngx_http_webhook_metrics_enrichments },
 
     { "nginx_webhook_dropped_headers", NGX_HTTP_WEBHOOK_COUNTER, NULL,
       "Header values with control bytes, which were not sent.",
@@ -192,7 +198,10 @@ ngx_http_webhook_reason_t
 
     { "aborted", NGX_HTTP_WEBHOOK_CNT_ABORTED, NGX_HTTP_WEBHOOK_CNT_ABORTED },
 
-    { "refused", NGX_HTTP_WEBHOOK_CNT_REFUSED, NGX_HTTP_WEBHOOK_CNT_REFUSED }
+    { "refused", NGX_HTTP_WEBHOOK_CNT_REFUSED, NGX_HTTP_WEBHOOK_CNT_REFUSED },
+
+    { "not enriched", NGX_HTTP_WEBHOOK_CNT_NOT_ENRICHED,
+      NGX_HTTP_WEBHOOK_CNT_NOT_ENRICHED }
 };
 
 
@@ -365,6 +374,30 @@ ngx_http_webhook_metrics_unread(ngx_http_webhook_metrics_t *m)
     ngx_http_webhook_metrics_number(m,
                   ngx_http_webhook_zone_counter(m->mcf->zone,
                                                 NGX_HTTP_WEBHOOK_CNT_UNREAD));
+}
+
+
+static void
+ngx_http_webhook_metrics_enrichments(ngx_http_webhook_metrics_t *m)
+{
+    ngx_http_webhook_zone_t  *zone;
+
+    zone = m->mcf->zone;
+
+    ngx_http_webhook_metrics_sample(m, "_total", NULL, "result", "known");
+    ngx_http_webhook_metrics_number(m,
+                   ngx_http_webhook_zone_counter(zone,
+                                                NGX_HTTP_WEBHOOK_CNT_CACHED));
+
+    ngx_http_webhook_metrics_sample(m, "_total", NULL, "result", "answered");
+    ngx_http_webhook_metrics_number(m,
+                   ngx_http_webhook_zone_counter(zone,
+                                               NGX_HTTP_WEBHOOK_CNT_FETCHED));
+
+    ngx_http_webhook_metrics_sample(m, "_total", NULL, "result", "failed");
+    ngx_http_webhook_metrics_number(m,
+                   ngx_http_webhook_zone_counter(zone,
+                                          NGX_HTTP_WEBHOOK_CNT_NOT_ENRICHED));
 }
 
 

@@ -15,6 +15,7 @@
 #include "ngx_http_webhook_api.h"
 #include "ngx_http_webhook_conf.h"
 #include "ngx_http_webhook_dispatch.h"
+#include "ngx_http_webhook_enrich.h"
 #include "ngx_http_webhook_observe.h"
 #include "ngx_http_webhook_status.h"
 #include "ngx_http_webhook_via.h"
@@ -311,6 +312,10 @@ ngx_http_webhook_init_process(ngx_cycle_t *cycle)
     }
 
     json_object_seed(0);
+
+    if (ngx_http_webhook_enrich_init_process(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     return ngx_http_webhook_dispatch_init_process(cycle);
 }

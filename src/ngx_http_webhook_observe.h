@@ -57,6 +57,8 @@ typedef struct {
                                                 between them */
 
     ngx_str_t                   *realm;      /* NULL: as "observe" says */
+    ngx_array_t                 *headers;    /* ngx_keyval_t, of a watch; or
+                                                NULL */
 
     unsigned                     reading:1;
     unsigned                     done:1;     /* read, or given up */

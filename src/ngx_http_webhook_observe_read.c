@@ -281,6 +281,7 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
     source.api = ctx->observe->api;
     source.route = ctx->route;
     source.realm = realm;
+    source.headers = ctx->headers;
     source.start = ngx_http_webhook_observe_began(r);
 
     changed = 0;

@@ -18,6 +18,8 @@ static ngx_int_t ngx_http_webhook_own_start(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *sr);
 static ngx_int_t ngx_http_webhook_own_guard(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *r);
+static ngx_uint_t ngx_http_webhook_own_observed(ngx_http_request_t *r,
+    ngx_http_webhook_api_t *api);
 
 
 ngx_int_t
@@ -83,8 +85,39 @@ ngx_http_webhook_own_guard(ngx_http_webhook_detached_t *d,
     }
 
     if (clcf->name.len) {
+
+        if (own->api && !ngx_http_webhook_own_observed(r, own->api)) {
+            return NGX_HTTP_FORBIDDEN;
+        }
+
         own->found = 1;
     }
 
     return NGX_DECLINED;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_own_observed(ngx_http_request_t *r,
+    ngx_http_webhook_api_t *api)
+{
+    ngx_uint_t                    i;
+    ngx_http_webhook_observe_t   *observe;
+    ngx_http_webhook_loc_conf_t  *wlcf;
+
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
+
+    if (wlcf->observe == NULL) {
+        return 0;
+    }
+
+    observe = wlcf->observe->elts;
+
+    for (i = 0; i < wlcf->observe->nelts; i++) {
+        if (observe[i].api == api) {
+            return 1;
+        }
+    }
+
+    return 0;
 }

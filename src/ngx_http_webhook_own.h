@@ -6,7 +6,7 @@
 
 /*
  * own: a detached request that is prepared -> run through nginx's phases as a
- * client's request is.  Used by watch.  Next room: detached.
+ * client's request is.  Used by watch and enrich.  Next room: detached.
  */
 
 
@@ -21,7 +21,9 @@
 /* stands first in what d->data points to */
 
 typedef struct {
-    unsigned      found:1;         /* a location was found */
+    ngx_http_webhook_api_t  *api;      /* NULL, or what a location must observe
+                                          for the request to enter it */
+    unsigned                 found:1;  /* a location was found */
 } ngx_http_webhook_own_t;
 
 

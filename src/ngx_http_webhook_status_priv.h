@@ -157,7 +157,7 @@ void ngx_http_webhook_status_summary(ngx_http_webhook_text_t *text,
 
 /* metrics.c: what came of a response: names and counters of zone.h */
 
-#define NGX_HTTP_WEBHOOK_NREASONS  16
+#define NGX_HTTP_WEBHOOK_NREASONS  17
 
 typedef struct {
     const char                    *name;

@@ -33,12 +33,16 @@
 
 #define NGX_HTTP_WEBHOOK_WATCH_END     -1      /* nothing */
 #define NGX_HTTP_WEBHOOK_WATCH_ID      -2      /* $webhook_execution */
+#define NGX_HTTP_WEBHOOK_WATCH_MEMBER  -3      /* ${member.name}, of "enrich" */
 
 typedef struct {
     ngx_str_t                     literal;
     ngx_int_t                     index;       /* of a variable, or one of
                                                   these */
     ngx_str_t                     name;        /* of the variable */
+    ngx_uint_t                    member;
+    ngx_str_t                     part;        /* of the member, NUL-terminated
+                                                */
 } ngx_http_webhook_watch_part_t;
 
 
@@ -121,12 +125,12 @@ ngx_array_t *ngx_http_webhook_watch_compile_uri(ngx_conf_t *cf,
     ngx_str_t *text);
 
 /*
- * Whether a route has all the captures that a text needs; if not, *name is one
- * that it lacks.
+ * Whether a route has all the captures that a text needs, and "members" may
+ * stand in it; if not, *name is one that it lacks.
  */
 
 ngx_uint_t ngx_http_webhook_watch_captured(ngx_http_webhook_api_route_t *rp,
-    ngx_array_t *parts, ngx_str_t *name);
+    ngx_array_t *parts, ngx_uint_t members, ngx_str_t *name);
 
 /*
  * A text, its values percent-encoded as one segment of a path, or ("json") as

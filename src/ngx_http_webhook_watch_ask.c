@@ -183,6 +183,8 @@ ngx_http_webhook_watch_header(ngx_http_webhook_detached_t *d,
         return NGX_OK;
     }
 
+    run->ctx->headers = run->watch->headers;
+
     if (run->ctx->observe->api == run->api) {
         run->ctx->realm = &run->job.realm;
     }

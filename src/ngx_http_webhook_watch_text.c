@@ -100,11 +100,12 @@ ngx_http_webhook_watch_name(ngx_conf_t *cf, u_char **pp, u_char *last,
     ngx_http_webhook_watch_part_t *part)
 {
     u_char      ch, *p;
-    ngx_uint_t  bracket;
+    ngx_uint_t  bracket, member;
 
     p = *pp + 1;
 
     bracket = (p < last && *p == '{');
+    member = 0;
 
     if (bracket) {
         p++;
@@ -121,6 +122,11 @@ ngx_http_webhook_watch_name(ngx_conf_t *cf, u_char **pp, u_char *last,
             || (ch >= '0' && ch <= '9')
             || ch == '_')
         {
+            continue;
+        }
+
+        if (bracket && (ch == '.' || ch == '-')) {
+            member = 1;
             continue;
         }
 
@@ -152,6 +158,22 @@ ngx_http_webhook_watch_name(ngx_conf_t *cf, u_char **pp, u_char *last,
 
     *pp = p;
 
+    if (member) {
+        part->index = NGX_HTTP_WEBHOOK_WATCH_MEMBER;
+
+        if (ngx_http_webhook_api_conf_member(cf, &part->name, &part->member,
+                                             &part->part)
+            != NGX_OK
+            || part->part.len == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "unknown member in \"${%V}\"", &part->name);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
     if (part->name.len == sizeof("webhook_execution") - 1
         && ngx_strncmp(part->name.data, "webhook_execution", part->name.len)
            == 0)
@@ -168,7 +190,7 @@ ngx_http_webhook_watch_name(ngx_conf_t *cf, u_char **pp, u_char *last,
 
 ngx_uint_t
 ngx_http_webhook_watch_captured(ngx_http_webhook_api_route_t *rp,
-    ngx_array_t *parts, ngx_str_t *name)
+    ngx_array_t *parts, ngx_uint_t members, ngx_str_t *name)
 {
     ngx_uint_t                      i, n;
     ngx_http_webhook_watch_part_t  *part;
@@ -177,7 +199,9 @@ ngx_http_webhook_watch_captured(ngx_http_webhook_api_route_t *rp,
 
     for (i = 0; i < parts->nelts; i++) {
 
-        if (part[i].index < 0) {
+        if (part[i].index < 0
+            && (members || part[i].index != NGX_HTTP_WEBHOOK_WATCH_MEMBER))
+        {
             continue;
         }
 

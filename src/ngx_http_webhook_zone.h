@@ -93,6 +93,9 @@ u_char *ngx_http_webhook_zone_secret(ngx_http_webhook_zone_t *zone);
 #define NGX_HTTP_WEBHOOK_CNT_FAILED      29
 #define NGX_HTTP_WEBHOOK_CNT_DENIED      30  /* 401 or 403 */
 #define NGX_HTTP_WEBHOOK_CNT_LAPSED      31  /* its time was over */
+#define NGX_HTTP_WEBHOOK_CNT_CACHED      32  /* members that "enrich" knew */
+#define NGX_HTTP_WEBHOOK_CNT_FETCHED     33  /* answers to it that are of use */
+#define NGX_HTTP_WEBHOOK_CNT_NOT_ENRICHED 34 /* and those that are not */
 #define NGX_HTTP_WEBHOOK_CNT_MAX         48
 
 void ngx_http_webhook_zone_count(ngx_http_webhook_zone_t *zone,

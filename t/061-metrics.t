@@ -169,7 +169,7 @@ my %reasons = ('events' => 5, 'unchanged' => 2, 'no route' => 1, 'status' => 1,
 	'not JSON' => 1, 'inexact' => 1, 'no id' => 1, 'require' => 1,
 	'no status' => 1, 'too large' => 1, 'encoding' => 1, 'total' => 0,
 	'truncated' => 0, 'aborted' => 0, 'refused' => 0,
-	'unknown status text' => 2);
+	'not enriched' => 0, 'unknown status text' => 2);
 
 is($m->{qq(nginx_webhook_observations_total{reason="$_"})}, $reasons{$_},
 	"observations - $_") for sort keys %reasons;

@@ -1,0 +1,467 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * enrich_fetch: in: URIs, and who asks for them; out: their answers, each
+ * asked for once at a time for all that may see the same, and kept for them.
+ * Next room: enrich_ask.
+ */
+
+
+#include "ngx_http_webhook_enrich_priv.h"
+#include "ngx_http_webhook_observe.h"
+#include "ngx_http_webhook_zone.h"
+
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+
+#define NGX_HTTP_WEBHOOK_ENRICH_BUSY      16        /* requests, of a worker */
+#define NGX_HTTP_WEBHOOK_ENRICH_ANSWERS   1000      /* kept */
+#define NGX_HTTP_WEBHOOK_ENRICH_SIZE      4194304   /* bytes of them */
+#define NGX_HTTP_WEBHOOK_ENRICH_COMPLAIN  60        /* s, between log lines */
+
+
+typedef struct {
+    ngx_http_webhook_cache_t          cache;
+    ngx_queue_t                       asks;
+    ngx_event_t                       start;
+    ngx_uint_t                        nbusy;
+    time_t                            complained;
+    u_char                            secret[NGX_HTTP_WEBHOOK_CACHE_KEY];
+} ngx_http_webhook_enrich_worker_t;
+
+
+static ngx_http_webhook_enrich_ask_t *ngx_http_webhook_enrich_ask(
+    ngx_http_webhook_enriching_t *e, ngx_http_webhook_enrich_line_t *line,
+    ngx_str_t *uri, u_char *key);
+static void ngx_http_webhook_enrich_start(ngx_event_t *ev);
+static void ngx_http_webhook_enrich_done(ngx_http_webhook_detached_t *d);
+static void ngx_http_webhook_enrich_answer(ngx_http_webhook_enrich_ask_t *ask,
+    json_t *doc);
+static void ngx_http_webhook_enrich_keep(ngx_http_webhook_enrich_ask_t *ask,
+    json_t *doc);
+static void ngx_http_webhook_enrich_failed(ngx_http_webhook_detached_t *d,
+    ngx_http_webhook_enrich_ask_t *ask);
+
+
+static ngx_http_webhook_enrich_worker_t  ngx_http_webhook_enrich_worker;
+
+
+ngx_int_t
+ngx_http_webhook_enrich_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_webhook_enrich_worker_t  *worker;
+
+    worker = &ngx_http_webhook_enrich_worker;
+
+    ngx_memzero(worker, sizeof(ngx_http_webhook_enrich_worker_t));
+
+    ngx_http_webhook_cache_init(&worker->cache,
+                                NGX_HTTP_WEBHOOK_ENRICH_ANSWERS,
+                                NGX_HTTP_WEBHOOK_ENRICH_SIZE);
+
+    ngx_queue_init(&worker->asks);
+
+    worker->start.handler = ngx_http_webhook_enrich_start;
+    worker->start.log = cycle->log;
+    worker->start.data = worker;
+
+    if (RAND_bytes(worker->secret, NGX_HTTP_WEBHOOK_CACHE_KEY) != 1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* of all that the API sees of the caller */
+
+ngx_int_t
+ngx_http_webhook_enrich_key(ngx_http_webhook_enriching_t *e, ngx_str_t *uri,
+    u_char *key)
+{
+    u_char                   *p;
+    unsigned                  len;
+    ngx_uint_t                i, k, n;
+    ngx_str_t                 pieces[6], *piece;
+    ngx_keyval_t             *kv;
+    ngx_http_webhook_text_t   text;
+
+    pieces[0] = e->source.api->name;
+    pieces[1] = *e->source.realm;
+    pieces[2].data = (u_char *) &e->caller.server;
+    pieces[2].len = sizeof(void *);
+    pieces[3] = e->caller.host;
+    pieces[4] = e->caller.addr_text;
+    pieces[5] = *uri;
+
+    ngx_memzero(&text, sizeof(ngx_http_webhook_text_t));
+
+    kv = e->caller.headers.elts;
+    n = 6 + 2 * e->caller.headers.nelts;
+
+    for (i = 0; i < n; i++) {
+        k = (i - 6) / 2;
+
+        piece = (i < 6) ? &pieces[i]
+                        : (i % 2) ? &kv[k].value : &kv[k].key;
+
+        ngx_http_webhook_text_append(&text, &piece->len, sizeof(size_t));
+        ngx_http_webhook_text_append(&text, piece->data, piece->len);
+    }
+
+    p = NULL;
+
+    if (!text.failed) {
+        p = HMAC(EVP_sha256(), ngx_http_webhook_enrich_worker.secret,
+                 NGX_HTTP_WEBHOOK_CACHE_KEY, text.data, text.len, key, &len);
+
+        ngx_memzero(text.data, text.len);
+    }
+
+    ngx_http_webhook_text_free(&text);
+
+    return p ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_http_webhook_cache_entry_t *
+ngx_http_webhook_enrich_kept(u_char *key)
+{
+    return ngx_http_webhook_cache_find(&ngx_http_webhook_enrich_worker.cache,
+                                       key, ngx_current_msec);
+}
+
+
+ngx_int_t
+ngx_http_webhook_enrich_join(ngx_http_webhook_enrich_place_t *place,
+    ngx_str_t *uri, u_char *key)
+{
+    ngx_queue_t                       *q;
+    ngx_http_webhook_enrich_ask_t     *ask;
+    ngx_http_webhook_enrich_worker_t  *worker;
+
+    worker = &ngx_http_webhook_enrich_worker;
+    ask = NULL;
+
+    for (q = ngx_queue_head(&worker->asks);
+         q != ngx_queue_sentinel(&worker->asks);
+         q = ngx_queue_next(q))
+    {
+        ask = ngx_queue_data(q, ngx_http_webhook_enrich_ask_t, queue);
+
+        if (ngx_memcmp(ask->key, key, NGX_HTTP_WEBHOOK_CACHE_KEY) == 0) {
+            break;
+        }
+
+        ask = NULL;
+    }
+
+    if (ask == NULL) {
+        ask = ngx_http_webhook_enrich_ask(place->event, place->line, uri, key);
+
+        if (ask == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    place->ask = ask;
+
+    ngx_queue_insert_tail(&ask->places, &place->queue);
+
+    ngx_post_event(&worker->start, &ngx_posted_events);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_enrich_leave(ngx_http_webhook_enrich_place_t *place)
+{
+    ngx_http_webhook_enrich_ask_t  *ask;
+
+    ask = place->ask;
+    place->ask = NULL;
+
+    ngx_queue_remove(&place->queue);
+
+    /* what has begun goes on, for the next one who asks */
+
+    if (ask->detached == NULL && ngx_queue_empty(&ask->places)) {
+        ngx_queue_remove(&ask->queue);
+        ngx_http_webhook_enrich_free(ask);
+    }
+}
+
+
+static ngx_http_webhook_enrich_ask_t *
+ngx_http_webhook_enrich_ask(ngx_http_webhook_enriching_t *e,
+    ngx_http_webhook_enrich_line_t *line, ngx_str_t *uri, u_char *key)
+{
+    ngx_uint_t                      i;
+    ngx_pool_t                     *pool;
+    ngx_keyval_t                   *kv, *from;
+    ngx_http_webhook_enrich_ask_t  *ask;
+
+    pool = ngx_create_pool(2048, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    ask = ngx_pcalloc(pool, sizeof(ngx_http_webhook_enrich_ask_t));
+    if (ask == NULL) {
+        goto failed;
+    }
+
+    ask->pool = pool;
+    ask->api = e->source.api;
+    ask->main = e->source.main;
+    ask->line = line;
+    ask->deadline = ngx_current_msec + NGX_HTTP_WEBHOOK_ENRICH_TIMEOUT;
+
+    ngx_memcpy(ask->key, key, NGX_HTTP_WEBHOOK_CACHE_KEY);
+
+    /* the event may be gone before its answer */
+
+    ask->uri.len = uri->len;
+    ask->uri.data = ngx_pstrdup(pool, uri);
+
+    ask->caller.server = e->caller.server;
+    ask->caller.socklen = e->caller.socklen;
+    ask->caller.sockaddr = ngx_palloc(pool, e->caller.socklen);
+    ask->caller.addr_text.len = e->caller.addr_text.len;
+    ask->caller.addr_text.data = ngx_pstrdup(pool, &e->caller.addr_text);
+    ask->caller.host.len = e->caller.host.len;
+    ask->caller.host.data = ngx_pstrdup(pool, &e->caller.host);
+
+    if (ask->uri.data == NULL
+        || ask->caller.sockaddr == NULL
+        || ask->caller.addr_text.data == NULL
+        || ask->caller.host.data == NULL
+        || ngx_array_init(&ask->caller.headers, pool,
+                          e->caller.headers.nelts + 1, sizeof(ngx_keyval_t))
+           != NGX_OK)
+    {
+        goto failed;
+    }
+
+    ngx_memcpy(ask->caller.sockaddr, e->caller.sockaddr, e->caller.socklen);
+
+    from = e->caller.headers.elts;
+
+    for (i = 0; i < e->caller.headers.nelts; i++) {
+        kv = ngx_array_push(&ask->caller.headers);
+        if (kv == NULL) {
+            goto failed;
+        }
+
+        *kv = from[i];
+        kv->key.data = ngx_pstrdup(pool, &from[i].key);
+        kv->value.data = ngx_pstrdup(pool, &from[i].value);
+
+        if (kv->key.data == NULL || kv->value.data == NULL) {
+            goto failed;
+        }
+    }
+
+    ngx_queue_init(&ask->places);
+    ngx_queue_insert_tail(&ngx_http_webhook_enrich_worker.asks, &ask->queue);
+
+    return ask;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NULL;
+}
+
+
+/* begins what may begin; the rest waits until another one has ended */
+
+static void
+ngx_http_webhook_enrich_start(ngx_event_t *ev)
+{
+    ngx_queue_t                       *q;
+    ngx_msec_int_t                     left;
+    ngx_http_webhook_enrich_ask_t     *ask;
+    ngx_http_webhook_enrich_worker_t  *worker;
+
+    worker = ev->data;
+
+    for ( ;; ) {
+
+        ask = NULL;
+
+        for (q = ngx_queue_head(&worker->asks);
+             q != ngx_queue_sentinel(&worker->asks);
+             q = ngx_queue_next(q))
+        {
+            ask = ngx_queue_data(q, ngx_http_webhook_enrich_ask_t, queue);
+
+            if (ask->detached == NULL) {
+                break;
+            }
+
+            ask = NULL;
+        }
+
+        /* clients come first */
+
+        if (ask == NULL
+            || worker->nbusy == NGX_HTTP_WEBHOOK_ENRICH_BUSY
+            || ngx_cycle->free_connection_n < ngx_cycle->connection_n / 8)
+        {
+            return;
+        }
+
+        left = (ngx_msec_int_t) (ask->deadline - ngx_current_msec);
+
+        if (left > 0
+            && ngx_http_webhook_enrich_send(ask, ngx_http_webhook_enrich_done,
+                                            left)
+               == NGX_OK)
+        {
+            worker->nbusy++;
+            continue;
+        }
+
+        ngx_http_webhook_enrich_answer(ask, NULL);
+        ngx_http_webhook_enrich_free(ask);
+    }
+}
+
+
+static void
+ngx_http_webhook_enrich_done(ngx_http_webhook_detached_t *d)
+{
+    json_t                            *doc;
+    const char                        *reason;
+    ngx_http_webhook_enrich_ask_t     *ask;
+    ngx_http_webhook_enrich_worker_t  *worker;
+
+    worker = &ngx_http_webhook_enrich_worker;
+
+    ask = d->data;
+    doc = NULL;
+
+    if (d->result.error == NGX_HTTP_WEBHOOK_ERR_NONE
+        && ask->last && !ask->refused)
+    {
+        doc = ngx_http_webhook_json_parse(ask->data, ask->len, &reason);
+    }
+
+    if (doc) {
+        ngx_http_webhook_zone_count(ask->main->zone,
+                                    NGX_HTTP_WEBHOOK_CNT_FETCHED, 1);
+
+    } else {
+        ngx_http_webhook_enrich_failed(d, ask);
+    }
+
+    worker->nbusy--;
+
+    ngx_http_webhook_enrich_answer(ask, doc);
+
+    json_decref(doc);
+
+    if (!ngx_queue_empty(&worker->asks)) {
+        ngx_post_event(&worker->start, &ngx_posted_events);
+    }
+}
+
+
+/* doc NULL: there is none; it is in no list when this returns */
+
+static void
+ngx_http_webhook_enrich_answer(ngx_http_webhook_enrich_ask_t *ask, json_t *doc)
+{
+    ngx_queue_t                      *q;
+    ngx_http_webhook_enrich_place_t  *place;
+
+    ngx_queue_remove(&ask->queue);
+
+    if (doc) {
+        ngx_http_webhook_enrich_keep(ask, doc);
+    }
+
+    while (!ngx_queue_empty(&ask->places)) {
+
+        q = ngx_queue_head(&ask->places);
+        ngx_queue_remove(q);
+
+        place = ngx_queue_data(q, ngx_http_webhook_enrich_place_t, queue);
+        place->ask = NULL;
+
+        ngx_http_webhook_enrich_answered(place, doc);
+    }
+}
+
+
+/* what any line of the description may want of it, for the longest "ttl" */
+
+static void
+ngx_http_webhook_enrich_keep(ngx_http_webhook_enrich_ask_t *ask, json_t *doc)
+{
+    json_t                          **values;
+    ngx_msec_t                        ttl;
+    ngx_uint_t                        i, n;
+    ngx_http_webhook_enrich_line_t  **lp;
+
+    lp = ask->api->enrich->elts;
+    n = ask->api->enrich->nelts;
+
+    values = ngx_pcalloc(ask->pool, n * sizeof(json_t *));
+    if (values == NULL) {
+        return;
+    }
+
+    ttl = 0;
+
+    for (i = 0; i < n; i++) {
+        values[i] = ngx_http_webhook_enrich_pick(lp[i], doc);
+        ttl = ngx_max(ttl, lp[i]->ttl);
+    }
+
+    ngx_http_webhook_cache_put(&ngx_http_webhook_enrich_worker.cache, ask->key,
+                               values, n, ngx_current_msec, ttl);
+}
+
+
+static void
+ngx_http_webhook_enrich_failed(ngx_http_webhook_detached_t *d,
+    ngx_http_webhook_enrich_ask_t *ask)
+{
+    ngx_http_webhook_enrich_worker_t  *worker;
+
+    worker = &ngx_http_webhook_enrich_worker;
+
+    ngx_http_webhook_observe_note(d->sr ? d->sr : d->request, ask->api,
+                                  NGX_HTTP_WEBHOOK_CNT_NOT_ENRICHED, NULL);
+
+    if (worker->complained
+        && worker->complained + NGX_HTTP_WEBHOOK_ENRICH_COMPLAIN > ngx_time())
+    {
+        return;
+    }
+
+    worker->complained = ngx_time();
+
+    if (!ask->own.found && d->result.status) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "webhook enrich: the URI in %s:%ui comes to no location "
+                      "with \"webhook_observe %V\"",
+                      ask->line->file, ask->line->line, &ask->api->name);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "webhook enrich: no usable answer to the URI in %s:%ui, "
+                  "status %ui",
+                  ask->line->file, ask->line->line, d->result.status);
+}
