@@ -221,28 +221,6 @@ form.addEventListener('submit', (e) => {
   type();
 });
 
-/* responses */
-
-let observed = null;
-
-async function load_observed() {
-  if (!$('seen').open) return;
-  const answer = await get('observed?limit=50');
-  if (answer === observed) return;
-  observed = answer;
-  $('observed').replaceChildren(...(answer.observed.length
-    ? answer.observed.map((o) => el('tr', {},
-      el('td', { class: 'dim' }, clock(o.time)),
-      el('td', { class: 'mono' }, o.method + ' ' + o.path),
-      el('td', {}, [o.api, o.status].filter(Boolean).join(' ')),
-      el('td', { class: o.events ? 'ok' : 'wait' }, o.events
-        ? o.events + (o.events > 1 ? ' events' : ' event') : o.reason),
-      el('td', { class: 'mono' }, el('bdi', {}, o.execution || ''))))
-    : [el('tr', {}, el('td', { class: 'empty' }, 'None yet. Does '
-      + 'webhook_observe stand in the location of the API, and was it asked '
-      + 'something through nginx?'))]));
-}
-
 /* keys */
 
 function key(e) {

@@ -33,11 +33,11 @@ function new_card(name) {
     } }, name);
   const c = { top: el('div', { class: 'top' }), url: el('div'),
     strip: el('div'), facts: el('dl', { class: 'facts' }), fails: el('div'),
-    acts: el('div', { class: 'acts' }) };
+    set: el('div'),    acts: el('div', { class: 'acts' }) };
   c.state = el('span', { class: 'state' });
   c.top.append(el('h3', {}, link), c.state);
   c.box = el('article', { class: 'card' }, c.top, c.url, c.strip, c.facts,
-             c.fails, c.acts);
+             c.fails, c.set, c.acts);
   return c;
 }
 
@@ -58,6 +58,10 @@ function show_card(h) {
     () => facts(h));
   part(c.fails, h.outcomes || {},
     () => failures(h, c.fails.querySelector('details')?.open));
+  const set = settings(h);
+  part(c.set, set, () => el('details', { class: 'set',
+    open: c.set.querySelector('details')?.open }, el('summary', {},
+    'Settings and counts'), table(set)));
   part(c.acts, [write, h.state, h.failed > 0], () => actions(h));
   c.acts.hidden = !write;
   return c.box;
@@ -114,6 +118,16 @@ function failures(h, open) {
     })));
 }
 
+function settings(h) {
+  return { events: h.events.join(' '), type: h.contentType,
+    signature: h.signature.join(' '), ...(h.public_keys.length
+      ? { 'public keys': h.public_keys.join(' ') } : {}),
+    'max in flight': String(h.max_in_flight), queue: String(h.queue),
+    attempts: String(h.attempts), delivered: String(h.delivered),
+    failed: String(h.failed), expired: String(h.expired),
+    superseded: String(h.superseded), dropped: String(h.dropped) };
+}
+
 function actions(h) {
   if (!write) return null;
   const path = 'hooks/' + encodeURIComponent(h.name);
@@ -144,13 +158,13 @@ function show_hooks(answer) {
     }
   });
   $('no-hooks').hidden = hooks.length > 0;
-  show_health(answer.store);
+  show_health(answer.store, answer.watch);
   show_names();
 }
 
 /* one line for those who only glance */
 
-function show_health(store) {
+function show_health(store, watch) {
   const bad = hooks.filter((h) => h.active && color_of(h) === 'bad');
   const waiting = hooks.reduce((n, h) => n + h.waiting, 0);
   const health = !hooks.length ? '' : bad.length ? bad.length + ' of '
@@ -159,16 +173,21 @@ function show_health(store) {
     + bad.map((h) => h.name).join(', ')
     : hooks.some((h) => color_of(h) === 'wait') ? 'no endpoint is disabled'
     : 'all endpoints are well';
-  part($('health'), [health, waiting, store], () => [
+  part($('health'), [health, waiting, store, watch], () => [
     el('span', { class: bad.length ? 'bad' : 'dim' }, health),
     hooks.length ? el('span', { class: 'dim' }, ' · ' + waiting + ' waiting')
                  : null,
     store ? el('span', { class: store.state === 'ok' ? 'dim' : 'bad' },
       ' · store ' + (store.state === 'ok' ? 'ok' : 'failing: '
         + (store.error || 'it cannot be written'))
-      + (store.unstored ? ' · ' + store.unstored + ' not written yet' : '')
-      + (store.spilled ? ' · ' + store.spilled + ' on disk alone' : ''))
-      : null]);
+      + (store.unstored ? ' · ' + store.unstored
+        + ' were sent without being on disk' : '')
+      + (store.spilled ? ' · ' + store.spilled + ' wait on disk alone' : ''))
+      : null,
+    watch?.executions ? el('span', { class: 'dim' }, ' · watching '
+      + watch.executions) : null,
+    watch?.denied ? el('span', { class: 'bad' }, ' · ' + watch.denied
+      + ' questions of watch were refused: see its credential') : null]);
   document.title = bad.length ? '(' + bad.length + ') Webhooks' : 'Webhooks';
 }
 

@@ -80,6 +80,8 @@ ok(wait_for {
 		&& !$hooks{good}{waiting} && !$hooks{mixed}{in_flight};
 }, 'good, mixed and dead');
 
+$t->get('/api/nowhere') for 1 .. 2;
+
 my %saw = visit($t, 'page-health.js', {});
 
 # endpoints
@@ -108,9 +110,18 @@ is($saw{card_filter}, 'mixed 5', 'a card\'s name filters');
 # store
 
 like($saw{store}, qr/ · store ok$/, 'store');
-is($saw{store_failing}, ' · store failing: disk is full · 7 not written yet',
+is($saw{store_failing}, ' · store failing: disk is full · 7 were sent without being on disk',
 	'store - failing');
 is($saw{axe_failing}, '', 'failing - nothing serious');
+
+is($saw{settings}, 'standard virtuoso', 'settings');
+
+# responses
+
+is($saw{reasons}, 'no route 2, events 5', 'what responses came to');
+is($saw{reason}, '2 no route of the description has this method and path, or '
+	. 'its “when” does not hold', 'those of one reason');
+is($saw{executions}, 'job-5', 'executions');
 
 # keyboard
 

@@ -53,6 +53,25 @@ run(async (browser) => {
         (d) => d.status !== 'waiting' && d.status !== 'sending'));
     say('why_stays', await card('mixed').locator('.why[open]').count());
 
+    await card('good').getByText('Settings').click();
+    say('settings', await card('good').getByRole('row',
+        { name: 'signature' }).locator('td').textContent());
+
+    /* responses */
+
+    await page.locator('#seen summary').click();
+    await page.waitForSelector('#reasons button', wait);
+    say('reasons', (await page.locator('#reasons button').allTextContents())
+        .join(', '));
+    say('executions', await page.locator('#observed tr', { hasText: 'POST' })
+        .first().locator('td').last().textContent());
+    await page.getByRole('button', { name: 'no route' }).click();
+    await page.getByRole('button', { name: 'Show all' }).waitFor(wait);
+    say('reason', await count('#observed tbody tr') + ' '
+        + await text('#reasons span'));
+    await page.getByRole('button', { name: 'Show all' }).click();
+    await page.locator('#seen summary').click();
+
     /* store */
 
     say('store', await text('#health'));
