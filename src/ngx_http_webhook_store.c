@@ -26,6 +26,8 @@
 
 static ngx_int_t ngx_http_webhook_store_lock(ngx_http_webhook_store_t *conf,
     ngx_fd_t *fd);
+static void ngx_http_webhook_store_fill(ngx_http_webhook_storer_t *st,
+    ngx_int_t locked);
 static void ngx_http_webhook_store_event(ngx_event_t *ev);
 static void ngx_http_webhook_store_timer(ngx_event_t *ev);
 static void ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st);
@@ -39,9 +41,8 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *mcf)
 {
     ngx_fd_t                    fd;
-    ngx_int_t                   rc, locked;
+    ngx_int_t                   locked;
     ngx_core_conf_t            *ccf;
-    ngx_http_webhook_shm_t     *sh;
     ngx_http_webhook_storer_t  *st, storer;
 
     if (mcf->store == NULL) {
@@ -53,9 +54,7 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     mcf->store->user = ccf->user;
     mcf->store->group = ccf->group;
 
-    sh = mcf->zone->sh;
-
-    if (sh->storing || sh->seq || sh->nstates) {
+    if (mcf->zone->sh->storing) {
 
         /* it is in use: workers see to it */
 
@@ -76,28 +75,16 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     fd = NGX_INVALID_FILE;
     locked = ngx_http_webhook_store_lock(mcf->store, &fd);
 
-    ngx_http_webhook_zone_lock(mcf->zone);
+    st->db.ours = (locked == NGX_OK);
 
-    sh->storing = 1;
-    sh->blocked = (locked == NGX_BUSY);
-    sh->seq = ngx_http_webhook_zone_wall() * 1000;
+    ngx_http_webhook_store_fill(st, locked);
 
-    ngx_http_webhook_zone_unlock(mcf->zone);
+    if (st->db.foreign) {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                      "webhook_store \"%V\": %s; it is left alone, and "
+                      "nothing is stored", &mcf->store->name, st->db.error);
 
-    rc = ngx_http_webhook_store_load(mcf->zone, &st->db);
-
-    if (st->db.damaged) {
-        ngx_http_webhook_store_damaged(st);
-        rc = ngx_http_webhook_store_load(mcf->zone, &st->db);
-    }
-
-    if (rc == NGX_OK) {
-        sh->loaded = (locked == NGX_OK);
-
-    } else {
-        ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
-                      "webhook_store \"%V\" cannot be read now: %s",
-                      &mcf->store->name, st->db.error);
+        mcf->store = NULL;
     }
 
     ngx_http_webhook_db_close(&st->db);
@@ -107,6 +94,50 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     }
 
     return NGX_OK;
+}
+
+
+/* a zone that was in use before it had a store is filled by a worker */
+
+static void
+ngx_http_webhook_store_fill(ngx_http_webhook_storer_t *st, ngx_int_t locked)
+{
+    ngx_int_t                rc;
+    ngx_http_webhook_shm_t  *sh;
+
+    sh = st->zone->sh;
+
+    if (sh->seq || sh->nstates) {
+        (void) ngx_http_webhook_db_open(&st->db);
+        return;
+    }
+
+    ngx_http_webhook_zone_lock(st->zone);
+
+    sh->storing = 1;
+    sh->blocked = (locked == NGX_BUSY);
+    sh->seq = ngx_http_webhook_zone_wall() * 1000;
+
+    ngx_http_webhook_zone_unlock(st->zone);
+
+    rc = ngx_http_webhook_store_load(st->zone, &st->db);
+
+    if (st->db.damaged) {
+        ngx_http_webhook_store_damaged(st);
+        rc = ngx_http_webhook_store_load(st->zone, &st->db);
+    }
+
+    if (rc == NGX_OK) {
+        sh->loaded = (locked == NGX_OK);
+
+    } else if (st->db.foreign) {
+        ngx_http_webhook_store_off(st->zone);
+
+    } else {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "webhook_store \"%V\" cannot be read now: %s",
+                      &st->conf->name, st->db.error);
+    }
 }
 
 
@@ -350,6 +381,7 @@ ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st)
     sh = st->zone->sh;
 
     st->holder = 1;
+    st->db.ours = 1;
 
     ngx_http_webhook_store_inherit(st->zone, ngx_http_webhook_wake_self());
 
@@ -458,6 +490,7 @@ ngx_http_webhook_store_exit_process(void)
     if (!st->holder) {
         st->holder = (ngx_http_webhook_store_lock(st->conf, &st->lock)
                       == NGX_OK);
+        st->db.ours = st->holder;
     }
 
     if (st->holder) {

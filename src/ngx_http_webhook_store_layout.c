@@ -150,20 +150,24 @@ ngx_http_webhook_db_layout(ngx_http_webhook_db_t *db)
         return NGX_ERROR;
     }
 
-    if (version >= 0 && version < NGX_HTTP_WEBHOOK_DB_LAYOUT) {
-        return NGX_AGAIN;
-    }
-
     if (version == NGX_HTTP_WEBHOOK_DB_LAYOUT) {
         return NGX_OK;
     }
 
+    if (version == 0
+        || (version > 0 && version < NGX_HTTP_WEBHOOK_DB_LAYOUT && db->ours))
+    {
+        return NGX_AGAIN;
+    }
+
+    db->foreign = (version < 0 || version > NGX_HTTP_WEBHOOK_DB_LAYOUT);
+
     p = ngx_snprintf(db->error, sizeof(db->error) - 1,
-                     "its layout is %d, known are those up to %d",
+                     db->foreign ? "its layout is %d, known are those up to %d"
+                                 : "its layout is %d, not %d, and another "
+                                   "process writes it",
                      version, NGX_HTTP_WEBHOOK_DB_LAYOUT);
     *p = '\0';
-
-    db->foreign = 1;
 
     return NGX_ERROR;
 }

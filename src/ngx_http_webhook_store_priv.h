@@ -264,6 +264,7 @@ struct ngx_http_webhook_db_s {
     ngx_array_t                 *redact;     /* names of "webhook_redact" */
     ngx_uint_t                   damaged;    /* one was set aside */
     ngx_uint_t                   foreign;    /* of a layout not known */
+    ngx_uint_t                   ours;       /* the lock is */
     ngx_uint_t                   stale;      /* its log may have headers that
                                                 are gone */
     ngx_uint_t                   full;       /* there was no room */
@@ -297,8 +298,8 @@ void *ngx_http_webhook_db_statement(ngx_http_webhook_db_t *db, ngx_uint_t n,
 
 /*
  * NGX_OK: the file has our layout; NGX_AGAIN: none, or an older one, which
- * db_lay_out() mends; NGX_ERROR: it cannot be told, or a newer one (foreign is
- * set), which is not touched.
+ * db_lay_out() mends; NGX_ERROR: it cannot be told, or an older one while the
+ * lock is another's, or a newer one (foreign is set), which is not touched.
  */
 
 ngx_int_t ngx_http_webhook_db_layout(ngx_http_webhook_db_t *db);

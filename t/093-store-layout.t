@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # A file of an older layout is turned into ours: what waits is sent, what is
-# known stays known, what ended is kept.
+# known stays known, what ended is kept.  One of a newer layout is left alone,
+# and nginx goes on without a store.
 
 ###############################################################################
 
@@ -129,6 +130,55 @@ subtest 'layout 1' => sub {
 	is($s->sql('SELECT count(*) FROM states'), 6, 'states');
 	is($s->sql("SELECT name FROM sqlite_master WHERE name LIKE '%1'"), '',
 		'nothing is left of the old tables');
+
+	$s->done();
+};
+
+subtest 'a newer layout' => sub {
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+	my $file = "$s->{dir}/webhooks.db";
+	my $said = qr/\[alert\].*\Q$file\E": its layout is 3, known are those up to 2; it is left alone/;
+
+	$t->allow(qr/it is left alone, and nothing is stored/);
+	$t->run();
+	$s->status('a', 'queued', launch => 1);
+	ok($r->wait_requests(1) && $s->on_disk(waiting => 0), 'stored');
+	$t->stop();
+
+	$s->sql('PRAGMA user_version = 3; CREATE TABLE more (x)');
+	my $before = read_file($file);
+
+	for my $how ('at the start', 'after a reload') {
+		$t->mark_log();
+		$r->forget();
+
+		if ($how eq 'at the start') {
+			$t->run();
+
+		} else {
+			ok($t->reload(), 'reload');
+		}
+
+		ok($t->grep_log($said), "$how: said");
+
+		$s->status("b$how", 'queued', launch => 1);
+		ok($r->wait_requests(1), "$how: deliveries go on");
+		is(json($t->get('/hooks/')->body())->{store}, undef,
+			"$how: there is no store");
+	}
+
+	$t->stop();
+
+	ok(read_file($file) eq $before, 'not a byte of it has changed');
+	is(join(' ', glob "$s->{dir}/*.damaged-*"), '', 'nor was it set aside');
+
+	$s->sql('PRAGMA user_version = 2');
+	$t->run();
+	$s->status('c', 'queued', launch => 1);
+	ok(wait_for(sub {
+		$s->sql("SELECT count(*) FROM deliveries") eq '2'
+	}), 'and with a layout that is known it is stored again');
 
 	$s->done();
 };
