@@ -295,3 +295,30 @@ ngx_http_webhook_zone_read(ngx_http_webhook_cursor_t *cursor, u_char *p,
         len -= size;
     }
 }
+
+
+void
+ngx_http_webhook_queue_use(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zone_use_t *use)
+{
+    ngx_http_webhook_shm_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_http_webhook_zone_lock(zone);
+
+    use->size = sh->size;
+    use->block = NGX_HTTP_WEBHOOK_BLOCK;
+    use->blocks = sh->nblocks - 1;
+    use->free = sh->nfree;
+    use->states = sh->nstates;
+    use->queue = sh->nqueue;
+    use->watches = sh->watches.blocks;
+    use->log = use->blocks - use->free - use->states - use->queue
+               - use->watches;
+    use->deliveries = sh->ndeliveries;
+    use->waiting = sh->queued;
+    use->rebuilt = sh->rebuilt;
+
+    ngx_http_webhook_zone_unlock(zone);
+}

@@ -14,6 +14,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_LIST_MAX      100     /* summaries in one hold */
+#define NGX_HTTP_WEBHOOK_LIST_LOOK     250     /* deliveries in one hold */
 
 #define ngx_http_webhook_log_msec(ms)                                         \
     ((ms) == (uint32_t) -1 ? NGX_CONF_UNSET_MSEC : (ngx_msec_t) (ms))
@@ -25,6 +26,8 @@ static void ngx_http_webhook_log_summary(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zdelivery_t *d, ngx_http_webhook_summary_t *s);
 static ngx_rbtree_node_t *ngx_http_webhook_log_older(
     ngx_http_webhook_zone_t *zone, uint64_t seq);
+static ngx_rbtree_node_t *ngx_http_webhook_log_prev(
+    ngx_http_webhook_zone_t *zone, ngx_rbtree_node_t *node);
 static size_t ngx_http_webhook_log_size(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zdelivery_t *d, ngx_uint_t *n);
 static void ngx_http_webhook_log_copy(ngx_http_webhook_zone_t *zone,
@@ -56,24 +59,23 @@ ngx_http_webhook_queue_list(ngx_http_webhook_zone_t *zone,
 
     ngx_http_webhook_zone_lock(zone);
 
-    for (look = 0; i < n && look < NGX_HTTP_WEBHOOK_LOOK; look++) {
+    node = ngx_http_webhook_log_older(zone, *next);
 
-        node = ngx_http_webhook_log_older(zone, *next);
-
-        if (node == NULL) {
-            *next = 0;
-            break;
-        }
-
+    for (look = 0;
+         node && i < n && look < NGX_HTTP_WEBHOOK_LIST_LOOK;
+         look++)
+    {
         d = ngx_http_webhook_delivery_by_seq(node);
         *next = d->seq;
 
         if (ngx_http_webhook_log_match(zone, d, filter)) {
             ngx_http_webhook_log_summary(zone, d, &list[i++]);
         }
+
+        node = ngx_http_webhook_log_prev(zone, node);
     }
 
-    if (*next && ngx_http_webhook_log_older(zone, *next) == NULL) {
+    if (node == NULL) {
         *next = 0;
     }
 
@@ -144,22 +146,65 @@ ngx_http_webhook_log_older(ngx_http_webhook_zone_t *zone, uint64_t seq)
 }
 
 
+/* the one before it, or NULL; its opposite is ngx_rbtree_next() */
+
+static ngx_rbtree_node_t *
+ngx_http_webhook_log_prev(ngx_http_webhook_zone_t *zone,
+    ngx_rbtree_node_t *node)
+{
+    ngx_rbtree_node_t  *parent, *sentinel;
+
+    sentinel = &zone->sh->sentinel;
+
+    if (node->left != sentinel) {
+        node = node->left;
+
+        while (node->right != sentinel) {
+            node = node->right;
+        }
+
+        return node;
+    }
+
+    for ( ;; ) {
+
+        if (node == zone->sh->seqs) {
+            return NULL;
+        }
+
+        parent = node->parent;
+
+        if (node == parent->right) {
+            return parent;
+        }
+
+        node = parent;
+    }
+}
+
+
 static ngx_uint_t
 ngx_http_webhook_log_match(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zdelivery_t *d, ngx_http_webhook_filter_t *filter)
 {
     ngx_http_webhook_zpayload_t  *p;
 
-    p = ngx_http_webhook_block(zone, d->payload);
+    /* the payload is in another block, further away */
 
     if (d->flags & NGX_HTTP_WEBHOOK_UNSURE) {
         return 0;
     }
 
     if ((filter->slot != NGX_HTTP_WEBHOOK_NO_SLOT && filter->slot != d->slot)
-        || (filter->events
-            && !(filter->events & ngx_http_webhook_event_bit(p->event)))
-        || (filter->statuses && !(filter->statuses & (1 << d->status)))
+        || (filter->statuses && !(filter->statuses & (1 << d->status))))
+    {
+        return 0;
+    }
+
+    p = ngx_http_webhook_block(zone, d->payload);
+
+    if ((filter->events
+         && !(filter->events & ngx_http_webhook_event_bit(p->event)))
         || (filter->since && p->time < filter->since)
         || (filter->until && p->time > filter->until))
     {
@@ -643,33 +688,6 @@ ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t index,
 
         stat->next = ngx_max(stat->next, slot->health.hold_until);
     }
-
-    ngx_http_webhook_zone_unlock(zone);
-}
-
-
-void
-ngx_http_webhook_queue_use(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_zone_use_t *use)
-{
-    ngx_http_webhook_shm_t  *sh;
-
-    sh = zone->sh;
-
-    ngx_http_webhook_zone_lock(zone);
-
-    use->size = sh->size;
-    use->block = NGX_HTTP_WEBHOOK_BLOCK;
-    use->blocks = sh->nblocks - 1;
-    use->free = sh->nfree;
-    use->states = sh->nstates;
-    use->queue = sh->nqueue;
-    use->watches = sh->watches.blocks;
-    use->log = use->blocks - use->free - use->states - use->queue
-               - use->watches;
-    use->deliveries = sh->ndeliveries;
-    use->waiting = sh->queued;
-    use->rebuilt = sh->rebuilt;
 
     ngx_http_webhook_zone_unlock(zone);
 }

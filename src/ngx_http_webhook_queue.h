@@ -231,7 +231,7 @@ typedef struct {
 
 /*
  * Copies at most n matching summaries, newest first; looks at no more than
- * 1000 deliveries in one hold.  *next = cursor to go on from, 0 at the end
+ * 250 deliveries in one hold.  *next = cursor to go on from, 0 at the end
  * (fewer than n with a cursor is possible).  Returns how many.
  */
 

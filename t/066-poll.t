@@ -198,7 +198,78 @@ $body = $last->body if $last->status != 304;
 
 is($body, see('deliveries?limit=100')->body, 'nothing missed');
 
-$t->done();
+$t->done(more => 1);
+
+###############################################################################
+
+# a filter that matches little: an answer looks at so many, and says how to go
+# on
+
+my $many = WebhookTest->new(workers => 1);
+
+$up = $many->upstream('up');
+
+$many->http_config(<<'EOF3');
+
+webhook_zone zone=webhooks:64m;
+
+webhook_api jobs {
+    id /id;
+    state /status;
+    route POST /api/many { launch; each /jobs/*; }
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+
+    location /api/ {
+        proxy_pass %%URL_up%%;
+        proxy_ignore_client_abort on;
+        webhook_observe jobs;
+
+        webhook ci {
+            url     http://127.0.0.1:%%PORT_closed%%/;
+            events  LAUNCHED;
+            queue   30000;
+        }
+    }
+
+    location /status/ {
+        webhook_status write=on;
+    }
+}
+
+EOF3
+
+$many->port('closed');
+$many->run();
+$many->post('/status/hooks/ci/pause', '',
+	headers => [ 'X-Webhook-Write' => 1 ]);
+
+for my $k (0 .. 17) {
+	$up->set('/api/many' => { json => { jobs => [
+		map { { id => "n" . ($k * 1000 + $_) } } 1 .. 1000 ] } });
+	$many->post('/api/many', '{}');
+}
+
+is($many->get('/status/hooks/ci')->json->{waiting}, 18000, 'many');
+
+my ($pages, $after, @found) = (0, '');
+
+do {
+	my $page = $many->get("/status/deliveries?execution=n1$after")->json;
+
+	push @found, @{ $page->{deliveries} };
+	$after = $page->{next} ? "&after=$page->{next}" : '';
+	$pages++;
+} while ($after && $pages < 10);
+
+is($found[0]{execution}, 'n1', 'the oldest of many');
+is(@found, 1, 'and it alone');
+is($pages, 2, 'in two answers');
+
+$many->done();
 
 ###############################################################################
 
