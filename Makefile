@@ -1,6 +1,7 @@
 # make                     build build/ngx_http_webhook_module.so for the
 #                          installed nginx (package nginx-dev)
-# make NGX_SRC=DIR         build nginx and the module from a source tree
+# make NGX_SRC=DIR         build nginx and the module from a source tree;
+#                          STATIC=1 links the module in
 # make install             put the module and its files where nginx looks
 # make deps                install the packages that are missing (Debian)
 # make test                run the tests; T=t/foo.t chooses, SANITIZE=1 runs
@@ -14,6 +15,10 @@
 #                          WAITING=20000, DURATION=1; README=1 puts it into
 #                          README.md
 # make fuzz                libFuzzer on the pure rooms, FUZZ=60 seconds each
+# make matrix              build and test with every nginx that is supported,
+#                          each in a Debian of its own below MATRIX=DIR (which
+#                          is build/matrix; as root), by gcc and clang;
+#                          T= chooses tests, CELLS="sid-gcc" what is tested
 # make storm               kills, reloads and bad receivers for STORM=300
 #                          seconds, with another SEED each time
 # make clean
@@ -47,7 +52,7 @@ ifdef NGX_SRC
 tree = $(abspath $(NGX_SRC))
 version = $(shell sed -n 's/^.define NGINX_VERSION *"\(.*\)"/\1/p' \
             $(tree)/src/core/nginx.h)
-out = $(here)/build/nginx-$(version)
+out = $(here)/build/nginx-$(version)$(if $(STATIC),-static)
 nginx = $(out)/nginx
 configure = $(firstword $(wildcard $(tree)/configure) $(tree)/auto/configure)
 
@@ -59,7 +64,8 @@ nginx = $(NGINX)
 
 endif
 
-so = $(out)/$(NAME).so
+so = $(if $(STATIC),,$(out)/$(NAME).so)
+add = --add-$(if $(STATIC),,dynamic-)module=$(here)
 
 # a new source file, another option, compiler or nginx, or SQLite's coming or
 # going means: configure again
@@ -77,7 +83,7 @@ DESTDIR =
 all: $(out)/Makefile
 	@$(MAKE) $(quiet) --no-print-directory $(jobs) -f $(out)/Makefile \
 	    -C $(tree) $(if $(NGX_SRC),binary) modules
-	@echo "built $(so)"
+	@echo "built $(or $(so),$(nginx))"
 
 $(out)/inputs: FORCE
 	@mkdir -p $(out)
@@ -88,7 +94,7 @@ ifdef NGX_SRC
 $(out)/Makefile: $(out)/inputs
 	@echo "configuring for nginx $(version)"
 	@cd $(tree) && $(configure) $(NGX_CONF) --with-cc-opt="-g -O2 -fPIC" \
-	    --add-dynamic-module=$(here) --builddir=$(out) \
+	    $(add) --builddir=$(out) \
 	    > $(out)/configure.log || { tail -5 $(out)/configure.log; exit 1; }
 
 else
@@ -102,7 +108,7 @@ $(out)/Makefile: $(out)/inputs
 	&& ./configure "$${NGX_CONF_FLAGS[@]}" \
 	    --with-cc-opt="-g -O2 -fPIC `dpkg-buildflags --get CPPFLAGS`" \
 	    --with-ld-opt="`dpkg-buildflags --get LDFLAGS` -fPIC" \
-	    --add-dynamic-module=$(here) --builddir=$(out) \
+	    $(add) --builddir=$(out) \
 	    > $(out)/configure.log || { tail -5 $(out)/configure.log; exit 1; }
 
 endif
@@ -167,6 +173,10 @@ build/bench/%: t/bench/%.c
 	@mkdir -p build/bench
 	@$(CC) -O2 -Wall -Werror -o $@ $< -lcurl
 
+matrix:
+	@t/bin/deps matrix
+	@T="$(T)" t/bin/matrix $(or $(MATRIX),build/matrix) $(CELLS)
+
 sanitize:
 	@t/bin/sanitize build/sanitize
 
@@ -179,4 +189,5 @@ sanitize:
 
 FORCE:
 
-.PHONY: all install clean deps demo test fuzz storm bench sanitize FORCE
+.PHONY: all install clean deps demo test fuzz storm bench matrix sanitize \
+    FORCE
