@@ -20,7 +20,9 @@
 #                          is build/matrix; as root), by gcc and clang;
 #                          T= chooses tests, CELLS="sid-gcc" what is tested
 # make storm               kills, reloads and bad receivers for STORM=300
-#                          seconds, with another SEED each time
+#                          seconds, with another SEED each time; beside it one
+#                          with a store: names, certificates and a full disk,
+#                          and kills of everything at once
 # make clean
 #
 # V=1 shows the compiler's command lines.
@@ -160,7 +162,8 @@ fuzz:
 	@t/bin/fuzz
 
 storm:
-	@$(MAKE) --no-print-directory test T=t/076-storm.t STORM=$(or $(STORM),300) \
+	@$(MAKE) --no-print-directory test T="t/076-storm.t t/094-store-storm.t" \
+	    STORM=$(or $(STORM),300) \
 	    SEED=$(or $(SEED),$(shell date +%s))
 
 bench:

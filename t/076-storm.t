@@ -15,6 +15,7 @@ use Test::More;
 use Time::HiRes qw/ time /;
 
 use WebhookTest;
+use WebhookTest::Storm;
 
 ###############################################################################
 
@@ -25,6 +26,7 @@ srand $seed;
 
 my $t = WebhookTest->new(workers => 3);
 my $r = $t->receiver('r');
+my $c = WebhookTest::Storm->new($t);
 
 $t->http_config(<<'EOF');
 
@@ -100,18 +102,7 @@ $t->run();
 
 ###############################################################################
 
-# those that a receiver had better not do, and one good one
-
-my @behaviours = (
-	{ status => 204 }, { status => 204 }, { status => 500 },
-	{ status => 429, headers => { 'Retry-After' => '0.3' } },
-	{ drop => 'hang' }, { drop => 'reset' }, { drop => 'close' },
-	{ status => 200, size => 300000 },
-	{ status => 200, size => 5000, piece => 10, gap => 20 },
-	{ status => 200, size => 5000, truncate => 100, then => 'close' },
-	{ raw => "garbage\n\n", then => 'close' },
-	{ status => 204, stale => 1 }, { status => 204, delay => 200 },
-);
+my @behaviours = behaviours();
 
 my %steps = (
 	kill => sub {
@@ -129,18 +120,14 @@ my %steps = (
 );
 
 my ($n, $kills, $until) = (0, 0, time() + $seconds);
-my (%announced, @running, $c);
+my (%announced, @running);
 
 while (time() < $until) {
 	my ($step) = shuffle(sort keys %steps);
 	my $before = $r->requests;
 
-	# what a worker does after its answer is done when it has answered
-	# once more
-
 	if ($step eq 'kill') {
-		request('GET', '/api/poll?id=barrier&status=done');
-		undef $c;
+		$c->barrier('/api/poll?id=barrier&status=done');
 		$kills++;
 	}
 
@@ -149,18 +136,18 @@ while (time() < $until) {
 	for (1 .. 12) {
 		my $id = 'e' . $n++;
 
-		announce($id, 'LAUNCHED') if request('POST',
+		announce($id, 'LAUNCHED') if $c->request('POST',
 			"/api/launch?id=$id&status=queued&step=0");
 
 		push @running, $id;
 	}
 
 	for my $id (splice @running, 0, int rand @running) {
-		announce($id, 'STARTED') if request('GET',
+		announce($id, 'STARTED') if $c->request('GET',
 			"/api/poll?id=$id&status=running&step=1");
-		request('GET', "/api/poll?id=$id&status=running&step=2")
+		$c->request('GET', "/api/poll?id=$id&status=running&step=2")
 			if rand() < 0.3;
-		announce($id, 'FINISHED') if request('GET',
+		announce($id, 'FINISHED') if $c->request('GET',
 			"/api/poll?id=$id&status=done&step=3");
 	}
 
@@ -221,26 +208,6 @@ sub announce {
 	my ($id, $event) = @_;
 
 	$announced{"$id $event"} = 1;
-}
-
-# until there is an answer, as clients do
-
-sub request {
-	my ($method, $uri) = @_;
-
-	for (1 .. 200) {
-		$c ||= eval { $t->connect($t->port(0)) };
-
-		my $response = $c && eval { $c->request($method, $uri,
-			body => $method eq 'POST' ? '{}' : undef) };
-
-		return 1 if $response && $response->status == 200
-			&& $response->complete;
-
-		undef $c;
-	}
-
-	return 0;
 }
 
 ###############################################################################
