@@ -35,6 +35,7 @@ static void stragglers(void);
 static void ramp(void);
 static void gone(void);
 static void failing(void);
+static void silent(void);
 static void resumed(void);
 static void clocks(void);
 
@@ -119,6 +120,7 @@ main(void)
     ramp();
     gone();
     failing();
+    silent();
     resumed();
     clocks();
 
@@ -618,6 +620,64 @@ failing(void)
 
     answer(500, NOW + 5 * DAY);
     check_number(health.state, FAILING, "by probes, too");
+}
+
+
+/* an endpoint that fails, and then has nothing sent to it for a while */
+
+static void
+silent(void)
+{
+    ngx_uint_t  i, k;
+
+    static const struct {
+        const char  *what;
+        ngx_msec_t   after;                     /* disable_after */
+
+        struct {
+            uint64_t  status;                   /* 0: no more */
+            uint64_t  at;                       /* ms since the first */
+        } answers[6];
+
+        uint32_t     state;
+    } t[] = {
+        { "one failure, and one after less than 12 h", 1000,
+          { { 500, 0 }, { 500, 12 * HOUR - 1 } }, OK },
+        { "one failure, and one 12 h later", 1000,
+          { { 500, 0 }, { 500, 12 * HOUR } }, FAILING },
+        { "many failures at once, and one after less than 12 h", HOUR,
+          { { 404, 0 }, { 404, 1 }, { 404, 2 }, { 404, 3 },
+            { 404, 12 * HOUR - 1 } }, OK },
+        { "many at once, and one 12 h after the first", HOUR,
+          { { 404, 0 }, { 404, 1 }, { 404, 2 }, { 404, 3 },
+            { 404, 12 * HOUR } }, FAILING },
+        { "half a day between each, and less than disable_after", 5 * DAY,
+          { { 404, 0 }, { 404, DAY / 2 }, { 404, DAY }, { 404, 3 * DAY },
+            { 404, 5 * DAY - 1 } }, OK },
+        { "silence for all of disable_after", 5 * DAY,
+          { { 500, 0 }, { 500, 5 * DAY } }, FAILING },
+        { "a success after the silence", 5 * DAY,
+          { { 500, 0 }, { 200, 6 * DAY }, { 500, 7 * DAY },
+            { 500, 12 * DAY - 1 } }, OK },
+        { "a success before it", 5 * DAY,
+          { { 500, 0 }, { 200, 1 }, { 500, 6 * DAY },
+            { 500, 7 * DAY } }, OK },
+        { "failures alone, after a success long ago", 5 * DAY,
+          { { 200, 0 }, { 500, 100 * DAY }, { 500, 105 * DAY - 1 } }, OK },
+        { "silence after a success does not count", 5 * DAY,
+          { { 200, 0 }, { 500, 100 * DAY } }, OK },
+    };
+
+    for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        fresh();
+        hook.disable_after = t[i].after;
+
+        for (k = 0; k < 6 && t[i].answers[k].status; k++) {
+            answer(t[i].answers[k].status, NOW + t[i].answers[k].at);
+        }
+
+        check_number(health.state, t[i].state, "silence: %s", t[i].what);
+    }
 }
 
 
