@@ -20,9 +20,9 @@
 #                          is build/matrix; as root), by gcc and clang;
 #                          T= chooses tests, CELLS="sid-gcc" what is tested
 # make storm               kills, reloads and bad receivers for STORM=300
-#                          seconds, with another SEED each time; beside it one
-#                          with a store: names, certificates and a full disk,
-#                          and kills of everything at once
+#                          seconds, with another SEED each time; one with a
+#                          store, too: names, certificates and a full disk, and
+#                          kills of everything at once; a million deliveries
 # make clean
 #
 # V=1 shows the compiler's command lines.
@@ -162,7 +162,8 @@ fuzz:
 	@t/bin/fuzz
 
 storm:
-	@$(MAKE) --no-print-directory test T="t/076-storm.t t/094-store-storm.t" \
+	@$(MAKE) --no-print-directory test \
+	    T="t/011-zone.t t/013-zone-store.t t/076-storm.t t/094-store-storm.t" \
 	    STORM=$(or $(STORM),300) \
 	    SEED=$(or $(SEED),$(shell date +%s))
 

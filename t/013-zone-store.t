@@ -19,7 +19,7 @@ use WebhookTest::Unit;
 plan skip_all => 'no headers of a build: make' unless can_compile();
 
 program('zone/store',
-	map { "zone/$_" } qw/ nginx world file store_kill store_step /);
+	map { "zone/$_" } qw/ nginx world file store_kill store_step store_churn /);
 
 done_testing();
 

@@ -1,7 +1,8 @@
 package WebhookTest::Unit;
 
 # C programs that test rooms without a running nginx, under AddressSanitizer
-# and UBSan.  Each check of a program prints one line.
+# and UBSan.  Each check of a program prints one line.  With STORM they are told
+# "much": those that know the word do more.
 
 ###############################################################################
 
@@ -80,7 +81,7 @@ sub program {
 
 	ok($? == 0, 'compiled') or return diag($said);
 
-	$said = run($program);
+	$said = run($program, $ENV{STORM} ? 'much' : ());
 	my $status = $?;
 
 	for my $line (split /\n/, $said) {

@@ -107,6 +107,27 @@ file_now(void)
 }
 
 
+void
+file_prune(void)
+{
+    uint32_t  i, n;
+
+    (void) file_now();
+
+    if (file->n < FILE_ROWS / 2) {
+        return;
+    }
+
+    for (i = 0, n = 0; i < file->n; i++) {
+        if (file->rows[i].rec.ended == 0) {
+            file->rows[n++] = file->rows[i];
+        }
+    }
+
+    file->n = n;
+}
+
+
 file_t *
 file_save(void)
 {

@@ -232,13 +232,15 @@ main(int argc, char **argv)
     unit_init();
 
     if (argc > 1 && strcmp(argv[1], "much") == 0) {
-        test_store_kill(5000);
+        test_store_kill(1000);
+        test_store_churn(1000000);
         return 0;
     }
 
     test_store_full();
     test_store_kill(40);
     test_store_step();
+    test_store_churn(5000);
 
     return 0;
 }

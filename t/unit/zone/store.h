@@ -50,6 +50,10 @@ void file_destroy(void);
 
 void file_write(ngx_http_webhook_batch_t *batch);
 
+/* Rows that ended are of no interest any more. */
+
+void file_prune(void);
+
 /* What there is, to be put back; freed by the caller. */
 
 file_t *file_save(void);
@@ -81,6 +85,7 @@ ngx_uint_t store_agree(world_t *w, const char *when);
 void test_store_kill(ngx_uint_t n);
 void test_store_step(void);
 void test_store_full(void);
+void test_store_churn(ngx_uint_t n);
 
 
 #endif /* _UNIT_ZONE_STORE_H_INCLUDED_ */

@@ -142,9 +142,9 @@ main(int argc, char **argv)
     /* "zone much": more of the same */
 
     if (argc > 1 && strcmp(argv[1], "much") == 0) {
-        test_churn(3000000);
-        test_crowd(100000);
-        test_kill(5000);
+        test_churn(1000000);
+        test_crowd(20000);
+        test_kill(1000);
         return 0;
     }
 
