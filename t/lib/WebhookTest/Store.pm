@@ -12,6 +12,12 @@ package WebhookTest::Store;
 #	$s->status(ID, STATUS, launch => 1)	# one sighting; size => bytes
 #	$s->sql(TEXT)				# by the sqlite3 of the shell
 #	$s->on_disk(waiting => N)		# true when so many wait there
+#	$s->rows(N, WHERE)			# the same of rows of any kind
+#	$s->ended(N, size => bytes)		# sends N, e1 ..., to their end
+#	$s->stored				# [uuid, execution], oldest first
+#	$s->uuid(HEX)
+#	$s->got(PATH), did(PATH)		# GET and POST of webhook_status
+#	$s->list(QUERY)				# deliveries
 #	$s->names, doubles, disorder (REQUESTS): what came, as text
 #	$s->holder				# the worker that writes
 #	$s->done
@@ -148,6 +154,63 @@ sub on_disk {
 
 		defined $n && $n eq $o{waiting}
 	} 20;
+}
+
+# a small zone has room for what comes between two commits
+
+sub rows {
+	my ($self, $n, $where) = @_;
+
+	return wait_for {
+		($self->sql('SELECT count(*) FROM deliveries'
+			. ($where ? " WHERE $where" : '')) || 0) == $n
+	} 30;
+}
+
+sub ended {
+	my ($self, $n, %o) = @_;
+
+	for my $i (1 .. $n) {
+		$self->status("e$i", 'queued', launch => 1, size => $o{size});
+		$self->rows($i, 'ended > 0') if $o{size} && $i % 5 == 0;
+	}
+
+	Test::More::ok($self->{r}->wait_requests($n, 30), 'all are sent');
+	Test::More::ok($self->rows($n, 'ended > 0'), 'all are on disk');
+}
+
+sub stored {
+	my ($self) = @_;
+
+	return map { [ $self->uuid($_->[0]), $_->[1] ] }
+		map { [ split /\|/ ] }
+		split /\n/, $self->sql('SELECT lower(hex(uuid)), execution'
+			. ' FROM deliveries ORDER BY seq');
+}
+
+sub uuid {
+	my ($self, $hex) = @_;
+
+	return join '-', unpack 'a8 a4 a4 a4 a12', $hex;
+}
+
+sub got {
+	my ($self, $path) = @_;
+
+	return $self->{t}->get("/hooks/$path");
+}
+
+sub did {
+	my ($self, $path) = @_;
+
+	return $self->{t}->post("/hooks/$path", '',
+		headers => [ 'X-Webhook-Write' => 1 ]);
+}
+
+sub list {
+	my ($self, $query) = @_;
+
+	return json($self->got("deliveries?$query")->body())->{deliveries};
 }
 
 sub names {
