@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_webhook_api_priv.h"
+#include "ngx_http_webhook_regex.h"
 
 
 static ngx_int_t ngx_http_webhook_api_element(void *data, json_t *element,
@@ -83,6 +84,10 @@ ngx_http_webhook_api_read(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
         return NGX_HTTP_WEBHOOK_READ_NO_MEMORY;
     }
 
+#if (NGX_PCRE)
+    ngx_http_webhook_regex_begin();
+#endif
+
     rc = ngx_http_webhook_api_elements(reading.scope, doc,
                                        ngx_http_webhook_api_element,
                                        &reading);
@@ -94,6 +99,18 @@ ngx_http_webhook_api_read(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
     if (rc == NGX_ERROR) {
         return NGX_HTTP_WEBHOOK_READ_NO_MEMORY;
     }
+
+#if (NGX_PCRE)
+
+    if (ngx_http_webhook_regex_spent()) {
+
+        /* what did not match for want of time may not be taken for that */
+
+        ngx_http_webhook_api_free(list);
+        return NGX_HTTP_WEBHOOK_READ_INEXACT;
+    }
+
+#endif
 
     if (list->nelts) {
         return reading.status ? NGX_HTTP_WEBHOOK_READ_OK

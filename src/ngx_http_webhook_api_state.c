@@ -13,6 +13,7 @@
 
 #include "ngx_http_webhook_api_priv.h"
 #include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_regex.h"
 
 #include <openssl/sha.h>
 
@@ -233,9 +234,6 @@ ngx_http_webhook_api_state_text(ngx_http_webhook_api_tally_t *tally,
 {
     ngx_uint_t                     i;
     ngx_http_webhook_api_state_t  *state;
-#if (NGX_PCRE)
-    ngx_str_t                      subject;
-#endif
 
     if (tally->hold++ == 0) {
         tally->text.len = ngx_min(text->len, NGX_HTTP_WEBHOOK_STATUS_MAX);
@@ -260,10 +258,7 @@ ngx_http_webhook_api_state_text(ngx_http_webhook_api_tally_t *tally,
 #if (NGX_PCRE)
 
         if (state[i].regex) {
-            subject.len = ngx_min(text->len, 4096);
-            subject.data = text->data;
-
-            if (ngx_regex_exec(state[i].regex, &subject, NULL, 0) >= 0) {
+            if (ngx_http_webhook_regex_match(state[i].regex, text)) {
                 tally->ranks[state[i].rank]++;
                 return;
             }

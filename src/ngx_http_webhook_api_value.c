@@ -13,6 +13,7 @@
 
 #include "ngx_http_webhook_api_priv.h"
 #include "ngx_http_webhook_conf.h"
+#include "ngx_http_webhook_regex.h"
 
 
 static ngx_int_t ngx_http_webhook_api_pointer(ngx_conf_t *cf, ngx_str_t *text,
@@ -315,11 +316,6 @@ static ngx_int_t
 ngx_http_webhook_api_state_match(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_webhook_api_state_t *state)
 {
-#if (NGX_PCRE)
-    u_char               errstr[NGX_MAX_CONF_ERRSTR];
-    ngx_regex_compile_t  rc;
-#endif
-
     state->text = *value;
 
     if (value->len == 0 || value->data[0] != '~') {
@@ -342,22 +338,10 @@ ngx_http_webhook_api_state_match(ngx_conf_t *cf, ngx_str_t *value,
 
 #if (NGX_PCRE)
 
-    ngx_memzero(&rc, sizeof(ngx_regex_compile_t));
+    state->regex = ngx_http_webhook_regex_compile(cf, &state->text,
+                                                  NGX_REGEX_CASELESS);
 
-    rc.pattern = state->text;
-    rc.pool = cf->pool;
-    rc.options = NGX_REGEX_CASELESS;
-    rc.err.len = NGX_MAX_CONF_ERRSTR;
-    rc.err.data = errstr;
-
-    if (ngx_regex_compile(&rc) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V", &rc.err);
-        return NGX_ERROR;
-    }
-
-    state->regex = rc.regex;
-
-    return NGX_OK;
+    return state->regex ? NGX_OK : NGX_ERROR;
 
 #else
 

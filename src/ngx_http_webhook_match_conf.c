@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_webhook_conf.h"
+#include "ngx_http_webhook_regex.h"
 #include "ngx_http_webhook_json.h"
 
 
@@ -99,11 +100,7 @@ ngx_int_t
 ngx_http_webhook_match_value(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_webhook_value_match_t *match)
 {
-    ngx_str_t            text;
-#if (NGX_PCRE)
-    u_char               errstr[NGX_MAX_CONF_ERRSTR];
-    ngx_regex_compile_t  rc;
-#endif
+    ngx_str_t  text;
 
     ngx_memzero(match, sizeof(ngx_http_webhook_value_match_t));
 
@@ -139,21 +136,9 @@ ngx_http_webhook_match_value(ngx_conf_t *cf, ngx_str_t *value,
 
 #if (NGX_PCRE)
 
-    ngx_memzero(&rc, sizeof(ngx_regex_compile_t));
+    match->regex = ngx_http_webhook_regex_compile(cf, &text, 0);
 
-    rc.pattern = text;
-    rc.pool = cf->pool;
-    rc.err.len = NGX_MAX_CONF_ERRSTR;
-    rc.err.data = errstr;
-
-    if (ngx_regex_compile(&rc) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%V", &rc.err);
-        return NGX_ERROR;
-    }
-
-    match->regex = rc.regex;
-
-    return NGX_OK;
+    return match->regex ? NGX_OK : NGX_ERROR;
 
 #else
 

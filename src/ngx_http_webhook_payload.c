@@ -13,9 +13,9 @@
 
 
 #include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_regex.h"
 
 
-#define NGX_HTTP_WEBHOOK_SUBJECT_MAX  4096    /* bytes a regex looks at */
 #define NGX_HTTP_WEBHOOK_KEY_MAX      256     /* bytes of a constant's name */
 
 
@@ -532,10 +532,6 @@ static ngx_uint_t
 ngx_http_webhook_payload_value(ngx_http_webhook_value_match_t *match,
     ngx_str_t *text)
 {
-#if (NGX_PCRE)
-    ngx_str_t  subject;
-#endif
-
     if (text == NULL) {
         return 0;
     }
@@ -547,10 +543,7 @@ ngx_http_webhook_payload_value(ngx_http_webhook_value_match_t *match,
 #if (NGX_PCRE)
 
     if (match->regex) {
-        subject = *text;
-        subject.len = ngx_min(subject.len, NGX_HTTP_WEBHOOK_SUBJECT_MAX);
-
-        return ngx_regex_exec(match->regex, &subject, NULL, 0) >= 0;
+        return ngx_http_webhook_regex_match(match->regex, text);
     }
 
 #endif

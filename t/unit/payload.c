@@ -5,7 +5,7 @@
 
 
 /*
- * rooms: payload json json_text
+ * rooms: payload regex json json_text
  */
 
 
