@@ -81,14 +81,15 @@ async function post(path, done) {
     say(j.count === undefined ? done : j.count + ' are on their way again');
     await refresh();
   } catch (e) {
-    say(e.message);
+    say(e.message, true);
   }
 }
 
 let said = 0;
 
-function say(text) {
+function say(text, bad) {
   $('live').textContent = text;
+  $('live').classList.toggle('bad', Boolean(bad));
   said = Date.now();
 }
 
@@ -109,7 +110,7 @@ function trouble(e) {
     'What stands here may be old; it goes on by itself as soon as nginx does.'
   ]);
   $('down').hidden = false;
-  $('live').textContent = 'not live';
+  say('not live', true);
 }
 
 function fine() {
@@ -117,7 +118,7 @@ function fine() {
   $('down').hidden = true;
   $('down').shown = null;
   if (Date.now() - said > 3000 && $('live').textContent !== 'live') {
-    $('live').textContent = 'live';
+    say('live');
   }
 }
 
@@ -168,7 +169,7 @@ function go(change, replace) {
   arrive();
 }
 
-function arrive() {
+function arrive(far) {
   const q = new URLSearchParams(location.search);
   const to = {};
   for (const n of names) to[n] = q.get(n) || '';
@@ -183,7 +184,10 @@ function arrive() {
   }
   show_names();
   const uuid = location.hash.slice(1).toLowerCase();
-  if ((uuid || null) !== open) unfold(uuid || null);
+  if ((uuid || null) !== open) {
+    unfold(uuid || null);
+    if (far) reveal = open;
+  }
 }
 
 function fold(uuid) {
@@ -250,7 +254,7 @@ function key(e) {
 document.addEventListener('keydown', key);
 addEventListener('popstate', () => {
   began = false;
-  arrive();
+  arrive(true);
 });
 addEventListener('scroll', render_soon, { passive: true });
 addEventListener('resize', render_soon);
@@ -258,6 +262,10 @@ $('older').addEventListener('click', load_more);
 $('newer').addEventListener('click', () => {
   $('h-list').scrollIntoView();
   render();
+});
+$('all').addEventListener('click', () => {
+  all_hooks = true;
+  show_few();
 });
 $('clear').addEventListener('click', () => go(no_filter));
 $('seen').addEventListener('toggle', () => load_observed().catch(trouble));
@@ -273,5 +281,5 @@ async function live() {
 
 document.addEventListener('visibilitychange',
                           () => { if (!document.hidden) refresh(); });
-arrive();
+arrive(true);
 live();

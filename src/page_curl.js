@@ -69,7 +69,7 @@ async function copy(text) {
     area.remove();
     had?.focus();
     if (!ok) {
-      say('the browser does not let this page copy');
+      say('the browser does not let this page copy', true);
       return;
     }
   }

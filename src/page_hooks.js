@@ -138,8 +138,24 @@ function actions(h) {
                'stop')
       : button('Resume', () => post(path + '/resume', 'resumed'), h.name,
                'stop'),
-    h.failed ? button('Send all failed again',
-                      () => post(path + '/recover'), h.name) : null];
+    h.failed ? button('Send all failed again', () => confirm('Send all that '
+      + 'failed or expired at ' + h.name + ' again?')
+      && post(path + '/recover'), h.name) : null];
+}
+
+/* of many, those that need a look, and as many others as there is room for */
+
+const few = 12;
+let all_hooks = false;
+
+function show_few() {
+  let room = all_hooks ? Infinity : few
+    - hooks.filter((h) => color_of(h) === 'bad').length;
+  for (const h of hooks) {
+    cards.get(h.name).box.hidden = color_of(h) !== 'bad' && room-- <= 0;
+  }
+  $('all').hidden = all_hooks || hooks.length <= few;
+  $('all').textContent = 'Show all ' + hooks.length + ' endpoints';
 }
 
 function show_hooks(answer) {
@@ -157,6 +173,7 @@ function show_hooks(answer) {
       $('hooks').insertBefore(b, $('hooks').children[i]);
     }
   });
+  show_few();
   $('no-hooks').hidden = hooks.length > 0;
   show_health(answer.store, answer.watch);
   show_names();

@@ -7,6 +7,7 @@
 
 let open = null;                  /* its UUID */
 let panel = null;
+let reveal = null;                /* one came from afar: into view with it */
 
 const watched = new ResizeObserver(() => render_soon());
 
@@ -68,6 +69,7 @@ async function load_panel() {
   }
   if (panel !== p) return;
   p.key = key;
+  if (p.now === d && !p.gone) return;
   p.gone = false;
   p.row = { ...d, attempts: d.attempt_count };
   show_panel(p, d);
@@ -84,6 +86,13 @@ function show_panel_place() {
     place.append(panel.box);
   }
   $('alone').hidden = Boolean(r) || !panel.box.isConnected;
+  if (reveal === panel.uuid && panel.row && panel.box.isConnected) {
+    reveal = null;
+    const { top } = place.getBoundingClientRect();
+    if (top < 0 || top > innerHeight * .7) {
+      (r ? r.button : place).scrollIntoView();
+    }
+  }
   if (r || $('alone').hidden) return;
   let b = $('alone').querySelector('.row');
   if (panel.gone || !panel.row) {

@@ -114,14 +114,15 @@ my %saw = visit($t, 'page-list.js', { old => $old },
 
 is($saw{alone}, "held $old", 'a link to what is not loaded');
 is($saw{alone_gone}, 1, 'a link to what is not there');
+is($saw{revealed}, 'true', 'a link to what is further down');
 is($saw{keystrokes}, 1, 'one request for what was typed');
 is($saw{typed}, 'job-3-77', 'found');
-is($saw{race}, 'many 50', 'an older answer does not overwrite a newer one');
+is($saw{race}, 'many', 'an older answer does not overwrite a newer one');
 is($saw{unfolded}, 'many 1', 'unfolded');
 is($saw{back}, 'many 0', 'back - folded');
 is($saw{back_typed}, 'job-3-77', 'back - the filter before');
 is($saw{back_field}, 'job-3-77', 'back - its field');
-is($saw{back_start}, '0 50', 'back - no filter');
+is($saw{back_start}, '0 true', 'back - no filter');
 is($saw{forward}, '1 many', 'forward');
 
 # many
@@ -130,6 +131,7 @@ is($saw{loaded}, 10001, 'all are loaded');
 cmp_ok($saw{rows}, '<', 100, 'few rows');
 cmp_ok($saw{nodes}, '<', 1500, 'few elements');
 cmp_ok($saw{idle}, '<=', 3, 'requests in a turn, at the end of the list');
+is($saw{same}, 304, 'nothing is sent again');
 cmp_ok($saw{longest}, '<', 300, 'no long task');
 is($saw{held_before}, 'sending', 'the oldest');
 is($saw{held_after}, 'delivered', 'what one looks at is not stale');
@@ -152,6 +154,8 @@ is($saw{same_card}, 1, 'a card is still the same element');
 # several pages
 
 is($saw{second}, $saw{first}, 'two pages show the same');
+
+is($saw{hidden}, 0, 'nothing is asked while nobody looks');
 
 # nginx is gone, and comes back
 

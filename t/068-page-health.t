@@ -107,6 +107,10 @@ like($saw{dead_next}, qr/^(now|in \d+ s)$/, 'dead - next attempt');
 like($saw{dead_row}, qr/^connect/, 'dead - why, in its row');
 is($saw{card_filter}, 'mixed 5', 'a card\'s name filters');
 
+is($saw{confirmed}, 'Send all that failed or expired at mixed again?',
+	'again - asked');
+is($saw{recovered}, '3 are on their way again', 'again - told');
+
 # store
 
 like($saw{store}, qr/ · store ok$/, 'store');
@@ -140,6 +144,8 @@ is($saw{no_match}, 'No delivery matches these filters.', 'nothing matches');
 is($saw{cleared}, '1', 'cleared');
 like($saw{refused}, qr/^These filters do not work: there is no webhook/i,
 	'filters that are refused');
+is($saw{few}, '40 Show all 120 endpoints', 'many - those that need a look');
+is($saw{all}, 120, 'many - all');
 is($saw{no_hooks}, 1, 'no webhook');
 like($saw{no_hooks_do}, qr/webhook ci \{/, 'no webhook - what to do');
 is($saw{axe_no_hooks}, '', 'no webhook - nothing serious');

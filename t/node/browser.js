@@ -37,13 +37,14 @@ exports.run = async function (visit) {
     await browser.close();
 };
 
-/* a page whose faults are in page.faults, its requests in page.asked */
+/* a page: its faults are in page.faults, requests in .asked, statuses in .got */
 
 exports.open = async function (context, url) {
     const page = await context.newPage();
 
     page.faults = [];
     page.asked = [];
+    page.got = [];
 
     page.on('console', (m) => {
         if (m.type() === 'error') {
@@ -53,6 +54,7 @@ exports.open = async function (context, url) {
     page.on('pageerror', (e) => page.faults.push(e.message));
     page.on('request', (r) => page.asked.push(r.method() + ' '
         + r.url().replace(spec.url, '')));
+    page.on('response', (r) => page.got.push(r.status()));
 
     if (url) {
         await page.goto(spec.url + url);

@@ -72,6 +72,19 @@ run(async (browser) => {
     await page.getByRole('button', { name: 'Show all' }).click();
     await page.locator('#seen summary').click();
 
+    /* all that failed */
+
+    const asked = [];
+
+    page.on('dialog', (d) => {
+        asked.push(d.message());
+        d.accept();
+    });
+    await card('mixed').getByRole('button', { name: 'Send all' }).click();
+    await page.getByText('on their way again').waitFor(wait);
+    say('recovered', await text('#live'));
+    say('confirmed', asked.join());
+
     /* store */
 
     say('store', await text('#health'));
@@ -137,6 +150,13 @@ run(async (browser) => {
     say('refused', await text('#none p'));
 
     await page.goto(spec.url + '/status/');
+    await answer((j) => ({ ...j, hooks: Array(40).fill(j.hooks).flat().map(
+        (h, i) => ({ ...h, name: h.name + i })) }));
+    await page.waitForSelector('#all', wait);
+    say('few', await count('.card:visible') + ' ' + await text('#all'));
+    await page.click('#all');
+    say('all', await count('.card:visible'));
+    await page.unroute(/\/hooks$/);
     await answer((j) => ({ ...j, hooks: [] }));
     await page.waitForSelector('#no-hooks', wait);
     say('no_hooks', await count('#no-hooks:visible'));
