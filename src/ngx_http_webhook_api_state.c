@@ -158,7 +158,7 @@ ngx_http_webhook_api_holds(json_t *json, ngx_array_t *values)
     u_char     buf[32];
     ngx_str_t  text;
 
-    if (json && json_is_null(json)) {
+    if (json_is_null(json)) {
         json = NULL;
     }
 
@@ -241,9 +241,10 @@ ngx_http_webhook_api_state_text(ngx_http_webhook_api_tally_t *tally,
 
         if (tally->text.data == NULL) {
             tally->text.len = 0;
-        }
 
-        ngx_memcpy(tally->text.data, text->data, tally->text.len);
+        } else {
+            ngx_memcpy(tally->text.data, text->data, tally->text.len);
+        }
     }
 
     if (tally->scope->states == NULL) {

@@ -171,14 +171,23 @@ ngx_http_webhook_curl_request(ngx_http_webhook_curl_handle_t *h)
     n = 0;
     len = 0;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        header = part->elts;
+    part = &r->headers_in.headers.part;
+    header = part->elts;
 
-        for (i = 0; i < part->nelts; i++) {
-            len += header[i].key.len + sizeof(": ") + header[i].value.len;
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            header = part->elts;
+            i = 0;
         }
 
-        n += part->nelts;
+        len += header[i].key.len + sizeof(": ") + header[i].value.len;
+        n++;
     }
 
     node = ngx_palloc(h->d->pool, n * sizeof(struct curl_slist) + len);
@@ -189,36 +198,45 @@ ngx_http_webhook_curl_request(ngx_http_webhook_curl_handle_t *h)
     p = (u_char *) (node + n);
     next = &list;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        header = part->elts;
+    part = &r->headers_in.headers.part;
+    header = part->elts;
 
-        for (i = 0; i < part->nelts; i++) {
+    for (i = 0; /* void */ ; i++) {
 
-            if (ngx_http_webhook_curl_own_header(&header[i])) {
-                continue;
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
             }
 
-            node->data = (char *) p;
-            *next = node;
-            next = &node->next;
-            node++;
-
-            p = ngx_cpymem(p, header[i].key.data, header[i].key.len);
-
-            if (header[i].value.len == 0) {
-
-                /* libcurl's way to write an empty one */
-
-                *p++ = ';';
-                *p++ = '\0';
-                continue;
-            }
-
-            *p++ = ':';
-            *p++ = ' ';
-            p = ngx_cpymem(p, header[i].value.data, header[i].value.len);
-            *p++ = '\0';
+            part = part->next;
+            header = part->elts;
+            i = 0;
         }
+
+        if (ngx_http_webhook_curl_own_header(&header[i])) {
+            continue;
+        }
+
+        node->data = (char *) p;
+        *next = node;
+        next = &node->next;
+        node++;
+
+        p = ngx_cpymem(p, header[i].key.data, header[i].key.len);
+
+        if (header[i].value.len == 0) {
+
+            /* libcurl's way to write an empty one */
+
+            *p++ = ';';
+            *p++ = '\0';
+            continue;
+        }
+
+        *p++ = ':';
+        *p++ = ' ';
+        p = ngx_cpymem(p, header[i].value.data, header[i].value.len);
+        *p++ = '\0';
     }
 
     *next = &ngx_http_webhook_curl_no_expect;

@@ -621,14 +621,15 @@ ngx_http_webhook_sql_msec(ngx_http_webhook_sql_t *sql, uint32_t ms)
 static void
 ngx_http_webhook_sql_text(ngx_http_webhook_sql_t *sql, void *p, size_t len)
 {
-    (void) sqlite3_bind_text(sql->stmt, ++sql->bound, p, len, SQLITE_STATIC);
+    (void) sqlite3_bind_text64(sql->stmt, ++sql->bound, p, len, SQLITE_STATIC,
+                               SQLITE_UTF8);
 }
 
 
 static void
 ngx_http_webhook_sql_blob(ngx_http_webhook_sql_t *sql, void *p, size_t len)
 {
-    (void) sqlite3_bind_blob(sql->stmt, ++sql->bound, p, len, SQLITE_STATIC);
+    (void) sqlite3_bind_blob64(sql->stmt, ++sql->bound, p, len, SQLITE_STATIC);
 }
 
 

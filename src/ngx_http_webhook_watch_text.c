@@ -192,8 +192,11 @@ ngx_uint_t
 ngx_http_webhook_watch_captured(ngx_http_webhook_api_route_t *rp,
     ngx_array_t *parts, ngx_uint_t members, ngx_str_t *name)
 {
-    ngx_uint_t                      i, n;
+    ngx_uint_t                      i;
     ngx_http_webhook_watch_part_t  *part;
+#if (NGX_PCRE)
+    ngx_uint_t                      n;
+#endif
 
     part = parts->elts;
 
@@ -205,9 +208,9 @@ ngx_http_webhook_watch_captured(ngx_http_webhook_api_route_t *rp,
             continue;
         }
 
+#if (NGX_PCRE)
         n = 0;
 
-#if (NGX_PCRE)
         while (rp->regex && n < rp->regex->nvariables
                && rp->regex->variables[n].index != part[i].index)
         {
