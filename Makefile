@@ -15,6 +15,8 @@
 #                          WAITING=20000, DURATION=1; README=1 puts it into
 #                          README.md
 # make fuzz                libFuzzer on the pure rooms, FUZZ=60 seconds each
+# make lint                clang-tidy and cppcheck on src/; some minutes, then
+#                          only what has changed
 # make matrix              build and test with every nginx that is supported,
 #                          each in a Debian of its own below MATRIX=DIR (which
 #                          is build/matrix; as root), by gcc and clang;
@@ -177,6 +179,11 @@ build/bench/%: t/bench/%.c
 	@mkdir -p build/bench
 	@$(CC) -O2 -Wall -Werror -o $@ $< -lcurl
 
+lint:
+	@t/bin/deps lint
+	@$(MAKE) --no-print-directory all
+	@t/bin/lint $(out) $(tree)
+
 matrix:
 	@t/bin/deps matrix
 	@T="$(T)" t/bin/matrix $(or $(MATRIX),build/matrix) $(CELLS)
@@ -193,5 +200,5 @@ sanitize:
 
 FORCE:
 
-.PHONY: all install clean deps demo test fuzz storm bench matrix sanitize \
+.PHONY: all install clean deps demo test fuzz storm bench lint matrix sanitize \
     FORCE
