@@ -126,7 +126,6 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
         s->blk.type = NGX_HTTP_WEBHOOK_BLK_STATE;
 
         ngx_http_webhook_state_insert(zone, made);
-        ngx_http_webhook_store_mark(zone, made);
 
     } else if (state) {
         ngx_http_webhook_zone_save(zone, &s->state,
@@ -139,7 +138,6 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
         s->state.row = row;
 
         ngx_http_webhook_state_touch(zone, state, final);
-        ngx_http_webhook_store_mark(zone, state);
     }
 
     for (i = list.head; i; i = next) {
@@ -147,6 +145,10 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
                                      NGX_HTTP_WEBHOOK_QUEUE_LINK)->next;
 
         ngx_http_webhook_queue_link(zone, i);
+    }
+
+    if (key) {
+        ngx_http_webhook_store_mark_behind(zone, made ? made : state);
     }
 
     ngx_http_webhook_zone_commit(zone);

@@ -51,7 +51,6 @@ ngx_http_webhook_zone_rebuild(ngx_http_webhook_zone_t *zone)
             blk->mark = 1;
             sh->nstates++;
             ngx_http_webhook_state_insert(zone, i);
-            ngx_http_webhook_store_mark(zone, i);
 
         } else if (blk->type == NGX_HTTP_WEBHOOK_BLK_DELIVERY
                    && ngx_http_webhook_rebuild_delivery(zone, i) != NGX_OK)
@@ -97,6 +96,9 @@ ngx_http_webhook_zone_rebuild(ngx_http_webhook_zone_t *zone)
             if (p->waiting) {
                 sh->nqueue += ngx_http_webhook_payload_blocks(p);
             }
+
+        } else if (blk->type == NGX_HTTP_WEBHOOK_BLK_STATE) {
+            ngx_http_webhook_store_mark(zone, i);
         }
     }
 

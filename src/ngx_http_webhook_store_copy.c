@@ -231,7 +231,10 @@ ngx_http_webhook_copy_blocks(ngx_http_webhook_zone_t *zone,
         rec->index = index;
         rec->size = size;
 
-        if (blk->type == NGX_HTTP_WEBHOOK_BLK_STATE) {
+        if (zone->unsaved[index] & NGX_HTTP_WEBHOOK_UNSAVED_AGAIN) {
+            rec->type = NGX_HTTP_WEBHOOK_REC_NONE;
+
+        } else if (blk->type == NGX_HTTP_WEBHOOK_BLK_STATE) {
             rec->type = NGX_HTTP_WEBHOOK_REC_STATE;
             ngx_http_webhook_copy_state(zone, index,
                                         (ngx_http_webhook_rec_state_t *) rec);

@@ -11,7 +11,8 @@
  *   0              not in the list
  *   next, or END   in it
  *   TAKEN          a batch has it; those stand first
- *   AGAIN          it has changed since the batch took it
+ *   AGAIN          it has changed since the batch took it; of a state that
+ *                  none has: it is to be written later, from the list's end
  *
  * All is called under the lock.  Next room: store_copy.
  */
@@ -61,6 +62,19 @@ ngx_http_webhook_store_mark(ngx_http_webhook_zone_t *zone, uint32_t index)
 }
 
 
+void
+ngx_http_webhook_store_mark_behind(ngx_http_webhook_zone_t *zone,
+    uint32_t index)
+{
+    if (zone->unsaved[index]) {
+        zone->unsaved[index] |= NGX_HTTP_WEBHOOK_UNSAVED_AGAIN;
+        return;
+    }
+
+    ngx_http_webhook_store_mark(zone, index);
+}
+
+
 uint32_t
 ngx_http_webhook_store_next(ngx_http_webhook_zone_t *zone, uint32_t index)
 {
@@ -78,6 +92,11 @@ ngx_http_webhook_store_take(ngx_http_webhook_zone_t *zone)
 
     sh = zone->sh;
     index = sh->untaken;
+
+    if (ngx_http_webhook_blk(zone, index)->type != NGX_HTTP_WEBHOOK_BLK_STATE)
+    {
+        zone->unsaved[index] &= ~NGX_HTTP_WEBHOOK_UNSAVED_AGAIN;
+    }
 
     zone->unsaved[index] |= NGX_HTTP_WEBHOOK_UNSAVED_TAKEN;
 
@@ -125,7 +144,7 @@ ngx_http_webhook_store_untake(ngx_http_webhook_zone_t *zone)
          sh->taken;
          index = ngx_http_webhook_store_next(zone, index))
     {
-        zone->unsaved[index] &= NGX_HTTP_WEBHOOK_UNSAVED_END;
+        zone->unsaved[index] &= ~NGX_HTTP_WEBHOOK_UNSAVED_TAKEN;
         sh->taken--;
     }
 
@@ -205,13 +224,6 @@ ngx_http_webhook_store_mark_all(ngx_http_webhook_zone_t *zone)
         }
     }
 
-    for (i = 1; i < sh->fresh; i++) {
-        if (ngx_http_webhook_blk(zone, i)->type == NGX_HTTP_WEBHOOK_BLK_STATE)
-        {
-            ngx_http_webhook_store_mark(zone, i);
-        }
-    }
-
     ngx_http_webhook_delivery_seqs(zone, &tree);
 
     node = (tree.root == tree.sentinel)
@@ -224,6 +236,13 @@ ngx_http_webhook_store_mark_all(ngx_http_webhook_zone_t *zone)
         ngx_http_webhook_store_mark(zone, ngx_http_webhook_index(zone, d));
 
         node = ngx_rbtree_next(&tree, node);
+    }
+
+    for (i = 1; i < sh->fresh; i++) {
+        if (ngx_http_webhook_blk(zone, i)->type == NGX_HTTP_WEBHOOK_BLK_STATE)
+        {
+            ngx_http_webhook_store_mark(zone, i);
+        }
     }
 }
 

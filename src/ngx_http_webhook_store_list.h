@@ -19,6 +19,11 @@
 void ngx_http_webhook_store_mark(ngx_http_webhook_zone_t *zone,
     uint32_t index);
 
+/* A state has, and with it deliveries, which were marked before. */
+
+void ngx_http_webhook_store_mark_behind(ngx_http_webhook_zone_t *zone,
+    uint32_t index);
+
 /* All have, whatever was marked; and none has. */
 
 void ngx_http_webhook_store_mark_all(ngx_http_webhook_zone_t *zone);

@@ -56,7 +56,10 @@
 uint32_t ngx_http_webhook_store_next(ngx_http_webhook_zone_t *zone,
     uint32_t index);
 
-/* The next one that no batch has, sh->untaken, is the batch's. */
+/*
+ * The next one that no batch has, sh->untaken, is the batch's.  A state that is
+ * "again" is not to be written now.
+ */
 
 uint32_t ngx_http_webhook_store_take(ngx_http_webhook_zone_t *zone);
 
@@ -89,7 +92,8 @@ void ngx_http_webhook_store_release(ngx_http_webhook_zone_t *zone,
 
 /* --- a batch: records one behind the other --- */
 
-#define NGX_HTTP_WEBHOOK_REC_NONE      0    /* it was given up meanwhile */
+#define NGX_HTTP_WEBHOOK_REC_NONE      0    /* it was given up meanwhile, or
+                                               is not to be written yet */
 #define NGX_HTTP_WEBHOOK_REC_STATE     1
 #define NGX_HTTP_WEBHOOK_REC_DELIVERY  2
 #define NGX_HTTP_WEBHOOK_REC_SLOT      3

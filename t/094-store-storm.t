@@ -359,7 +359,10 @@ sub crash {
 	my ($when_stored) = @_;
 
 	if ($when_stored) {
-		ok((wait_for { !unsafe() } 20), 'all is on disk');
+		ok((wait_for { !unsafe() } 20), 'all is on disk')
+			or diag(join ', ', map { "$_->[0] for $_->[1], "
+				. (time() - $announced{$_->[0]}{time}) . ' s' }
+				unsafe());
 	}
 
 	my $at = time();

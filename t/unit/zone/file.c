@@ -280,6 +280,25 @@ file_find(uint64_t number)
 }
 
 
+uint64_t
+file_state_version(uint64_t n)
+{
+    u_char    key[16];
+    uint32_t  i;
+
+    world_key(key, n);
+    (void) file_now();
+
+    for (i = 0; i < file->nstates; i++) {
+        if (memcmp(file->states[i].key, key, 16) == 0) {
+            return file->states[i].state.version;
+        }
+    }
+
+    return 0;
+}
+
+
 /* --- what the store reads from its file --- */
 
 ngx_int_t

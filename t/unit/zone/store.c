@@ -9,9 +9,9 @@
  * alone: whoever is killed at whatever moment, nothing is lost between the
  * two, and nothing that ended begins anew.
  *
- * rooms: zone block state rebuild store_list store_copy store_spill store_load
- *        watch_list delivery delivery_index
- *        delivery_free queue attempt tally owner log check check_queue retry
+ * rooms: zone block state rebuild store_list watch_list delivery
+ *        delivery_index delivery_free queue queue_enrich take attempt tally
+ *        owner log check check_queue retry store_copy store_spill store_load
  */
 
 
@@ -226,6 +226,60 @@ test_store_full(void)
 }
 
 
+/* a state must not be on disk before the deliveries that it speaks of */
+
+void
+test_store_order(void)
+{
+    world_t                    w;
+    u_char                    *slots;
+    ngx_uint_t                 i, k;
+    ngx_http_webhook_batch_t   batch;
+
+    /* the list as it grew, and as it is made anew */
+
+    for (k = 0; k < 2; k++) {
+        store_create(&w, 100);
+
+        slots = calloc(1, w.zone->sh->nslots);
+        memset(&batch, 0, sizeof(batch));
+
+        world_add(&w, 1, NGX_HTTP_WEBHOOK_LAUNCHED, 1, 1, 10, 0);
+
+        for (i = 2; i <= 40; i++) {
+            world_add(&w, i, NGX_HTTP_WEBHOOK_LAUNCHED, 0xff, i, 10, 0);
+        }
+
+        world_add(&w, 1, NGX_HTTP_WEBHOOK_FINISHED, 1, 100, 10, 0);
+
+        if (k == 1) {
+            w.zone->sh->undo_txn = 0;
+            w.zone->sh->dirty = 1;
+        }
+
+        (void) ngx_http_webhook_store_gather(w.zone, &batch);
+        check_number(batch.n, NGX_HTTP_WEBHOOK_BATCH, "more than one batch");
+
+        file_write(&batch);
+
+        check(file_state_version(1) < 2 || file_find(100 * HOOKS),
+              "a state is not written before its deliveries");
+
+        ngx_http_webhook_store_written(w.zone, &batch, slots);
+
+        check(store_flush(&w) && store_agree(&w, "order"),
+              "all is written in the end");
+        check_number(file_state_version(1), 2, "the state, too");
+
+        free(slots);
+        free(batch.data);
+
+        world_destroy(&w);
+        file_destroy();
+    }
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -238,6 +292,7 @@ main(int argc, char **argv)
     }
 
     test_store_full();
+    test_store_order();
     test_store_kill(40);
     test_store_step();
     test_store_churn(5000);

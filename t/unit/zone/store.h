@@ -63,6 +63,10 @@ void file_restore(file_t *f);
 
 file_row_t *file_find(uint64_t number);
 
+/* The version of an execution's state; 0: none. */
+
+uint64_t file_state_version(uint64_t n);
+
 /* At most n rows from there on, as a job of the store reads them. */
 
 void file_read(ngx_http_webhook_batch_t *batch, uint32_t hook, uint64_t from,
@@ -85,6 +89,7 @@ ngx_uint_t store_agree(world_t *w, const char *when);
 void test_store_kill(ngx_uint_t n);
 void test_store_step(void);
 void test_store_full(void);
+void test_store_order(void);
 void test_store_churn(ngx_uint_t n);
 
 
