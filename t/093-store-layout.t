@@ -183,6 +183,37 @@ subtest 'a newer layout' => sub {
 	$s->done();
 };
 
+# a state that was forgotten and came again has two rows
+
+subtest 'two rows of an execution' => sub {
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->run();
+
+	$s->status('a', 'queued', launch => 1);
+	$s->status('a', 'running');
+	ok($r->wait_requests(2) && $s->on_disk(waiting => 0), 'running');
+	ok(wait_for(sub { $s->sql('SELECT rank FROM states') eq '2' }), 'written');
+
+	$s->sql('CREATE TABLE later AS SELECT * FROM states');
+
+	$s->status('a', 'done');
+	ok($r->wait_requests(3), 'final');
+	ok(wait_for(sub { $s->sql('SELECT rank FROM states') eq '3' }), 'written');
+	$t->stop();
+
+	$s->sql('INSERT INTO states SELECT id + 1000, key, rank, sequence, seen,'
+		. ' state FROM later; DROP TABLE later');
+	$r->forget();
+	$t->run();
+
+	$s->status('a', 'done');
+	is($s->names($r->wait_requests(1)), 'a/FINISHED', 'the newer one counts');
+
+	$s->done();
+};
+
 done_testing();
 
 ###############################################################################

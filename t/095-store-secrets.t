@@ -224,6 +224,8 @@ $t->post('/status/hooks/waits/resume', '', @write);
 
 ok($s->on_disk(waiting => 0), 'what waited has ended');
 is($s->sql('SELECT count(*) FROM headers'), 0, 'no row has headers');
+is($s->sql('SELECT count(*) FROM texts WHERE number = 2 AND body = x\'\''), 2,
+	'what is kept is of the latest attempt');
 ok(wait_for(sub { found('Variable', files()) eq '' }), 'no byte of them')
 	or diag(found('Variable', files()));
 
