@@ -11,9 +11,11 @@
 
 
 #include "ngx_http_webhook_status_try.h"
+#include "ngx_http_webhook_enrich.h"
 #include "ngx_http_webhook_event.h"
 #include "ngx_http_webhook_observe.h"
 #include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_watch.h"
 #include "ngx_http_webhook_zone.h"
 
 
@@ -42,6 +44,8 @@ static ngx_int_t ngx_http_webhook_try_payloads(ngx_http_webhook_status_t *s,
     ngx_http_webhook_event_t *events, ngx_uint_t n);
 static ngx_int_t ngx_http_webhook_try_require(void *data, json_t *element,
     const char *key);
+static ngx_int_t ngx_http_webhook_try_enrich(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation);
 static void ngx_http_webhook_try_updated(ngx_http_webhook_status_t *s,
     ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation);
 
@@ -309,6 +313,10 @@ ngx_http_webhook_try_observation(ngx_http_webhook_status_t *s,
 
     ngx_http_webhook_try_updated(s, dry, observation);
 
+    if (ngx_http_webhook_try_enrich(s, dry, observation) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_http_webhook_status_name(text, "members");
     ngx_http_webhook_status_literal(text, "[");
 
@@ -496,4 +504,69 @@ ngx_http_webhook_try_updated(ngx_http_webhook_status_t *s,
     }
 
     ngx_http_webhook_status_literal(text, "]");
+}
+
+
+/*
+ * What is lacking, and the URI that would be asked; null: the answer to another
+ * one comes first, or a value cannot stand there.
+ */
+
+static ngx_int_t
+ngx_http_webhook_try_enrich(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation)
+{
+    ngx_int_t                         rc;
+    ngx_str_t                        *values, uri;
+    ngx_uint_t                        i, n;
+    ngx_http_request_t               *r;
+    ngx_http_webhook_text_t          *text;
+    ngx_http_webhook_enrich_line_t  **lp;
+
+    r = s->request;
+    text = &s->text;
+
+    ngx_http_webhook_status_name(text, "enrich");
+    ngx_http_webhook_status_literal(text, "[");
+
+    lp = dry->route->enrich ? dry->route->enrich->elts : NULL;
+    n = 0;
+
+    for (i = 0; lp && i < dry->route->enrich->nelts; i++) {
+
+        if (!ngx_http_webhook_enrich_lacks(observation, lp[i])) {
+            continue;
+        }
+
+        values = ngx_http_webhook_watch_values(r, lp[i]->uri, &observation->id,
+                                               r->pool);
+        if (values == NULL) {
+            return NGX_ERROR;
+        }
+
+        rc = ngx_http_webhook_enrich_uri(r->pool, observation, lp[i], values,
+                                         &uri);
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc != NGX_OK) {
+            ngx_str_null(&uri);
+        }
+
+        if (n++) {
+            ngx_http_webhook_status_literal(text, ",");
+        }
+
+        ngx_http_webhook_status_literal(text, "{");
+        ngx_http_webhook_status_string(text, "member", lp[i]->name.data,
+                                       lp[i]->name.len);
+        ngx_http_webhook_status_number(text, "line", lp[i]->line);
+        ngx_http_webhook_status_string(text, "uri", uri.data, uri.len);
+        ngx_http_webhook_status_literal(text, "}");
+    }
+
+    ngx_http_webhook_status_literal(text, "]");
+
+    return NGX_OK;
 }

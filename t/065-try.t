@@ -52,6 +52,20 @@ webhook_api jobs {
     route GET /jobs/* { }
 }
 
+webhook_api rich {
+    id           /id;
+    state        /status;
+    goal.id      /goal;
+    sender.name  someone;
+
+    route GET ~^/rich/(?<team>.+)$ {
+        enrich  goal          /goals/${goal.id}?team=$team;
+        enrich  project.name  /projects/${project.id};
+        enrich  organization  /o/$webhook_execution;
+        enrich  sender.name   /nobody;
+    }
+}
+
 include %%CONF%%/webhook/virtuoso.conf;
 
 server {
@@ -125,6 +139,8 @@ is($o->{updated}[1]{digest}, undef, 'updated - absent');
 
 is(@{ $o->{payloads} }, 1, 'payloads');
 is($o->{wanted}, undef, 'wanted - by no webhook in particular');
+
+is(@{ $o->{enrich} }, 0, 'nothing to ask for');
 
 my $payload = $o->{payloads}[0];
 is($payload->{event}, 'LAUNCHED', 'payload');
@@ -288,6 +304,15 @@ $t->post('/goals/17/run', '{}', headers => [ 'X-User' => 'Ada' ]);
 
 my @got = $r->wait_requests(2, undef, '/');
 is($got[1]->json->{sender}{name}, 'Ada', 'really');
+
+# what would be asked for
+
+$d = dry('api=rich&uri=/rich/a%2520b', '{"id":5,"status":"running","goal":7}');
+is_deeply([ map { delete $_->{line}; $_ } @{ $d->{observations}[0]{enrich} } ],
+	[ { member => 'goal', uri => '/goals/7?team=a%20b' },
+	{ member => 'project.name', uri => undef },
+	{ member => 'organization', uri => '/o/5' } ], 'enrich')
+	or diag(explain($d));
 
 $t->done();
 

@@ -254,10 +254,18 @@ unlike($all, qr/"meta"|initialDataPerJourney|password|"username"|usedData
 
 # whole runs
 
-for my $run ([ api => $api, '', '', 'PASS', 90001 ],
-	[ gzip => $gzip, '?token=t0ken', '&envelope=false', 'FAIL', 95001 ])
+my $acme = { project => { id => 4889, name => 'Acme web shop' },
+	organization => { name => 'Acme' } };
+
+# a token in the query is not used to ask for more
+
+for my $run ([ api => $api, '', '', 'PASS', 90001,
+	{ %$acme, organization => { id => 11, name => 'Acme' } },
+	{ id => 3001, name => 'Checkout 3001' } ],
+	[ gzip => $gzip, '?token=t0ken', '&envelope=false', 'FAIL', 95001,
+	$acme, { id => 3001 } ])
 {
-	my ($name, $api, $query, $more, $outcome, $first) = @$run;
+	my ($name, $api, $query, $more, $outcome, $first, $of, $goal) = @$run;
 
 	$query .= $query ? $more : $more =~ s/^&/?/r;
 
@@ -319,17 +327,17 @@ for my $run ([ api => $api, '', '', 'PASS', 90001 ],
 	for my $q (@q) {
 		my $p = $q->json;
 
-		is_deeply($p->{project}, { id => 4889,
-			name => 'Acme web shop' }, "$name - project");
-		is_deeply($p->{organization}, { name => 'Acme' },
-			"$name - organization");
+		my $around = $p->{type} eq 'PING' ? $acme : $of;
+
+		is_deeply($p->{$_}, $around->{$_}, "$name - $_")
+			for qw/ project organization /;
 		is($q->header('X-Virtuoso-Signature'),
 			'sha1=' . hmac_sha1_hex($q->body, $secret),
 			"$name - signature");
 		next if $p->{type} eq 'PING';
 
 		is($p->{execution}{id}, $first, "$name - execution");
-		is_deeply($p->{goal}, { id => 3001 }, "$name - goal");
+		is_deeply($p->{goal}, $goal, "$name - goal");
 		is_deeply($p->{snapshot}, { id => 5001 }, "$name - snapshot");
 		is($p->{sender}{id}, 42, "$name - sender");
 	}
