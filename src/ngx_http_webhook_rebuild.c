@@ -231,6 +231,7 @@ ngx_http_webhook_rebuild_watch(ngx_http_webhook_zone_t *zone, uint32_t index)
     zone->sh->watches.blocks += n;
 
     ngx_http_webhook_watch_enter(zone, index);
+    ngx_http_webhook_store_mark(zone, index);
 }
 
 

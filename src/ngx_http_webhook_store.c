@@ -14,6 +14,7 @@
 #include "ngx_http_webhook_store_job.h"
 #include "ngx_http_webhook_store_query.h"
 #include "ngx_http_webhook_wake.h"
+#include "ngx_http_webhook_watch.h"
 
 #include <sys/file.h>
 
@@ -405,6 +406,7 @@ ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st)
     sh->blocked = 0;
 
     ngx_http_webhook_store_owners(st, 1);
+    ngx_http_webhook_watch_wake();
 }
 
 

@@ -239,6 +239,11 @@ ngx_http_webhook_copy_blocks(ngx_http_webhook_zone_t *zone,
             ngx_http_webhook_copy_state(zone, index,
                                         (ngx_http_webhook_rec_state_t *) rec);
 
+        } else if (blk->type == NGX_HTTP_WEBHOOK_BLK_WATCH) {
+            rec->type = NGX_HTTP_WEBHOOK_REC_WATCH;
+            ngx_http_webhook_copy_watch(zone, index,
+                                        (ngx_http_webhook_rec_watch_t *) rec);
+
         } else if (ngx_http_webhook_copy_wanted(blk)) {
             rec->type = NGX_HTTP_WEBHOOK_REC_DELIVERY;
             ngx_http_webhook_copy_delivery(zone, index,
@@ -273,6 +278,10 @@ ngx_http_webhook_copy_size(ngx_http_webhook_zone_t *zone, uint32_t index)
 
     if (blk->type == NGX_HTTP_WEBHOOK_BLK_STATE) {
         return sizeof(ngx_http_webhook_rec_state_t);
+    }
+
+    if (blk->type == NGX_HTTP_WEBHOOK_BLK_WATCH) {
+        return ngx_http_webhook_copy_watch_size(zone, index);
     }
 
     if (!ngx_http_webhook_copy_wanted(blk)) {

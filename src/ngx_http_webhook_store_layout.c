@@ -58,6 +58,15 @@ static const char  ngx_http_webhook_layout_new[] =
         "state BLOB NOT NULL);"
     "CREATE INDEX states_seen ON states (seen);"
 
+    /* executions that are asked for; gone when they are final */
+
+    "CREATE TABLE watches ("
+        "key BLOB PRIMARY KEY, until INTEGER NOT NULL,"
+        "token INTEGER NOT NULL, interval INTEGER NOT NULL,"
+        "server INTEGER NOT NULL, api INTEGER NOT NULL,"
+        "route INTEGER NOT NULL, realm BLOB, uri BLOB, body BLOB)"
+        " WITHOUT ROWID;"
+
     /*
      * seq: its place among all of them, another one after each redelivery by
      * hand, while id stays.  ended 0: it is waiting.

@@ -224,6 +224,15 @@ ngx_http_webhook_store_mark_all(ngx_http_webhook_zone_t *zone)
         }
     }
 
+    /* what a state speaks of goes before it */
+
+    for (i = 1; i < sh->fresh; i++) {
+        if (ngx_http_webhook_blk(zone, i)->type == NGX_HTTP_WEBHOOK_BLK_WATCH)
+        {
+            ngx_http_webhook_store_mark(zone, i);
+        }
+    }
+
     ngx_http_webhook_delivery_seqs(zone, &tree);
 
     node = (tree.root == tree.sentinel)

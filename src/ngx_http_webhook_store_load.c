@@ -74,6 +74,7 @@ ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
         == NGX_ERROR
         || ngx_http_webhook_db_states(db, ngx_http_webhook_load_state, &load)
            == NGX_ERROR
+        || ngx_http_webhook_store_load_watches(zone, db) != NGX_OK
         || ngx_http_webhook_db_waiting(db, 0, 0, 0,
                                        ngx_http_webhook_load_waiting, &load)
            == NGX_ERROR)

@@ -19,6 +19,7 @@
  *   store_layout.c  its tables; those of an older layout
  *   store_write.c   a batch -> one transaction; what is too old
  *   store_read.c    rows, one by one
+ *   store_watch.c   what is watched; store_watch_row.c: its rows
  *
  * The list of changes is in the zone, so it outlives the worker that writes.
  * What a batch holds stays in the list until it is on disk.
@@ -97,6 +98,7 @@ void ngx_http_webhook_store_release(ngx_http_webhook_zone_t *zone,
 #define NGX_HTTP_WEBHOOK_REC_STATE     1
 #define NGX_HTTP_WEBHOOK_REC_DELIVERY  2
 #define NGX_HTTP_WEBHOOK_REC_SLOT      3
+#define NGX_HTTP_WEBHOOK_REC_WATCH     4
 
 
 typedef struct {
@@ -113,6 +115,23 @@ typedef struct {
     ngx_http_webhook_state_t     state;      /* times by the wall clock, its
                                                 id in "row" */
 } ngx_http_webhook_rec_state_t;
+
+
+/* texts follow: realm, uri, body */
+
+typedef struct {
+    ngx_http_webhook_rec_t       rec;
+    u_char                       key[16];
+    uint64_t                     until;      /* ms, wall clock */
+    uint32_t                     token;
+    uint32_t                     interval;   /* ms */
+    uint32_t                     server;     /* hashes */
+    uint32_t                     api;
+    uint32_t                     route;
+    uint32_t                     realm;      /* bytes */
+    uint32_t                     uri;
+    uint32_t                     body;
+} ngx_http_webhook_rec_watch_t;
 
 
 typedef struct {
@@ -255,7 +274,10 @@ uint64_t ngx_http_webhook_store_to_msec(uint64_t wall);
 #define NGX_HTTP_WEBHOOK_SQL_REFILL    18
 #define NGX_HTTP_WEBHOOK_SQL_LAST      19
 #define NGX_HTTP_WEBHOOK_SQL_SPILLED   20
-#define NGX_HTTP_WEBHOOK_DB_STATEMENTS  21
+#define NGX_HTTP_WEBHOOK_SQL_WATCH     21
+#define NGX_HTTP_WEBHOOK_SQL_WATCHED   22
+#define NGX_HTTP_WEBHOOK_SQL_WATCHES   23
+#define NGX_HTTP_WEBHOOK_DB_STATEMENTS  24
 
 
 typedef struct ngx_http_webhook_db_s  ngx_http_webhook_db_t;
@@ -358,6 +380,32 @@ ngx_int_t ngx_http_webhook_db_spilled(ngx_http_webhook_db_t *db,
 
 ngx_int_t ngx_http_webhook_db_last(ngx_http_webhook_db_t *db, uint64_t *seq,
     uint64_t *row);
+
+
+/* --- store_watch, store_watch_row: what is watched --- */
+
+size_t ngx_http_webhook_copy_watch_size(ngx_http_webhook_zone_t *zone,
+    uint32_t index);
+void ngx_http_webhook_copy_watch(ngx_http_webhook_zone_t *zone,
+    uint32_t index, ngx_http_webhook_rec_watch_t *rec);
+
+ngx_int_t ngx_http_webhook_write_watch(ngx_http_webhook_db_t *db,
+    ngx_http_webhook_rec_watch_t *rec);
+
+/* A state is written: what was watched is no more, if it is final. */
+
+ngx_int_t ngx_http_webhook_write_watched(ngx_http_webhook_db_t *db,
+    ngx_http_webhook_rec_state_t *rec);
+
+/* Each row whose time is not over, as db_states() does. */
+
+ngx_int_t ngx_http_webhook_db_watches(ngx_http_webhook_db_t *db,
+    ngx_http_webhook_db_row_pt row, void *data);
+
+/* When the states are loaded. */
+
+ngx_int_t ngx_http_webhook_store_load_watches(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_db_t *db);
 
 
 /* --- store_spill: what there is no room for --- */

@@ -159,6 +159,11 @@ ngx_http_webhook_write_records(ngx_http_webhook_db_t *db,
                                        (ngx_http_webhook_rec_state_t *) rec);
             break;
 
+        case NGX_HTTP_WEBHOOK_REC_WATCH:
+            rc = ngx_http_webhook_write_watch(db,
+                                       (ngx_http_webhook_rec_watch_t *) rec);
+            break;
+
         case NGX_HTTP_WEBHOOK_REC_SLOT:
             rc = ngx_http_webhook_write_slot(db,
                                        (ngx_http_webhook_rec_slot_t *) rec);
@@ -214,7 +219,11 @@ ngx_http_webhook_write_state(ngx_http_webhook_db_t *db,
     ngx_http_webhook_sql_number(&sql, rec->seen);
     ngx_http_webhook_sql_blob(&sql, state, len);
 
-    return ngx_http_webhook_sql_run(&sql);
+    if (ngx_http_webhook_sql_run(&sql) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_write_watched(db, rec);
 }
 
 

@@ -164,6 +164,15 @@ ngx_http_webhook_watch_init_process(ngx_cycle_t *cycle,
 
 
 void
+ngx_http_webhook_watch_wake(void)
+{
+    if (ngx_http_webhook_watch_worker.mcf) {
+        ngx_http_webhook_watch_arm(NGX_HTTP_WEBHOOK_WATCH_PAUSE);
+    }
+}
+
+
+void
 ngx_http_webhook_watch_exiting(void)
 {
     ngx_uint_t                        i;

@@ -182,6 +182,10 @@ void ngx_http_webhook_watch_drop(ngx_http_webhook_zone_t *zone,
 
 void ngx_http_webhook_watch_reclaim(ngx_http_webhook_zone_t *zone);
 
+/* Forgets those that the store has, and nobody asks for. */
+
+void ngx_http_webhook_watch_clear(ngx_http_webhook_zone_t *zone);
+
 /* How many there are. */
 
 ngx_uint_t ngx_http_webhook_watch_number(ngx_http_webhook_zone_t *zone);
@@ -219,6 +223,10 @@ ngx_int_t ngx_http_webhook_watch_prepare(ngx_http_webhook_detached_t *d,
 void ngx_http_webhook_watch_begin(ngx_http_request_t *r,
     ngx_http_webhook_watch_t *watch, ngx_str_t *id, ngx_str_t *realm,
     ngx_http_webhook_watch_job_t *job);
+
+/* There may be some that nobody waits for. */
+
+void ngx_http_webhook_watch_wake(void);
 
 /* In a worker; and when it begins to exit. */
 

@@ -94,6 +94,7 @@ ngx_http_webhook_watch_add(ngx_http_webhook_zone_t *zone,
         w->blk.type = NGX_HTTP_WEBHOOK_BLK_WATCH;
 
         ngx_http_webhook_watch_enter(zone, index);
+        ngx_http_webhook_store_mark(zone, index);
     }
 
     ngx_http_webhook_zone_unlock(zone);
@@ -116,6 +117,14 @@ ngx_http_webhook_watch_take(ngx_http_webhook_zone_t *zone,
 
     now = ngx_current_msec;
     *wait = 0;
+
+    if (zone->sh->blocked) {
+
+        /* another master has the store, and asks */
+
+        *wait = NGX_HTTP_WEBHOOK_WATCH_SLOWEST;
+        return NGX_DECLINED;
+    }
 
     ngx_http_webhook_zone_lock(zone);
 
@@ -344,6 +353,45 @@ ngx_http_webhook_watch_reclaim(ngx_http_webhook_zone_t *zone)
     }
 
     ngx_http_webhook_zone_unlock(zone);
+}
+
+
+void
+ngx_http_webhook_watch_clear(ngx_http_webhook_zone_t *zone)
+{
+    uint32_t                    index, stored[NGX_HTTP_WEBHOOK_STEP];
+    ngx_uint_t                  n;
+    ngx_http_webhook_zwatch_t  *w;
+
+    do {
+        n = 0;
+
+        ngx_http_webhook_zone_lock(zone);
+
+        for (w = ngx_http_webhook_watch_next(zone, NULL);
+             w && n < NGX_HTTP_WEBHOOK_STEP;
+             w = ngx_http_webhook_watch_next(zone, w))
+        {
+            index = ngx_http_webhook_index(zone, w);
+
+            if (w->pid == 0 && !ngx_http_webhook_store_pending(zone, index)) {
+                stored[n++] = index;
+            }
+        }
+
+        if (n) {
+            ngx_http_webhook_zone_begin(zone);
+        }
+
+        index = n;
+
+        while (n) {
+            ngx_http_webhook_watch_free(zone, stored[--n]);
+        }
+
+        ngx_http_webhook_zone_unlock(zone);
+
+    } while (index);
 }
 
 

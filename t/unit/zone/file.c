@@ -485,3 +485,11 @@ file_read(ngx_http_webhook_batch_t *batch, uint32_t hook, uint64_t from,
     (void) ngx_http_webhook_db_waiting(NULL, hook, from, n, file_append,
                                        batch);
 }
+
+
+ngx_int_t
+ngx_http_webhook_db_watches(ngx_http_webhook_db_t *db,
+    ngx_http_webhook_db_row_pt row, void *data)
+{
+    return NGX_OK;
+}

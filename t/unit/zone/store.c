@@ -12,6 +12,7 @@
  * rooms: zone block state rebuild store_list watch_list delivery
  *        delivery_index delivery_free queue queue_enrich take attempt tally
  *        owner log check check_queue retry store_copy store_spill store_load
+ *        store_watch
  */
 
 
