@@ -59,6 +59,10 @@ static void ngx_http_webhook_metrics_rebuilt(ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_build(ngx_http_webhook_metrics_t *m);
 
 
+/* those of the store come last */
+
+#define NGX_HTTP_WEBHOOK_STORE_FAMILIES  8
+
 static ngx_http_webhook_family_t  ngx_http_webhook_families[] = {
 
     { "nginx_webhook_build", NGX_HTTP_WEBHOOK_INFO, NULL,
@@ -151,7 +155,39 @@ static ngx_http_webhook_family_t  ngx_http_webhook_families[] = {
 
     { "nginx_webhook_zone_rebuilds", NGX_HTTP_WEBHOOK_COUNTER, NULL,
       "How often the zone was put in order after a worker's death.",
-      ngx_http_webhook_metrics_rebuilt }
+      ngx_http_webhook_metrics_rebuilt },
+
+    { "nginx_webhook_store_failing", NGX_HTTP_WEBHOOK_GAUGE, NULL,
+      "1: the store refuses, and what it lacks is sent all the same.",
+      ngx_http_webhook_metrics_store_failing },
+
+    { "nginx_webhook_store_failures", NGX_HTTP_WEBHOOK_COUNTER, NULL,
+      "Reads and writes that the store refused.",
+      ngx_http_webhook_metrics_store_failures },
+
+    { "nginx_webhook_store_unstored", NGX_HTTP_WEBHOOK_COUNTER, NULL,
+      "Deliveries that were sent without being on disk.",
+      ngx_http_webhook_metrics_store_unstored },
+
+    { "nginx_webhook_store_set_aside", NGX_HTTP_WEBHOOK_COUNTER, NULL,
+      "Damaged files that were set aside.",
+      ngx_http_webhook_metrics_store_aside },
+
+    { "nginx_webhook_store_use_bytes", NGX_HTTP_WEBHOOK_GAUGE, "bytes",
+      "What the pages of the file are used for, as last counted.",
+      ngx_http_webhook_metrics_store_use },
+
+    { "nginx_webhook_store_limit_bytes", NGX_HTTP_WEBHOOK_GAUGE, "bytes",
+      "What \"size\" allows the file.",
+      ngx_http_webhook_metrics_store_limit },
+
+    { "nginx_webhook_store_deliveries", NGX_HTTP_WEBHOOK_GAUGE, NULL,
+      "Deliveries in the file, as last counted.",
+      ngx_http_webhook_metrics_store_rows },
+
+    { "nginx_webhook_store_spilled_deliveries", NGX_HTTP_WEBHOOK_GAUGE, NULL,
+      "Deliveries that wait in the file alone.",
+      ngx_http_webhook_metrics_store_spilled }
 };
 
 
@@ -250,11 +286,16 @@ ngx_http_webhook_status_metrics(ngx_http_webhook_status_t *s)
 
     family = ngx_http_webhook_families;
 
-    for (i = 0;
-         i < sizeof(ngx_http_webhook_families)
-             / sizeof(ngx_http_webhook_family_t);
-         i++)
-    {
+    n = sizeof(ngx_http_webhook_families) / sizeof(ngx_http_webhook_family_t);
+
+    if (s->mcf->store) {
+        ngx_http_webhook_store_stat(s->mcf->zone, &m.store);
+
+    } else {
+        n -= NGX_HTTP_WEBHOOK_STORE_FAMILIES;
+    }
+
+    for (i = 0; i < n; i++) {
         ngx_http_webhook_metrics_head(&m, &family[i]);
         family[i].handler(&m);
     }

@@ -14,6 +14,7 @@
 
 
 #include "ngx_http_webhook_status_priv.h"
+#include "ngx_http_webhook_store.h"
 
 
 typedef struct {
@@ -21,6 +22,7 @@ typedef struct {
     ngx_http_webhook_main_conf_t    *mcf;
     ngx_http_webhook_hook_stat_t    *stats;   /* of each webhook */
     ngx_http_webhook_zone_use_t      use;
+    ngx_http_webhook_store_stat_t    store;   /* if there is one */
     const char                      *name;    /* of the present family */
     ngx_uint_t                       open;    /* boolean: OpenMetrics */
 } ngx_http_webhook_metrics_t;
@@ -53,6 +55,18 @@ void ngx_http_webhook_metrics_oldest(ngx_http_webhook_metrics_t *m);
 void ngx_http_webhook_metrics_ended(ngx_http_webhook_metrics_t *m);
 void ngx_http_webhook_metrics_state(ngx_http_webhook_metrics_t *m);
 void ngx_http_webhook_metrics_success(ngx_http_webhook_metrics_t *m);
+
+
+/* metrics_store.c: what is told of a store */
+
+void ngx_http_webhook_metrics_store_failing(ngx_http_webhook_metrics_t *m);
+void ngx_http_webhook_metrics_store_failures(ngx_http_webhook_metrics_t *m);
+void ngx_http_webhook_metrics_store_unstored(ngx_http_webhook_metrics_t *m);
+void ngx_http_webhook_metrics_store_aside(ngx_http_webhook_metrics_t *m);
+void ngx_http_webhook_metrics_store_use(ngx_http_webhook_metrics_t *m);
+void ngx_http_webhook_metrics_store_limit(ngx_http_webhook_metrics_t *m);
+void ngx_http_webhook_metrics_store_rows(ngx_http_webhook_metrics_t *m);
+void ngx_http_webhook_metrics_store_spilled(ngx_http_webhook_metrics_t *m);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_METRICS_H_INCLUDED_ */

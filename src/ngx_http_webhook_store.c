@@ -204,6 +204,8 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
     st->begun = ngx_current_msec;
     st->pruned = ngx_current_msec;
     st->wiped = ngx_current_msec;
+    st->counted = ngx_current_msec;
+    st->written = 1;
 
     ngx_str_set(&name, "default");
 

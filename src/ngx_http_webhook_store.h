@@ -59,10 +59,23 @@ void ngx_http_webhook_store_wake(ngx_http_webhook_zone_t *zone);
 void ngx_http_webhook_store_woken(void);
 
 
+/* what the file has, as last counted */
+
+typedef struct {
+    uint64_t                      used;      /* bytes */
+    uint64_t                      free;      /* bytes, for rows to come */
+    uint64_t                      rows;      /* deliveries */
+    uint64_t                      waiting;   /* of them not yet ended */
+} ngx_http_webhook_store_use_t;
+
+
 typedef struct {
     ngx_uint_t                    failing;
     uint64_t                      unstored;  /* sent without being on disk */
     uint64_t                      spilled;   /* in the store alone */
+    uint64_t                      refused;   /* jobs that failed */
+    uint64_t                      asides;    /* damaged files */
+    ngx_http_webhook_store_use_t  use;
     u_char                        error[128];  /* why; NUL-terminated */
 } ngx_http_webhook_store_stat_t;
 

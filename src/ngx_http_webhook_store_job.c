@@ -20,6 +20,7 @@
 #define NGX_HTTP_WEBHOOK_STORE_PRUNE   60000       /* ms, at most */
 #define NGX_HTTP_WEBHOOK_STORE_WIPE    1000        /* ms, at least */
 #define NGX_HTTP_WEBHOOK_STORE_STALE   5000        /* ms, at most */
+#define NGX_HTTP_WEBHOOK_STORE_COUNT   1000        /* ms, at least */
 #define NGX_HTTP_WEBHOOK_STORE_LAST    100         /* batches at the exit */
 
 
@@ -30,6 +31,9 @@ static ngx_int_t ngx_http_webhook_store_row(void *data,
 static void ngx_http_webhook_store_idle(ngx_http_webhook_storer_t *st);
 static ngx_int_t ngx_http_webhook_store_wipe_begin(
     ngx_http_webhook_storer_t *st, ngx_msec_t wait);
+static ngx_int_t ngx_http_webhook_store_count_begin(
+    ngx_http_webhook_storer_t *st, ngx_uint_t times);
+static void ngx_http_webhook_store_counted(ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_post(ngx_http_webhook_storer_t *st);
 
 
@@ -43,7 +47,8 @@ ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
     /* there may always be something to write */
 
     if (ngx_http_webhook_store_wipe_begin(st, NGX_HTTP_WEBHOOK_STORE_STALE)
-        == NGX_OK)
+        == NGX_OK
+        || ngx_http_webhook_store_count_begin(st, 10) == NGX_OK)
     {
         return;
     }
@@ -147,7 +152,11 @@ ngx_http_webhook_store_idle(ngx_http_webhook_storer_t *st)
         return;
     }
 
-    (void) ngx_http_webhook_store_wipe_begin(st, NGX_HTTP_WEBHOOK_STORE_WIPE);
+    if (ngx_http_webhook_store_wipe_begin(st, NGX_HTTP_WEBHOOK_STORE_WIPE)
+        != NGX_OK)
+    {
+        (void) ngx_http_webhook_store_count_begin(st, 1);
+    }
 }
 
 
@@ -165,6 +174,44 @@ ngx_http_webhook_store_wipe_begin(ngx_http_webhook_storer_t *st,
     ngx_http_webhook_store_post(st);
 
     return NGX_OK;
+}
+
+
+/* seldom enough to take a hundredth of the thread's time, or less */
+
+static ngx_int_t
+ngx_http_webhook_store_count_begin(ngx_http_webhook_storer_t *st,
+    ngx_uint_t times)
+{
+    ngx_msec_t  wait;
+
+    wait = times * (NGX_HTTP_WEBHOOK_STORE_COUNT + 100 * st->cost);
+
+    if (!st->written || st->fails || ngx_current_msec - st->counted < wait) {
+        return NGX_DECLINED;
+    }
+
+    st->written = 0;
+
+    st->job = ngx_http_webhook_store_count;
+    ngx_http_webhook_store_post(st);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_store_counted(ngx_http_webhook_storer_t *st)
+{
+    st->counted = ngx_current_msec;
+    st->cost = st->counted - st->started;
+
+    if (st->rc != NGX_OK) {
+        st->written = 1;
+        return;
+    }
+
+    st->zone->sh->stored = st->db.use;
 }
 
 
@@ -206,6 +253,9 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
 
     } else if (st->job == ngx_http_webhook_store_wipe) {
         ngx_http_webhook_db_wipe(&st->db);
+
+    } else if (st->job == ngx_http_webhook_store_count) {
+        st->rc = ngx_http_webhook_db_count(&st->db);
 
     } else {
         st->batch.used = 0;
@@ -255,6 +305,18 @@ ngx_http_webhook_store_result(ngx_http_webhook_storer_t *st)
         st->wiped = ngx_current_msec;
         return;
     }
+
+    if (st->job == ngx_http_webhook_store_count) {
+        ngx_http_webhook_store_counted(st);
+
+        if (st->db.damaged != st->damaged) {
+            ngx_http_webhook_store_damaged(st);
+        }
+
+        return;
+    }
+
+    st->written = 1;
 
     if (st->job == ngx_http_webhook_store_prune) {
 
@@ -309,6 +371,8 @@ ngx_http_webhook_store_failure(ngx_http_webhook_storer_t *st, u_char *error)
 
     sh = st->zone->sh;
 
+    (void) ngx_atomic_fetch_add(&sh->refused, 1);
+
     if (!st->fails) {
         st->fails = 1;
         st->failed = st->busy ? st->started : ngx_current_msec;
@@ -342,6 +406,8 @@ void
 ngx_http_webhook_store_damaged(ngx_http_webhook_storer_t *st)
 {
     st->damaged = st->db.damaged;
+
+    (void) ngx_atomic_fetch_add(&st->zone->sh->asides, 1);
 
     ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
                   "webhook_store \"%V\" was damaged and has been set aside as "

@@ -25,6 +25,7 @@ typedef enum {
     ngx_http_webhook_store_write = 0,
     ngx_http_webhook_store_prune,
     ngx_http_webhook_store_wipe,
+    ngx_http_webhook_store_count,
     ngx_http_webhook_store_read
 } ngx_http_webhook_store_job_e;
 
@@ -56,9 +57,12 @@ typedef struct {
     ngx_msec_t                     logged;
     ngx_msec_t                     pruned;
     ngx_msec_t                     wiped;
+    ngx_msec_t                     counted;
+    ngx_msec_t                     cost;       /* of counting */
     unsigned                       holder:1;   /* the lock is ours */
     unsigned                       busy:1;     /* a job is under way */
     unsigned                       fails:1;
+    unsigned                       written:1;  /* since it was counted */
     unsigned                       turn:1;     /* to write, not to read */
     unsigned                       exiting:1;
 } ngx_http_webhook_storer_t;

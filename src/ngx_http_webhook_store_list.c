@@ -370,6 +370,9 @@ ngx_http_webhook_store_stat(ngx_http_webhook_zone_t *zone,
 
     stat->failing = (sh->store_error[0] != '\0');
     stat->unstored = sh->unstored;
+    stat->refused = sh->refused;
+    stat->asides = sh->asides;
+    stat->use = sh->stored;
     stat->spilled = 0;
 
     for (i = 0; i < sh->nslots; i++) {

@@ -18,6 +18,7 @@
  *   store_db.c      the file: opening it, setting a damaged one aside
  *   store_layout.c  its tables; those of an older layout
  *   store_write.c   a batch -> one transaction; what is too old
+ *   store_count.c   how much there is
  *   store_read.c    rows, one by one
  *   store_watch.c   what is watched; store_watch_row.c: its rows
  *
@@ -277,7 +278,8 @@ uint64_t ngx_http_webhook_store_to_msec(uint64_t wall);
 #define NGX_HTTP_WEBHOOK_SQL_WATCH     21
 #define NGX_HTTP_WEBHOOK_SQL_WATCHED   22
 #define NGX_HTTP_WEBHOOK_SQL_WATCHES   23
-#define NGX_HTTP_WEBHOOK_DB_STATEMENTS  24
+#define NGX_HTTP_WEBHOOK_SQL_COUNT     24
+#define NGX_HTTP_WEBHOOK_DB_STATEMENTS  25
 
 
 typedef struct ngx_http_webhook_db_s  ngx_http_webhook_db_t;
@@ -295,6 +297,7 @@ struct ngx_http_webhook_db_s {
                                                 are gone */
     ngx_uint_t                   full;       /* there was no room */
     ngx_uint_t                   again;      /* there is now: try again */
+    ngx_http_webhook_store_use_t  use;       /* of db_count() */
     u_char                       aside[NGX_MAX_PATH];
     u_char                       error[128]; /* of what failed last */
 };
@@ -343,6 +346,13 @@ ngx_int_t ngx_http_webhook_db_write(ngx_http_webhook_db_t *db,
 /* Leaves no byte behind of headers that are gone, if no one reads just now. */
 
 void ngx_http_webhook_db_wipe(ngx_http_webhook_db_t *db);
+
+
+/* --- store_count --- */
+
+/* Sets db->use; takes the longer the more rows there are. */
+
+ngx_int_t ngx_http_webhook_db_count(ngx_http_webhook_db_t *db);
 
 /* Deletes what is too old, in a small step; NGX_AGAIN: there is more. */
 

@@ -31,6 +31,15 @@
 #define NGX_HTTP_WEBHOOK_SEEN_SHARE    65536   /* bytes of zone for a record */
 
 
+/* bytes to be put back */
+
+typedef struct {
+    uint64_t                     offset;     /* from the header */
+    uint32_t                     len;
+    uint32_t                     prev;       /* the entry before + 1, or 0 */
+} ngx_http_webhook_undo_t;
+
+
 static void ngx_http_webhook_zone_measure(ngx_http_webhook_shm_t *sh,
     size_t size);
 static void ngx_http_webhook_zone_attach(ngx_http_webhook_zone_t *zone,

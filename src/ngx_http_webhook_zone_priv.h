@@ -54,11 +54,12 @@
 
 
 #include "ngx_http_webhook_queue.h"
+#include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_zone.h"
 
 
 #define NGX_HTTP_WEBHOOK_MAGIC         0x6b6f6f68  /* "hook" */
-#define NGX_HTTP_WEBHOOK_LAYOUT        7
+#define NGX_HTTP_WEBHOOK_LAYOUT        8
 
 #define NGX_HTTP_WEBHOOK_BLOCK_SHIFT   8
 #define NGX_HTTP_WEBHOOK_BLOCK         (1 << NGX_HTTP_WEBHOOK_BLOCK_SHIFT)
@@ -286,15 +287,6 @@ typedef struct {
      - offsetof(ngx_http_webhook_zslot_t, health))
 
 
-/* bytes to be put back */
-
-typedef struct {
-    uint64_t                     offset;     /* from the header */
-    uint32_t                     len;
-    uint32_t                     prev;       /* the entry before + 1, or 0 */
-} ngx_http_webhook_undo_t;
-
-
 typedef struct {
 
     /* the same in all layouts */
@@ -352,6 +344,9 @@ typedef struct {
     ngx_http_webhook_owner_t     holder;     /* who writes; pid 0: none */
     ngx_atomic_t                 signalled;  /* it was woken */
     ngx_atomic_t                 unstored;   /* sent without being on disk */
+    ngx_atomic_t                 refused;    /* jobs that failed */
+    ngx_atomic_t                 asides;     /* damaged files */
+    ngx_http_webhook_store_use_t  stored;    /* when it was counted last */
     u_char                       store_error[128];
 
     /* derived */
