@@ -61,30 +61,38 @@ ngx_http_webhook_db_try(ngx_http_webhook_db_t *db)
     ngx_fd_t                   fd;
     ngx_int_t                  known;
     ngx_uint_t                 damaged;
+    ngx_file_info_t            fi;
     ngx_http_webhook_store_t  *conf;
 
     conf = db->conf;
     damaged = db->damaged;
 
-    /* made here, so that no one else ever may read it */
+    /*
+     * Made here, so that no one else ever may read it.  One that is there is
+     * not opened: to close it again would end all locks that this process has
+     * on it, those of a connection that reads, too.
+     */
 
-    fd = ngx_open_file(conf->name.data, NGX_FILE_RDWR,
-                       NGX_FILE_CREATE_OR_OPEN, NGX_FILE_OWNER_ACCESS);
+    if (ngx_file_info(conf->name.data, &fi) == NGX_FILE_ERROR) {
 
-    if (fd == NGX_INVALID_FILE) {
-        p = ngx_snprintf(db->error, sizeof(db->error) - 1,
-                         "the file cannot be opened: %s", strerror(errno));
-        *p = '\0';
-        return NGX_ERROR;
+        fd = ngx_open_file(conf->name.data, NGX_FILE_RDWR,
+                           NGX_FILE_CREATE_OR_OPEN, NGX_FILE_OWNER_ACCESS);
+
+        if (fd == NGX_INVALID_FILE) {
+            p = ngx_snprintf(db->error, sizeof(db->error) - 1,
+                             "the file cannot be opened: %s", strerror(errno));
+            *p = '\0';
+            return NGX_ERROR;
+        }
+
+        (void) ngx_close_file(fd);
     }
 
     if (geteuid() == 0 && conf->user != (ngx_uid_t) NGX_CONF_UNSET_UINT
-        && fchown(fd, conf->user, conf->group) == -1)
+        && chown((char *) conf->name.data, conf->user, conf->group) == -1)
     {
         /* workers will say what they cannot write */
     }
-
-    (void) ngx_close_file(fd);
 
     rc = sqlite3_open_v2((char *) conf->name.data, (sqlite3 **) &db->handle,
                          SQLITE_OPEN_READWRITE, NULL);

@@ -7,7 +7,8 @@
 /*
  * store_query: a query -> SQL over a connection that only reads -> rows, in
  * the query's pool.  Runs in a thread.  The file is neither made nor set aside
- * here: who writes sees to that.  Next room: store_reader.
+ * here: who writes sees to that, and may take it away, so that each query opens
+ * it anew.  Next room: store_reader.
  */
 
 
@@ -18,11 +19,11 @@
 #include <sqlite3.h>
 
 
-#define NGX_HTTP_WEBHOOK_QUERY_PATIENCE  200       /* ms, for a lock */
+#define NGX_HTTP_WEBHOOK_QUERY_PATIENCE  2000      /* ms, for a lock */
 
 
 static ngx_int_t ngx_http_webhook_query_open(ngx_http_webhook_reader_db_t *db,
-    ngx_http_webhook_query_t *query);
+    ngx_http_webhook_store_t *conf, ngx_http_webhook_query_t *query);
 static ngx_int_t ngx_http_webhook_query_one(ngx_http_webhook_reader_db_t *db,
     ngx_http_webhook_query_t *query);
 static ngx_int_t ngx_http_webhook_query_attempts(
@@ -45,53 +46,41 @@ const char  ngx_http_webhook_query_find_sql[] =
 
 
 void
-ngx_http_webhook_query_run(ngx_http_webhook_reader_db_t *db,
+ngx_http_webhook_query_run(ngx_http_webhook_store_t *conf,
     ngx_http_webhook_query_t *query)
 {
+    ngx_http_webhook_reader_db_t  db;
+
     ngx_cpystrn(query->error, (u_char *) "no memory", sizeof(query->error));
 
-    query->rc = ngx_http_webhook_query_open(db, query);
-
-    if (query->rc != NGX_OK) {
-        return;
-    }
+    db.handle = NULL;
+    query->rc = NGX_ERROR;
 
     if (ngx_array_init(&query->rows, query->pool, query->n ? query->n : 1,
                        sizeof(ngx_http_webhook_stored_t))
-        != NGX_OK)
+        == NGX_OK)
     {
-        query->rc = NGX_ERROR;
-        return;
+        query->rc = ngx_http_webhook_query_open(&db, conf, query);
     }
 
-    query->rc = (query->type == NGX_HTTP_WEBHOOK_QUERY_ONE)
-                ? ngx_http_webhook_query_one(db, query)
-                : ngx_http_webhook_query_list(db, query);
+    if (query->rc == NGX_OK) {
+        query->rc = (query->type == NGX_HTTP_WEBHOOK_QUERY_ONE)
+                    ? ngx_http_webhook_query_one(&db, query)
+                    : ngx_http_webhook_query_list(&db, query);
+    }
+
+    (void) sqlite3_close_v2(db.handle);
 }
 
 
-/* the file of this name: another one may have taken its place */
-
 static ngx_int_t
 ngx_http_webhook_query_open(ngx_http_webhook_reader_db_t *db,
-    ngx_http_webhook_query_t *query)
+    ngx_http_webhook_store_t *conf, ngx_http_webhook_query_t *query)
 {
-    int              rc;
-    ngx_file_info_t  fi;
+    int  rc;
 
-    if (ngx_file_info(db->conf->name.data, &fi) == NGX_FILE_ERROR) {
-        ngx_http_webhook_query_close(db);
-        return ngx_http_webhook_query_failed(db, query, SQLITE_CANTOPEN);
-    }
-
-    if (db->handle && db->uniq == ngx_file_uniq(&fi)) {
-        return NGX_OK;
-    }
-
-    ngx_http_webhook_query_close(db);
-
-    rc = sqlite3_open_v2((char *) db->conf->name.data,
-                         (sqlite3 **) &db->handle, SQLITE_OPEN_READONLY, NULL);
+    rc = sqlite3_open_v2((char *) conf->name.data, (sqlite3 **) &db->handle,
+                         SQLITE_OPEN_READONLY, NULL);
 
     if (rc != SQLITE_OK) {
         return ngx_http_webhook_query_failed(db, query, rc);
@@ -100,17 +89,7 @@ ngx_http_webhook_query_open(ngx_http_webhook_reader_db_t *db,
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_timeout(db->handle, NGX_HTTP_WEBHOOK_QUERY_PATIENCE);
 
-    db->uniq = ngx_file_uniq(&fi);
-
     return NGX_OK;
-}
-
-
-void
-ngx_http_webhook_query_close(ngx_http_webhook_reader_db_t *db)
-{
-    (void) sqlite3_close_v2(db->handle);
-    db->handle = NULL;
 }
 
 
@@ -349,8 +328,6 @@ ngx_http_webhook_query_prepare(ngx_http_webhook_reader_db_t *db,
 }
 
 
-/* the connection is not used again: another one may do better */
-
 ngx_int_t
 ngx_http_webhook_query_failed(ngx_http_webhook_reader_db_t *db,
     ngx_http_webhook_query_t *query, int rc)
@@ -359,8 +336,6 @@ ngx_http_webhook_query_failed(ngx_http_webhook_reader_db_t *db,
                 (u_char *) (db->handle ? sqlite3_errmsg(db->handle)
                                        : sqlite3_errstr(rc)),
                 sizeof(query->error));
-
-    ngx_http_webhook_query_close(db);
 
     return NGX_ERROR;
 }

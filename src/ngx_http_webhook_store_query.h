@@ -6,8 +6,8 @@
 
 /*
  * store_query: what people ask of the store: one delivery, a list, those that
- * failed -> rows of the file.  Any worker may read; it has a connection of its
- * own that changes nothing, and a thread runs one query at a time.
+ * failed -> rows of the file.  Any worker may read; each query has a connection
+ * of its own that changes nothing, and a thread runs one at a time.
  *
  *   store_reader.c  in a worker: queries, one behind the other
  *   store_query.c   in the thread: the file; a query -> one delivery
@@ -119,22 +119,19 @@ void ngx_http_webhook_reader_exit(void);
 
 
 typedef struct {
-    ngx_http_webhook_store_t     *conf;
     void                         *handle;    /* sqlite3, or NULL */
-    ngx_file_uniq_t               uniq;      /* of the file it has open */
 } ngx_http_webhook_reader_db_t;
 
 
-void ngx_http_webhook_query_run(ngx_http_webhook_reader_db_t *db,
+void ngx_http_webhook_query_run(ngx_http_webhook_store_t *conf,
     ngx_http_webhook_query_t *query);
-void ngx_http_webhook_query_close(ngx_http_webhook_reader_db_t *db);
 
 /* sqlite3_stmt, to be finalized, or NULL: _failed() was called. */
 
 void *ngx_http_webhook_query_prepare(ngx_http_webhook_reader_db_t *db,
     ngx_http_webhook_query_t *query, const char *sql);
 
-/* Says why, and gives the connection up; NGX_ERROR. */
+/* Says why; NGX_ERROR. */
 
 ngx_int_t ngx_http_webhook_query_failed(ngx_http_webhook_reader_db_t *db,
     ngx_http_webhook_query_t *query, int rc);

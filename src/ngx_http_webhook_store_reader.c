@@ -17,7 +17,7 @@
 
 
 typedef struct {
-    ngx_http_webhook_reader_db_t   db;         /* the thread's, if busy */
+    ngx_http_webhook_store_t      *conf;
     ngx_thread_pool_t             *pool;       /* NULL: there is no store */
     ngx_thread_task_t             *task;
     ngx_http_webhook_query_t      *current;    /* the thread has it */
@@ -50,7 +50,7 @@ ngx_http_webhook_reader_init(ngx_cycle_t *cycle,
 
     ngx_str_set(&name, "default");
 
-    reader->db.conf = conf;
+    reader->conf = conf;
     reader->pool = ngx_thread_pool_get(cycle, &name);
     reader->task = ngx_thread_task_alloc(cycle->pool, 0);
 
@@ -70,8 +70,6 @@ ngx_http_webhook_reader_init(ngx_cycle_t *cycle,
 void
 ngx_http_webhook_reader_exit(void)
 {
-    ngx_http_webhook_query_close(&ngx_http_webhook_reader.db);
-
     ngx_http_webhook_reader.pool = NULL;
 }
 
@@ -170,7 +168,7 @@ ngx_http_webhook_reader_thread(void *data, ngx_log_t *log)
 {
     ngx_http_webhook_reader_t *reader = data;
 
-    ngx_http_webhook_query_run(&reader->db, reader->current);
+    ngx_http_webhook_query_run(reader->conf, reader->current);
 }
 
 
