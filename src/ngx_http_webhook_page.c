@@ -68,7 +68,8 @@ ngx_http_webhook_page_policy(void)
     }
 
     ngx_sprintf(p, "'; connect-src 'self'; base-uri 'none'; "
-                   "form-action 'none'; frame-ancestors 'none'%Z");
+                   "form-action 'none'; frame-ancestors 'none'; "
+                   "require-trusted-types-for 'script'%Z");
 
     return (const char *) policy;
 

@@ -23,8 +23,9 @@ ngx_str_t *ngx_http_webhook_page(void);
 
 /*
  * A value for Content-Security-Policy: only this page's own script and style
- * run, known by their SHA-256, and they may only ask this endpoint (CSP Level
- * 3, 2.3).  NUL-terminated, static memory; NULL: OpenSSL failed.
+ * run, known by their SHA-256, they may only ask this endpoint (CSP Level 3,
+ * 2.3), and no text becomes markup (Trusted Types).  NUL-terminated, static
+ * memory; NULL: OpenSSL failed.
  */
 
 const char *ngx_http_webhook_page_policy(void);

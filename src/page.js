@@ -275,8 +275,11 @@ $('close').addEventListener('click', () => $('keys').close());
 /* while nobody looks, nothing is asked */
 
 async function live() {
-  if (!document.hidden) await refresh();
-  setTimeout(live, every);
+  try {
+    if (!document.hidden) await refresh();
+  } finally {
+    setTimeout(live, every);
+  }
 }
 
 document.addEventListener('visibilitychange',

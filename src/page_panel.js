@@ -57,10 +57,11 @@ async function load_panel() {
     if (panel !== p || !e.status) throw e;
     p.key = null;
     p.gone = true;
-    part(p.summary, e.message, () => el('p', { class: 'empty' },
+    part(p.summary, e.message, () => [el('p', { class: 'empty' },
       e.status === 404 ? 'There is no delivery ' + p.uuid + ' (any more): it '
         + 'may have made room for newer ones.'
-        : 'It cannot be shown: ' + e.message + '.'));
+        : 'It cannot be shown: ' + e.message + '.'),
+      button('Close', () => fold(p.uuid))]);
     for (const n of ['acts', 'attempts', 'request', 'payload', 'response']) {
       part(p[n], null, () => null);
     }

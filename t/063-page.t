@@ -87,6 +87,8 @@ is($page->header('X-Content-Type-Options'), 'nosniff', 'nosniff');
 is($page->header('Cache-Control'), 'no-store', 'no-store');
 like($page->header('Content-Security-Policy'),
 	qr/^default-src 'none'; script-src 'sha256-[^']+';/, 'policy');
+like($page->header('Content-Security-Policy'),
+	qr/; require-trusted-types-for 'script'$/, 'policy - no markup of text');
 unlike($page->body, qr!(src|href)=!, 'nothing is loaded');
 is($t->get('/status/', headers => [ Accept => 'application/json' ])
 	->header('Content-Type'), 'application/json', 'JSON for others');

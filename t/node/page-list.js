@@ -45,6 +45,8 @@ run(async (browser) => {
     await page.reload();
     await page.getByText('There is no delivery').waitFor(wait);
     say('alone_gone', await count('#alone .empty'));
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.waitForSelector('#alone', { state: 'hidden' });
 
     await page.goto(spec.url + '/status/?');
     await until(page, () => document.querySelector('#list').ariaBusy === null
