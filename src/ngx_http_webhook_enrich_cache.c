@@ -16,12 +16,15 @@
 #define NGX_HTTP_WEBHOOK_CACHE_TREE   8        /* memory of a value's tree, in
                                                   its text's */
 #define NGX_HTTP_WEBHOOK_CACHE_VALUE  64       /* bytes, at least */
+#define NGX_HTTP_WEBHOOK_CACHE_SHARE  4        /* no answer takes more than that
+                                                  part of all */
 
 
 static ngx_queue_t *ngx_http_webhook_cache_bucket(
     ngx_http_webhook_cache_t *cache, u_char *key);
 static void ngx_http_webhook_cache_remove(ngx_http_webhook_cache_t *cache,
     ngx_http_webhook_cache_entry_t *entry);
+static void ngx_http_webhook_cache_free(ngx_http_webhook_cache_entry_t *entry);
 
 
 void
@@ -109,12 +112,18 @@ ngx_http_webhook_cache_put(ngx_http_webhook_cache_t *cache, u_char *key,
         }
     }
 
+    entry->n = n;
+
+    if (size > cache->max_size / NGX_HTTP_WEBHOOK_CACHE_SHARE) {
+        ngx_http_webhook_cache_free(entry);
+        return;
+    }
+
     ngx_memcpy(entry->key, key, NGX_HTTP_WEBHOOK_CACHE_KEY);
 
     entry->born = now;
     entry->expires = now + ttl;
     entry->size = size;
-    entry->n = n;
 
     ngx_queue_insert_head(ngx_http_webhook_cache_bucket(cache, key),
                           &entry->bucket);
@@ -156,13 +165,20 @@ static void
 ngx_http_webhook_cache_remove(ngx_http_webhook_cache_t *cache,
     ngx_http_webhook_cache_entry_t *entry)
 {
-    ngx_uint_t  i;
-
     ngx_queue_remove(&entry->bucket);
     ngx_queue_remove(&entry->lru);
 
     cache->number--;
     cache->size -= entry->size;
+
+    ngx_http_webhook_cache_free(entry);
+}
+
+
+static void
+ngx_http_webhook_cache_free(ngx_http_webhook_cache_entry_t *entry)
+{
+    ngx_uint_t  i;
 
     for (i = 0; i < entry->n; i++) {
         json_decref(entry->values[i]);
