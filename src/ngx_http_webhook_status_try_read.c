@@ -44,6 +44,7 @@ static ngx_int_t ngx_http_webhook_try_payloads(ngx_http_webhook_status_t *s,
     ngx_http_webhook_event_t *events, ngx_uint_t n);
 static ngx_int_t ngx_http_webhook_try_require(void *data, json_t *element,
     const char *key);
+static ngx_int_t ngx_http_webhook_try_shown(ngx_pool_t *pool, ngx_str_t *uri);
 static ngx_int_t ngx_http_webhook_try_enrich(ngx_http_webhook_status_t *s,
     ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation);
 static void ngx_http_webhook_try_updated(ngx_http_webhook_status_t *s,
@@ -552,6 +553,9 @@ ngx_http_webhook_try_enrich(ngx_http_webhook_status_t *s,
 
         if (rc != NGX_OK) {
             ngx_str_null(&uri);
+
+        } else if (ngx_http_webhook_try_shown(r->pool, &uri) != NGX_OK) {
+            return NGX_ERROR;
         }
 
         if (n++) {
@@ -567,6 +571,65 @@ ngx_http_webhook_try_enrich(ngx_http_webhook_status_t *s,
     }
 
     ngx_http_webhook_status_literal(text, "]");
+
+    return NGX_OK;
+}
+
+
+/* values of its query may be keys */
+
+static ngx_int_t
+ngx_http_webhook_try_shown(ngx_pool_t *pool, ngx_str_t *uri)
+{
+    u_char      *p, *q, *last, *shown;
+    size_t       n;
+    ngx_uint_t   skip;
+
+    p = uri->data;
+    last = p + uri->len;
+
+    q = ngx_strlchr(p, last, '?');
+
+    if (q == NULL) {
+        return NGX_OK;
+    }
+
+    n = 0;
+
+    for (p = q; p < last; p++) {
+        n += (*p == '=');
+    }
+
+    shown = ngx_pnalloc(pool, uri->len + n * (sizeof("***") - 1));
+    if (shown == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = uri->data;
+    uri->data = shown;
+
+    shown = ngx_cpymem(shown, p, q - p);
+    skip = 0;
+
+    for (p = q; p < last; p++) {
+
+        if (*p == '&') {
+            skip = 0;
+        }
+
+        if (skip) {
+            continue;
+        }
+
+        *shown++ = *p;
+
+        if (*p == '=') {
+            shown = ngx_cpymem(shown, "***", sizeof("***") - 1);
+            skip = 1;
+        }
+    }
+
+    uri->len = shown - uri->data;
 
     return NGX_OK;
 }

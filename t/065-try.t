@@ -309,7 +309,7 @@ is($got[1]->json->{sender}{name}, 'Ada', 'really');
 
 $d = dry('api=rich&uri=/rich/a%2520b', '{"id":5,"status":"running","goal":7}');
 is_deeply([ map { delete $_->{line}; $_ } @{ $d->{observations}[0]{enrich} } ],
-	[ { member => 'goal', uri => '/goals/7?team=a%20b' },
+	[ { member => 'goal', uri => '/goals/7?team=***' },
 	{ member => 'project.name', uri => undef },
 	{ member => 'organization', uri => '/o/5' } ], 'enrich')
 	or diag(explain($d));

@@ -9,6 +9,7 @@
 use warnings;
 use strict;
 
+use JSON::PP;
 use MIME::Base64 qw/ encode_base64 /;
 use Test::More;
 
@@ -21,7 +22,8 @@ use WebhookTest;
 my %secret = map { $_ => "S3c$_" . 'x' . sprintf '%08x', rand 0xffffffff }
 	qw/ Signing Old Seed File Env Literal Basic Cookie Variable Mixed Query
 	Flag User Path Proxy CallerAuth CallerCookie CallerToken CallerBody Deep
-	Pair List Named Own Object Omitted Bulk EchoBody Password /;
+	Pair List Named Own Object Omitted Bulk EchoBody Password EnvPath
+	EnvQuery Watch WatchFile WatchQuery Enriched EnrichQuery Tried /;
 
 my $whsec = 'whsec_' . encode_base64("$secret{Old}$secret{Old}", '');
 my $whsk = 'whsk_' . encode_base64(substr($secret{Seed} x 3, 0, 32), '');
@@ -47,6 +49,8 @@ my $r = $t->receiver('r', rules => {
 
 $t->file('header', "$secret{File}\n");
 $t->file('url', $r->url("/$secret{Path}/of/it\n"));
+$t->file('watch', "$secret{WatchFile}\n");
+$t->{env}{WEBHOOK_TEST_URL} = $r->url("/$secret{EnvPath}?k=$secret{EnvQuery}");
 $t->port('closed');
 
 # webhook => [ url without query, settings ]
@@ -74,7 +78,7 @@ my %hooks = (
 	waits => [ 'http://127.0.0.1:%%PORT_closed%%/waits', 'retry 1h;' ],
 );
 
-my $hooks = '';
+my %lines;
 
 for my $name (sort keys %hooks) {
 	my ($url, $more) = @{ $hooks{$name} };
@@ -84,9 +88,11 @@ for my $name (sort keys %hooks) {
 
 	die if $url !~ /$secret{User}/;
 
-	$hooks .= "webhook $name { url $url?key=$secret{Query}&$secret{Flag}; "
-		. "$more }\n";
+	$lines{$name} = "webhook $name { url $url?key=$secret{Query}&"
+		. "$secret{Flag}; $more }\n";
 }
+
+my $hooks = join '', map { $lines{$_} } sort keys %lines;
 
 my $conf = <<"EOF";
 
@@ -103,6 +109,22 @@ webhook_api test {
     sender.name \$remote_user;
     route POST /launch { launch; }
     route GET /see/* { }
+}
+
+webhook_api watched {
+    execution "";
+    id /id;
+    state /status;
+    states STARTED running;
+    states FINISHED done;
+    enrich goal /w/goals/1?key=$secret{EnrichQuery};
+    watch_header Authorization "Bearer $secret{Watch}";
+    watch_header X-Watch file:%%TESTDIR%%/watch;
+    route GET /w/see/* { }
+    route POST /w/launch {
+        launch;
+        watch /w/see/\$webhook_execution?key=$secret{WatchQuery} every=100ms;
+    }
 }
 
 webhook_defaults {
@@ -134,6 +156,14 @@ server {
         $hooks
     }
 
+    location /w/ {
+        proxy_pass %%URL_up%%;
+        proxy_ignore_client_abort on;
+        webhook_observe watched;
+
+        webhook watched { url env:WEBHOOK_TEST_URL; retry off; }
+    }
+
     location \@r {
         include %%CONF%%/webhook/via.conf;
         proxy_pass %%URL_r%%;
@@ -152,7 +182,7 @@ server {
 
 EOF
 
-my $env = 'env WEBHOOK_TEST_SECRET;';
+my $env = 'env WEBHOOK_TEST_SECRET; env WEBHOOK_TEST_URL;';
 
 my ($ok, $said) = $t->test_config($conf, main => $env);
 
@@ -195,7 +225,16 @@ my $launch = $t->post("/launch?$uri", qq({"password":"$secret{CallerBody}"}),
 
 $t->get("/see/1?$uri", headers => [ @caller ]);
 
-my @names = sort keys %hooks, 'path';
+# an execution that is asked for, with a credential of our own
+
+$up->set('/w/launch' => { json => { id => 7, status => 'running' } },
+	'/w/see/7' => { json => { id => 7, status => 'done' } },
+	'/w/goals/1' => { json => { id => 1, name => 'V1sibleGoal',
+		password => $secret{Enriched} } });
+
+$t->post('/w/launch', '{}', headers => [ @caller ]);
+
+my @names = sort keys %hooks, 'path', 'watched';
 
 my $settled = wait_for {
 	my $list = $t->get('/status/hooks')->json->{hooks};
@@ -205,6 +244,9 @@ my $settled = wait_for {
 } 20;
 
 ok($settled, 'all that can end has ended');
+
+ok(wait_for { grep { $_->header('X-Webhook-Event') eq 'FINISHED' }
+	$r->requests("/$secret{EnvPath}") }, 'what was watched has ended');
 
 # they go where they belong
 
@@ -228,6 +270,20 @@ is($event->header('X-Api-Key'), $secret{Basic}, 'key, sent');
 is($r->requests("/$secret{Path}/of/it"), 4, 'path, sent');
 like($launch->body, qr/$secret{Deep}/, 'the client gets the answer');
 
+my ($asked) = $up->requests('/w/see/7');
+
+is($asked->header('Authorization'), "Bearer $secret{Watch}",
+	'credential of watch, sent');
+is($asked->header('X-Watch'), $secret{WatchFile}, 'another, sent');
+is($asked->query, "key=$secret{WatchQuery}", 'query of watch, sent');
+
+my ($enriched) = grep { $_->header('X-Webhook-Event') eq 'LAUNCHED' }
+	$r->requests("/$secret{EnvPath}");
+
+is_deeply($enriched->json->{goal}, { id => 1, name => 'V1sibleGoal',
+	password => '***' }, 'redacted, of enrich');
+is($enriched->query, "k=$secret{EnvQuery}", 'query of the environment, sent');
+
 my $p = $event->json;
 
 is($p->{execution}{shown}, 'V1sible', 'payload');
@@ -246,7 +302,7 @@ is_deeply($p->{execution}{steps}, [ { name => 'V1sibleStep' } ],
 # and nowhere else
 
 my %sent = map { $_ => 1 } qw/ File Env Literal Basic Cookie Variable Mixed
-	Query Flag User Path /;
+	Query Flag User Path EnvPath EnvQuery /;
 
 my @everything = (
 	[ 'nginx -t', $said ],
@@ -254,11 +310,50 @@ my @everything = (
 		$tls->requests() ],
 	[ 'access log', $t->access_log() ],
 	[ 'hooks', $t->get('/status/hooks')->body ],
-	[ 'root', $t->get('/status/')->body ],
 	map { [ "hook $_", $t->get("/status/hooks/$_")->body ],
-		[ "ping $_", $t->post("/status/hooks/$_/ping", '', headers => [
-			'X-Webhook-Write' => 1, @caller ])->body ] } @names,
+		[ "ping $_", act("hooks/$_/ping") ] } @names,
 );
+
+# each path, each action, and what is wrong with either
+
+my ($one) = @$d;
+
+push @everything, (map { [ "/$_", whole($t->get("/status/$_",
+		headers => [ @caller ])) ] }
+	'', qw{ metrics observed observed?limit=100 none hooks/none
+		deliveries/none deliveries?execution=1 },
+	"deliveries?token=$secret{CallerToken}",
+	"deliveries?after=$secret{CallerToken}",
+	"hooks/$secret{CallerToken}", "observed?reason=$secret{CallerToken}",
+	"deliveries/$secret{CallerToken}",
+	"deliveries/$one->{uuid}?token=$secret{CallerToken}"),
+	[ 'page', whole($t->get('/status/', headers => [
+		Accept => 'text/html', @caller ])) ],
+	[ 'metrics, text', whole($t->get('/status/metrics', headers => [
+		Accept => 'text/plain' ])) ],
+	[ 'check', whole($t->get('/status/check', headers => [
+		'X-Webhook-Write' => 1, @caller ])) ],
+	(map { [ $_, act($_) ] } qw{ hooks/waits/pause hooks/waits/resume
+		hooks/waits/recover hooks/none/ping },
+		"hooks/waits/recover?since=$secret{CallerToken}",
+		"deliveries/$one->{uuid}/redeliver"),
+	[ 'try, enrich', act('try?api=watched&uri=/w/see/7',
+		qq({"id":7,"status":"done","token":"$secret{Tried}"})) ],
+	(map { [ "try $_", act("try?$_", JSON::PP->new->utf8->encode({
+		%$document, token => $secret{Tried} })) ] }
+		'api=test&uri=/see/1', 'api=test&uri=/see/1&hook=good',
+		'api=test&method=POST&uri=/launch&status=201', 'api=test&uri=/no',
+		"api=test&uri=/see/1?token=$secret{CallerToken}",
+		"api=$secret{CallerToken}");
+
+my ($tried) = grep { $_->[0] eq 'try api=test&uri=/see/1&hook=good' }
+	@everything;
+
+like($tried->[1], qr/V1sibleStep/, 'try shows a payload');
+
+($tried) = grep { $_->[0] eq 'try, enrich' } @everything;
+
+like($tried->[1], qr!/w/goals/1\?key=\*\*\*!, 'try shows what is asked for');
 
 my ($after, $n) = ('', 0);
 
@@ -314,6 +409,129 @@ like($text, qr/V1sibleStep/, 'the search would find it');
 unlike($text, qr/\Q$whsec\E|\Q$whsk\E/, 'no key as it is written');
 unlike($t->access_log(), qr{POST /(?:good|via|launch/)}, 'no access logged');
 
+$t->done(more => 1);
+
+###############################################################################
+
+# the debug log: nginx itself prints what clients send and what proxy_pass
+# sends, and with that what is evaluated from variables, and the URI of each of
+# its requests, those of deliveries among them; no other secret stands there,
+# and none in a line of ours
+
+$t = WebhookTest->new(env => $t->{env}, workers => 1);
+$up = $t->upstream('up');
+$cert = $t->cert('tls');
+$tls = $t->receiver('tls', tls => $cert);
+$r = $t->receiver('r', rules => { '/hangs' => { drop => 'hang' },
+	'/fails' => { status => 500, body => $secret{EchoBody} } });
+$t->port('closed');
+$t->file('header', "$secret{File}\n");
+$t->file('url', $r->url("/$secret{Path}/of/it\n"));
+
+my $built_in = join '', map { $lines{$_} }
+	grep { $lines{$_} !~ / via / } sort keys %lines;
+
+$t->http_config(<<"EOF", main => "$env error_log %%TESTDIR%%/debug.log debug;");
+
+webhook_redact owned_thing password passwd secret token authorization apikey
+               privatekey credential;
+
+webhook_api test {
+    execution "";
+    id /id;
+    state /status;
+    omit /meta /steps/*/data;
+    route POST /launch { launch; }
+}
+
+webhook_defaults {
+    secret $secret{Signing} $whsec $whsk;
+    header X-File file:%%TESTDIR%%/header;
+    header X-Env env:WEBHOOK_TEST_SECRET;
+    header Authorization "Bearer $secret{Literal}";
+    header Cookie "id=$secret{Cookie}";
+    header X-Api-Key $secret{Basic};
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+
+    location / {
+        proxy_pass %%URL_up%%;
+        proxy_ignore_client_abort on;
+        webhook_observe test;
+
+        webhook path { url file:%%TESTDIR%%/url; retry off; }
+
+        $built_in
+    }
+
+    location /status/ {
+        webhook_status write=on;
+    }
+}
+
+EOF
+
+$t->run();
+
+$up->set('/launch' => { json => $document });
+$t->post('/launch', qq({"password":"$secret{CallerBody}"}));
+
+$settled = wait_for {
+	my $list = $t->get('/status/hooks')->json->{hooks};
+
+	return !grep { $_->{waiting} + $_->{in_flight} } grep {
+		$_->{name} ne 'waits' && $_->{state} eq 'ok' } @$list;
+} 20;
+
+ok($settled, 'debug log - all that can end has ended');
+
+$d = $t->get('/status/deliveries?limit=100')->json->{deliveries};
+$t->get("/status/deliveries/$_->{uuid}") for @$d;
+
+my $log = read_file($t->dir() . '/debug.log');
+
+SKIP: {
+	skip 'nginx has no debug log', 1 unless $log =~ /\[debug\]/;
+
+	like($log, qr/\[debug\].*webhook/, 'debug log - there is one');
+
+	my $ours = join "\n", grep { /webhook/ } split /\n/, $log;
+
+	my @found = grep {
+		my $base64 = encode_base64($secret{$_}, '');
+		$base64 =~ s/.=*\z//;
+
+		my $lines = /^(?:Caller[ACT]|Variable|Mixed|Path|Query|Flag)/
+			? $ours : $log;
+
+		$lines =~ /\Q$secret{$_}\E|\Q$base64\E/i
+	} sort keys %secret;
+
+	is(join(' ', @found), '', 'debug log - no secret');
+	unlike($log, qr/\Q$whsec\E|\Q$whsk\E/, 'debug log - no key');
+}
+
 $t->done();
+
+###############################################################################
+
+# an answer with its headers
+
+sub whole {
+	my ($response) = @_;
+
+	return join "\n", (map { "$_->[0]: $_->[1]" } $response->headers()),
+		$response->body;
+}
+
+sub act {
+	my ($path, $body) = @_;
+
+	return whole($t->post("/status/$path", $body || '', headers => [
+		'X-Webhook-Write' => 1, @caller ]));
+}
 
 ###############################################################################
