@@ -104,7 +104,7 @@ my $launched = 0;
 
 my %saw = visit($t, 'page-list.js', { old => $old },
 	launch => sub { launch('/api/job', 'new-' . $launched++) },
-	burst => sub { launch('/api/job', 'burst-' . $launched++) for 1 .. 130 },
+	burst => sub { launch('/api/job', 'burst-' . $launched++) for 1 .. 80 },
 	release => sub { $r->release() },
 	bad => sub { launch('/api/bad', 'bad') },
 	stop => sub { $t->stop() },
@@ -139,7 +139,7 @@ is($saw{moved}, 0, 'new ones do not move what one looks at');
 is($saw{newer}, "\x{e2}\x{86}\x{91} 1 new", 'but are announced');
 is($saw{top_row}, 'new-0', 'and are there');
 
-# more than an answer holds, between two looks
+# more than an answer holds, between two looks (and no more than are kept)
 
 is($saw{gap}, 'same', 'none is missed');
 
