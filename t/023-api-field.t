@@ -1,0 +1,247 @@
+#!/usr/bin/perl
+
+# What execution APIs in the field do, each in its own way, as descriptions:
+# launches by any method, answered anyhow; ids from anywhere; keys with any
+# character; runs under old ids; aggregates.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use JSON::PP;
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+my $t = WebhookTest->new(workers => 1);
+my $api = $t->upstream('api');
+my $hook = $t->receiver('hook');
+
+$t->http_config(<<'EOF');
+
+map $request_body $asks_for_status {
+    default               0;
+    ~"action":"describe"  1;
+}
+
+webhook_api field {
+    id         /id;
+    execution  "";
+    state      /status;
+    states     LAUNCHED queued 0;
+    states     STARTED  running 1;
+    states     FINISHED done failed 2 true;
+
+    route GET /by-get { launch; }
+    route PUT /by-put { launch; }
+    route PATCH /by-patch status=202 { launch; }
+    route POST ~^/no-content/(?<name>[^/]+)$ { launch; id $name; }
+    route POST /created {
+        launch;
+        id      $created_id;
+        execution  $created_id;
+    }
+    route POST /array { launch; each /*; id /id ""; }
+    route POST /nested { launch; each /groups/*/jobs/*; }
+    route POST /by-header when=$http_x_launch { launch; id $http_x_name; }
+
+    route POST /query when=$asks_for_status { }
+
+    route GET /keys {
+        id            /job-id;
+        state         /a~1b/c~0d/e.f;
+        updated       /per-cent /$x;
+        goal.id       /~1;
+        goal.my-name  /;
+        omit          /no-such.key /x-secret~1y;
+    }
+
+    route GET /runs/* { run /run_attempt; }
+    route POST ~^/runs/(?<again>\d+)/rerun$ { rerun; id $again; run /none; }
+
+    route GET /all {
+        state    /groups/*/jobs/*/status;
+        present  FINISHED /groups/*/ended;
+    }
+
+    route GET /flags {
+        state    /none;
+        present  STARTED  /begun=true;
+        present  FINISHED /finished=true;
+    }
+}
+
+map $upstream_http_location $created_id {
+    ~/jobs/(?<location_id>\w+)$  $location_id;
+}
+
+webhook hook {
+    url            %%URL_hook%%/;
+    events         EXECUTION;
+    max_in_flight  1;
+}
+
+log_format  main  '$request_method $request_uri $webhook_events';
+access_log  %%TESTDIR%%/access.log main;
+
+server {
+    listen  127.0.0.1:%%PORT_0%%;
+
+    location / {
+        proxy_pass                 %%URL_api%%;
+        proxy_ignore_client_abort  on;
+        webhook_observe            field;
+    }
+}
+
+EOF
+
+$t->run();
+
+###############################################################################
+
+# events of one answer: "id EVENT ..."; how many comes from the access log
+
+my $taken = 0;
+my @new;
+
+sub events {
+	my ($what, $answer, %o) = @_;
+
+	my ($method, $uri) = split / /, $what;
+
+	$api->set($uri => { status => 200,
+		(ref $answer ? 'json' : 'body') => $answer,
+		%{ $o{answer} || {} } });
+
+	my $before = length $t->access_log();
+	$t->request($method, $uri, body => $o{body}, headers => $o{headers} || []);
+
+	my $n;
+
+	wait_for {
+		($n) = substr($t->access_log(), $before)
+			=~ /^\S+ \S+ (\d+)\n/m;
+		return defined $n;
+	};
+
+	my @all = $hook->wait_requests($taken + $n);
+	@new = map { $_->json } splice @all, $taken;
+	$taken += @new;
+
+	return join ' ', map { "$_->{execution}{id} $_->{event}" } @new;
+}
+
+# launches
+
+is(events('GET /by-get', { id => 1 }), '1 LAUNCHED', 'a launch by GET');
+is(events('PUT /by-put', { id => 2 }), '2 LAUNCHED', 'by PUT');
+is(events('PATCH /by-patch', { id => 3 }, answer => { status => 202 }),
+	'3 LAUNCHED', 'answered 202');
+is(events('PATCH /by-patch', { id => 4 }), '', 'and with nothing else');
+is(events('POST /no-content/n5', '', answer => { status => 204 }),
+	'n5 LAUNCHED', 'answered 204, with the id in the path');
+is(events('POST /created', '', answer => { status => 201, headers => {
+	Location => 'http://api.example.com/jobs/c6' } }), 'c6 LAUNCHED',
+	'answered 201 and nothing, with the id in a header');
+is(events('POST /created', '', answer => { status => 201 }), '',
+	'without that header');
+is(events('POST /array', [ { id => 7 }, 8, '9' ]),
+	'7 LAUNCHED 8 LAUNCHED 9 LAUNCHED', 'answered by an array');
+is(events('POST /array', [ ]), '', 'an empty one');
+is(events('POST /nested', { groups => { a => { jobs => [ { id => 'a1' },
+	{ id => 'a2' } ] }, b => { jobs => { x => { id => 'b1' } } } } }),
+	'a1 LAUNCHED a2 LAUNCHED b1 LAUNCHED', 'lists in an object of objects');
+is(events('POST /by-header', {}, headers => [ 'X-Launch' => 1,
+	'X-Name' => 'h10' ]), 'h10 LAUNCHED', 'known by a header, named by one');
+is(events('POST /by-header', {}, headers => [ 'X-Name' => 'h11' ]), '',
+	'without it');
+
+is(events('PUT /by-put', { id => 12, status => 'running' }),
+	'12 LAUNCHED 12 STARTED', 'already running');
+is(events('PUT /by-put', { id => 13, status => 'done' }),
+	'13 LAUNCHED 13 STARTED 13 FINISHED', 'already final');
+is($new[0]{execution}{status}, 'done', 'with the document that showed it');
+
+# polls by POST, of the same path as other things
+
+is(events('POST /query', { id => 12, status => 'failed' },
+	body => '{"action":"delete"}'), '', 'another request body');
+is(events('POST /query', { id => 12, status => 'failed' },
+	body => '{"action":"describe"}'), '12 FINISHED', 'a poll by POST');
+
+# states that are numbers and booleans
+
+is(events('POST /query', { id => 14, status => 0 },
+	body => '{"action":"describe","x":1}'), '14 LAUNCHED', 'a number');
+is(events('POST /query', { id => 14, status => 1 },
+	body => '{"action":"describe","x":1}'), '14 STARTED', 'another');
+is(events('POST /query', { id => 14, status => JSON::PP::true },
+	body => '{"action":"describe","x":1}'), '14 FINISHED', 'a boolean');
+is(events('GET /flags', { id => 15, finished => JSON::PP::false,
+	begun => JSON::PP::true }), '15 STARTED', 'flags');
+is(events('GET /flags', { id => 15, finished => JSON::PP::true }),
+	'15 FINISHED', 'a flag is set');
+
+# keys
+
+my %keys = ('job-id' => 'k', '/' => 'slash', '' => 'empty',
+	'per-cent' => 1, '$x' => 1, 'x-secret/y' => 's');
+
+is(events('GET /keys', { %keys, 'a/b' => { 'c~d' => { 'e.f' => 'running' } } }),
+	'k STARTED', 'hyphens, slashes, tildes and dots');
+is_deeply($new[0]{goal}, { id => 'slash', 'my-name' => 'empty' },
+	'members of such keys, and of none');
+ok(!exists $new[0]{execution}{'x-secret/y'}, 'omitted');
+is(events('GET /keys', { %keys, 'per-cent' => 2,
+	'a/b' => { 'c~d' => { 'e.f' => 'running' } } }), 'k UPDATED', 'updated');
+
+# runs under an old id
+
+my $uri = '/runs/20';
+
+is(events("GET $uri", { id => 20, status => 'running', run_attempt => 1 }),
+	'20 STARTED', 'the first run');
+is(events("GET $uri", { id => 20, status => 'done', run_attempt => 1 }),
+	'20 FINISHED', 'its end');
+is(events("GET $uri", { id => 20, status => 'running', run_attempt => 1 }),
+	'', 'nothing follows it');
+is(events("GET $uri", { id => 20, status => 'running', run_attempt => 2 }),
+	'20 LAUNCHED 20 STARTED', 'a number that has grown');
+is(events("GET $uri", { id => 20, status => 'done', run_attempt => 1 }),
+	'', 'an answer about the run before');
+is(events("GET $uri", { id => 20, status => 'failed', run_attempt => 2 }),
+	'20 FINISHED', 'the end of the second one');
+is(events("POST $uri/rerun", '', answer => { status => 204 }),
+	'20 LAUNCHED', 'run again by a route that says so');
+is(events("POST $uri/rerun", '', answer => { status => 204 }), '',
+	'while it is not final that means nothing');
+is(events("GET $uri", { id => 20, status => 'done', run_attempt => 2 }), '',
+	'an answer that still shows the run before');
+is(events("GET $uri", { id => 20, status => 'done', run_attempt => 3 }),
+	'20 STARTED 20 FINISHED', 'the third one');
+
+# aggregates over all elements of nested lists
+
+sub jobs { { groups => [ map { { jobs => [ map { { status => $_ } } @$_ ] } }
+	@_ ] } }
+
+is(events('GET /all', { id => 30, %{ jobs(['queued'], ['queued']) } }),
+	'30 LAUNCHED', 'all wait');
+is(events('GET /all', { id => 30, %{ jobs(['queued', 'running'], ['queued']) }
+	}), '30 STARTED', 'one runs');
+is(events('GET /all', { id => 30, %{ jobs(['done', 'failed'], ['queued']) }
+	}), '', 'one still waits');
+is(events('GET /all', { id => 30, %{ jobs(['done', 'failed'], ['done']) } }),
+	'30 FINISHED', 'all are final');
+is(events('GET /all', { id => 31, groups => [ { ended => 1 }, { } ] }),
+	'31 STARTED', 'some have a date');
+is(events('GET /all', { id => 31, groups => [ { ended => 1 }, { ended => 2 } ]
+	}), '31 FINISHED', 'all have');
+
+$t->done();
+
+###############################################################################
