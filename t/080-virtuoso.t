@@ -303,7 +303,7 @@ for my $run ([ api => $api, '', '', 'PASS', 90001,
 
 	my $poll = 0;
 
-	for my $n (2, 2, 3, 4, 5, 6, 6) {
+	for my $n (2, 3, 4, 5, 6, 6, 6) {
 		my $kind = $poll++ % 2 ? 'jobs' : 'executions';
 
 		$request->('GET', "/api/$kind/$first/status");
