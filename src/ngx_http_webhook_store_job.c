@@ -40,7 +40,9 @@ static void ngx_http_webhook_store_post(ngx_http_webhook_storer_t *st);
 void
 ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
 {
-    if (st->busy || !st->holder || st->exiting) {
+    /* what the file has must be known before anything is added to it */
+
+    if (st->busy || !st->holder || st->exiting || !st->zone->sh->loaded) {
         return;
     }
 

@@ -324,6 +324,9 @@ ngx_http_webhook_load_state(void *data, ngx_http_webhook_rec_t *rec)
             s->state = *state;
             ngx_http_webhook_state_touch(zone, i, list);
             ngx_http_webhook_zone_commit(zone);
+
+        } else {
+            s->state.row = state->row;
         }
 
         ngx_http_webhook_zone_unlock(zone);
@@ -391,12 +394,18 @@ ngx_http_webhook_load_waiting(void *data, ngx_http_webhook_rec_t *rec)
 
     slot = ngx_http_webhook_load_slot(zone, from->hook);
     i = ngx_http_webhook_delivery_find(zone, from->uuid);
+    d = ngx_http_webhook_block(zone, i);
 
     if (slot == NGX_HTTP_WEBHOOK_NO_SLOT
         || from->event > NGX_HTTP_WEBHOOK_PING
-        || (i && ((ngx_http_webhook_zdelivery_t *)
-                      ngx_http_webhook_block(zone, i))->seq >= from->seq))
+        || (i && d->seq >= from->seq))
     {
+        /* seen before the file was known: one row is for both */
+
+        if (i && !(d->flags & NGX_HTTP_WEBHOOK_STORED)) {
+            d->row = from->row;
+        }
+
         ngx_http_webhook_zone_unlock(zone);
         return NGX_OK;
     }

@@ -281,6 +281,47 @@ test_store_order(void)
 }
 
 
+/*
+ * What a zone has seen before it knew the file, the file may have, too: from
+ * workers with another zone, whose latest commit came later.
+ */
+
+void
+test_store_known(void)
+{
+    world_t     old, new;
+    ngx_uint_t  i;
+
+    store_create(&old, 100);
+
+    for (i = 1; i <= 3; i++) {
+        world_add(&old, i, NGX_HTTP_WEBHOOK_LAUNCHED, 3, i, 100, 20);
+    }
+
+    (void) store_flush(&old);
+    check_number(file->n, 6, "six are on disk");
+
+    unit_time(ngx_current_msec + 1000);
+    world_create(&new, old.shm.shm.size, 100);
+    ngx_http_webhook_store_on(new.zone);
+
+    world_add(&new, 3, NGX_HTTP_WEBHOOK_LAUNCHED, 3, 3, 100, 20);
+    world_add(&new, 4, NGX_HTTP_WEBHOOK_LAUNCHED, 3, 4, 100, 20);
+
+    check_number(ngx_http_webhook_store_load(new.zone, NULL), NGX_OK,
+                 "another zone learns of them");
+    check(world_check(&new, "loaded"), "consistent");
+    check(store_flush(&new) && store_agree(&new, "loaded"),
+          "and the file of what it has");
+    check_number(file->n, 8, "each stands there once");
+    check_number(file->nstates, 4, "and each execution");
+
+    world_destroy(&new);
+    world_destroy(&old);
+    file_destroy();
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -294,6 +335,7 @@ main(int argc, char **argv)
 
     test_store_full();
     test_store_order();
+    test_store_known();
     test_store_kill(40);
     test_store_step();
     test_store_churn(5000);
