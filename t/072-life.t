@@ -143,7 +143,7 @@ ok(wait_for { hook('many')->{in_flight} == 4 }, 'kill - in flight');
 is(hook('many')->{waiting}, 16, 'kill - waiting');
 
 my @first = uuids($m->wait_requests(4));
-my $owner = connected($m->port());
+my ($owner) = $t->connected($m->port());
 
 ok($owner, 'kill - one worker sends');
 $t->kill_worker($owner, 'KILL');
@@ -324,29 +324,5 @@ is($r->wait_requests(4), 4, 'no master - in flight');
 $t->signal('QUIT');
 ok($t->wait_gone(), 'no master - ends, as nginx does there, at once');
 $t->done();
-
-###############################################################################
-
-# the worker that has a connection to this port
-
-sub connected {
-	my ($port) = @_;
-
-	my $hex = sprintf '%04X', $port;
-
-	my %inodes = map { $_ => 1 } read_file('/proc/net/tcp')
-		=~ /^\s*\d+: \S+ 0100007F:$hex 01 (?:\S+\s+){5}(\d+)/mg;
-
-	my ($pid) = grep {
-		my $worker = $_;
-
-		grep {
-			(readlink($_) || '') =~ /^socket:\[(\d+)\]/
-				&& $inodes{$1}
-		} glob "/proc/$worker/fd/*";
-	} $t->worker_pids();
-
-	return $pid;
-}
 
 ###############################################################################

@@ -329,6 +329,80 @@ subtest 'another binary' => sub {
 	$s->done();
 };
 
+###############################################################################
+
+# while both masters live, workers of the one that has the lock send alone,
+# whoever saw the events
+
+subtest 'two masters' => sub {
+	my $s = WebhookTest::Store->new(daemon => 1, hook => 'max_in_flight 8;');
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$r->set('*' => { hold => 1 });
+	$t->run();
+
+	$s->status("a$_", 'queued', launch => 1) for 1 .. 5;
+	is($r->wait_requests(5), 5, 'in flight');
+
+	my $master = $t->master_pid();
+	my @old = $t->worker_pids();
+
+	ok($t->upgrade(), 'upgrade');
+
+	my @new = $t->worker_pids();
+	my $both = 0;
+
+	is(grep({ $t->alive($_) } @old), @old, 'old workers live');
+
+	# until both have seen some
+
+	my $n = 0;
+
+	wait_for {
+		$s->status('b' . $n++, 'queued', launch => 1);
+
+		my %waiting = map { $t->get('/hooks/')->body() =~
+			/"in_flight":(\d+)/ => 1 } 1 .. 8;
+
+		$both = keys %waiting > 1;
+
+		return $n >= 20 && $both;
+	} 20;
+
+	ok($both, 'two zones');
+
+	is($r->wait_requests(8), 8, 'no more than max_in_flight');
+	is(join(' ', sort $t->connected($r->port())), join(' ', sort
+		grep { my $pid = $_; grep { $pid == $_ } @old }
+		$t->connected($r->port())), 'from old workers alone');
+
+	# what the others saw waits for them to go
+
+	$r->set('*' => { status => 204 });
+	$r->release();
+
+	ok($s->on_disk(waiting => 0), 'they send what they have');
+	cmp_ok(scalar $r->requests(), '<', 5 + $n, 'and nothing else');
+
+	kill 'QUIT', $master;
+
+	ok($r->wait_requests(5 + $n, 30) == 5 + $n, 'all arrive');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+
+	ok(wait_for(sub { !grep { $t->alive($_) } @old }), 'old workers end');
+
+	$r->set('*' => { hold => 1 });
+	$s->status('c', 'queued', launch => 1);
+	ok($r->wait_requests(6 + $n, 30) == 6 + $n, 'and what comes then');
+
+	my %new = map { $_ => 1 } @new;
+	is(grep({ $new{$_} } $t->connected($r->port())), 1,
+		'from a new worker');
+
+	$r->release();
+	$s->done();
+};
+
 done_testing();
 
 ###############################################################################

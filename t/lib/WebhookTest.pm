@@ -37,6 +37,8 @@ package WebhookTest;
 #	reload: true if new workers came; else reload_error() says why not
 #	upgrade: USR2, with daemon => 1; old_master_pid
 #	signal (NAME), reopen, master_pid, worker_pids, wait_workers
+#	connected (PORT): pids of its workers, old ones too, that have a
+#		connection to a port of this machine
 #	kill_worker ([PID,] SIGNAL): on purpose, the check does not mind
 #	error_log, access_log: texts so far
 #	mark_log, grep_log (qr), wait_log (qr): the error log since the mark
@@ -723,6 +725,24 @@ sub all_workers {
 			(readlink($_) || '') eq "$self->{dir}/error.log"
 		} glob "/proc/$_/fd/*";
 	} $self->error_log() =~ /: start (?:worker|cache \w+) process (\d+)/g;
+}
+
+# those of them that have a connection to this port
+
+sub connected {
+	my ($self, $port) = @_;
+
+	my $hex = sprintf '%04X', $port;
+
+	my %inodes = map { $_ => 1 } read_file('/proc/net/tcp')
+		=~ /^\s*\d+: \S+ 0100007F:$hex 01 (?:\S+\s+){5}(\d+)/mg;
+
+	return grep {
+		grep {
+			(readlink($_) || '') =~ /^socket:\[(\d+)\]/
+				&& $inodes{$1}
+		} glob "/proc/$_/fd/*";
+	} $self->all_workers();
 }
 
 ###############################################################################
