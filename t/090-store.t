@@ -41,6 +41,9 @@ for my $sync (qw/ full normal /) {
 
 		is($s->sql('PRAGMA integrity_check'), 'ok', 'the file is sound');
 
+		# what was in flight may come to light only now
+
+		ok(wait_for { $r->stats()->{open} == 0 }, 'connections end');
 		$r->forget();
 		$r->set('*' => { status => 204 });
 		$t->run();

@@ -66,6 +66,8 @@ for my $restart (0, 1) {
 
 		if ($restart) {
 			$t->crash();
+			ok(wait_for { $r->stats()->{open} == 0 },
+				'connections end');
 			$r->forget();
 			$r->set('/ci' => { status => 204 });
 			$t->run();
