@@ -88,7 +88,6 @@ whole('an empty block', "webhook_api a { } # <<",
 
 check("foo 1; # <<", 'unknown directive "foo"');
 check("%R foo; # <<", 'unknown directive "foo"');
-check("enrich goal /g; # <<", 'unknown directive "enrich"');
 check("listen 80; # <<", '"listen" directive is not allowed here');
 check("launch; # <<", '"launch" directive is not allowed here');
 check("rerun; # <<", '"rerun" directive is not allowed here');

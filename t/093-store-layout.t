@@ -70,6 +70,7 @@ DROP TABLE d;
 DROP TABLE p;
 DROP TABLE headers;
 DROP TABLE texts;
+DROP TABLE watches;
 PRAGMA user_version = 1;
 COMMIT;
 EOF
