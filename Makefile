@@ -11,7 +11,7 @@
 # make bench               deliveries a second, beside others' and beside wrk's,
 #                          and the cost of observing, in Markdown; LONG=1 takes
 #                          all rows, PARTS="sending peers proxied latency
-#                          isolation scale idle" chooses, ROUNDS=3,
+#                          isolation outage scale idle" chooses, ROUNDS=3,
 #                          WAITING=20000, DURATION=1; README=1 puts it into
 #                          README.md
 # make fuzz                libFuzzer on the pure rooms, FUZZ=60 seconds each
