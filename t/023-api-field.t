@@ -152,9 +152,10 @@ is(events('POST /created', '', answer => { status => 201 }), '',
 is(events('POST /array', [ { id => 7 }, 8, '9' ]),
 	'7 LAUNCHED 8 LAUNCHED 9 LAUNCHED', 'answered by an array');
 is(events('POST /array', [ ]), '', 'an empty one');
-is(events('POST /nested', { groups => { a => { jobs => [ { id => 'a1' },
+like(events('POST /nested', { groups => { a => { jobs => [ { id => 'a1' },
 	{ id => 'a2' } ] }, b => { jobs => { x => { id => 'b1' } } } } }),
-	'a1 LAUNCHED a2 LAUNCHED b1 LAUNCHED', 'lists in an object of objects');
+	qr/^(b1 LAUNCHED )?a1 LAUNCHED a2 LAUNCHED(?(1)| b1 LAUNCHED)$/,
+	'lists in an object of objects');
 is(events('POST /by-header', {}, headers => [ 'X-Launch' => 1,
 	'X-Name' => 'h10' ]), 'h10 LAUNCHED', 'known by a header, named by one');
 is(events('POST /by-header', {}, headers => [ 'X-Name' => 'h11' ]), '',
