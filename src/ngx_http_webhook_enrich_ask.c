@@ -20,9 +20,6 @@ static ngx_int_t ngx_http_webhook_enrich_caller_header(ngx_pool_t *pool,
     ngx_str_t *value);
 static ngx_uint_t ngx_http_webhook_enrich_passes(
     ngx_http_webhook_route_t *route, ngx_str_t *name);
-static ngx_int_t ngx_http_webhook_enrich_headers(
-    ngx_http_webhook_detached_t *d, ngx_http_webhook_enrich_ask_t *ask);
-static ngx_int_t ngx_http_webhook_enrich_shortcuts(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_enrich_header(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_enrich_body(ngx_http_webhook_detached_t *d,
@@ -219,8 +216,7 @@ ngx_http_webhook_enrich_send(ngx_http_webhook_enrich_ask_t *ask,
     cln = ngx_pool_cleanup_add(d->pool, 0);
 
     if (cln == NULL
-        || ngx_http_webhook_enrich_headers(d, ask) != NGX_OK
-        || ngx_http_webhook_enrich_shortcuts(d->request) != NGX_OK)
+        || ngx_http_webhook_own_headers(d, &ask->caller.headers, 0) != NGX_OK)
     {
         ngx_http_webhook_detached_discard(d);
         return NGX_ERROR;
@@ -256,120 +252,6 @@ ngx_http_webhook_enrich_free(void *data)
     }
 
     ngx_destroy_pool(ask->pool);
-}
-
-
-static ngx_int_t
-ngx_http_webhook_enrich_headers(ngx_http_webhook_detached_t *d,
-    ngx_http_webhook_enrich_ask_t *ask)
-{
-    ngx_uint_t     i, k;
-    ngx_keyval_t  *kv;
-
-    static ngx_keyval_t  defaults[] = {
-        { ngx_string("Accept-Encoding"), ngx_string("identity") },
-        { ngx_string("Accept"), ngx_string("application/json") },
-        { ngx_string("User-Agent"), ngx_string("ngx_http_webhook_module/"
-                                               NGX_HTTP_WEBHOOK_VERSION) }
-    };
-
-    kv = ask->caller.headers.elts;
-
-    for (i = 0; i < ask->caller.headers.nelts; i++) {
-        if (ngx_http_webhook_detached_header(d, &kv[i].key, &kv[i].value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    for (k = 0; k < sizeof(defaults) / sizeof(defaults[0]); k++) {
-
-        for (i = 0; i < ask->caller.headers.nelts; i++) {
-            if (kv[i].key.len == defaults[k].key.len
-                && ngx_strncasecmp(kv[i].key.data, defaults[k].key.data,
-                                   kv[i].key.len)
-                   == 0)
-            {
-                break;
-            }
-        }
-
-        if (i == ask->caller.headers.nelts
-            && ngx_http_webhook_detached_header(d, &defaults[k].key,
-                                                &defaults[k].value)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* for $remote_user, $http_cookie and $cookie_... */
-
-static ngx_int_t
-ngx_http_webhook_enrich_shortcuts(ngx_http_request_t *r)
-{
-    ngx_uint_t         i;
-    ngx_list_part_t   *part;
-    ngx_table_elt_t   *h;
-#if (nginx_version >= 1023000)
-    ngx_table_elt_t  **last;
-#else
-    ngx_table_elt_t  **cookie;
-#endif
-
-#if (nginx_version >= 1023000)
-
-    last = &r->headers_in.cookie;
-
-#else
-
-    if (ngx_array_init(&r->headers_in.cookies, r->pool, 2,
-                       sizeof(ngx_table_elt_t *))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-#endif
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (ngx_http_webhook_enrich_is(&h[i].key, "Authorization")) {
-                r->headers_in.authorization = &h[i];
-                continue;
-            }
-
-            if (!ngx_http_webhook_enrich_is(&h[i].key, "Cookie")) {
-                continue;
-            }
-
-#if (nginx_version >= 1023000)
-
-            *last = &h[i];
-            last = &h[i].next;
-
-#else
-
-            cookie = ngx_array_push(&r->headers_in.cookies);
-            if (cookie == NULL) {
-                return NGX_ERROR;
-            }
-
-            *cookie = &h[i];
-
-#endif
-        }
-    }
-
-    return NGX_OK;
 }
 
 

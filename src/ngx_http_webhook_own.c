@@ -14,12 +14,143 @@
 #include "ngx_http_webhook_observe.h"
 
 
+static ngx_int_t ngx_http_webhook_own_shortcuts(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_own_start(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *sr);
 static ngx_int_t ngx_http_webhook_own_guard(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *r);
 static ngx_uint_t ngx_http_webhook_own_observed(ngx_http_request_t *r,
     ngx_http_webhook_api_t *api);
+
+
+#define ngx_http_webhook_own_is(s, name)                                      \
+    ((s)->len == sizeof(name) - 1                                             \
+     && ngx_strncasecmp((s)->data, (u_char *) name, sizeof(name) - 1) == 0)
+
+
+ngx_int_t
+ngx_http_webhook_own_headers(ngx_http_webhook_detached_t *d,
+    ngx_array_t *headers, ngx_uint_t body)
+{
+    ngx_uint_t     i, k, n;
+    ngx_keyval_t  *kv;
+
+    static ngx_keyval_t  defaults[] = {
+        { ngx_string("Accept-Encoding"), ngx_string("identity") },
+        { ngx_string("Accept"), ngx_string("application/json") },
+        { ngx_string("User-Agent"), ngx_string("ngx_http_webhook_module/"
+                                               NGX_HTTP_WEBHOOK_VERSION) },
+        { ngx_string("Content-Type"), ngx_string("application/json") }
+    };
+
+    kv = headers ? headers->elts : NULL;
+    n = headers ? headers->nelts : 0;
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_http_webhook_own_is(&kv[i].key, "Host")) {
+            continue;
+        }
+
+        if (ngx_http_webhook_detached_header(d, &kv[i].key, &kv[i].value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    for (k = 0; k < sizeof(defaults) / sizeof(defaults[0]); k++) {
+
+        if (!body && defaults[k].key.data[0] == 'C') {
+            continue;
+        }
+
+        for (i = 0; i < n; i++) {
+            if (kv[i].key.len == defaults[k].key.len
+                && ngx_strncasecmp(kv[i].key.data, defaults[k].key.data,
+                                   kv[i].key.len)
+                   == 0)
+            {
+                break;
+            }
+        }
+
+        if (i == n
+            && ngx_http_webhook_detached_header(d, &defaults[k].key,
+                                                &defaults[k].value)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_webhook_own_shortcuts(d->request);
+}
+
+
+/* for $remote_user, $http_cookie and $cookie_... */
+
+static ngx_int_t
+ngx_http_webhook_own_shortcuts(ngx_http_request_t *r)
+{
+    ngx_uint_t         i;
+    ngx_list_part_t   *part;
+    ngx_table_elt_t   *h;
+#if (nginx_version >= 1023000)
+    ngx_table_elt_t  **last;
+#else
+    ngx_table_elt_t  **cookie;
+#endif
+
+#if (nginx_version >= 1023000)
+
+    last = &r->headers_in.cookie;
+
+#else
+
+    if (ngx_array_init(&r->headers_in.cookies, r->pool, 2,
+                       sizeof(ngx_table_elt_t *))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+#endif
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (ngx_http_webhook_own_is(&h[i].key, "Authorization")) {
+                r->headers_in.authorization = &h[i];
+                continue;
+            }
+
+            if (!ngx_http_webhook_own_is(&h[i].key, "Cookie")) {
+                continue;
+            }
+
+#if (nginx_version >= 1023000)
+
+            *last = &h[i];
+            last = &h[i].next;
+
+#else
+
+            cookie = ngx_array_push(&r->headers_in.cookies);
+            if (cookie == NULL) {
+                return NGX_ERROR;
+            }
+
+            *cookie = &h[i];
+
+#endif
+        }
+    }
+
+    return NGX_OK;
+}
 
 
 ngx_int_t

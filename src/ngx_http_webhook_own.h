@@ -28,6 +28,17 @@ typedef struct {
 
 
 /*
+ * Adds "headers" (ngx_keyval_t; NULL: none) but Host, and what every request
+ * has if they do not: identity and JSON are asked for, and JSON is sent if
+ * there is a body.  Credentials and cookies are where nginx's variables look.
+ * The strings must live as long as d does.  NGX_ERROR: no memory; d is the
+ * caller's to discard.
+ */
+
+ngx_int_t ngx_http_webhook_own_headers(ngx_http_webhook_detached_t *d,
+    ngx_array_t *headers, ngx_uint_t body);
+
+/*
  * Runs it as ngx_http_webhook_detached_run() does, through all phases but
  * that of access, in the location that a client's request with this URI would
  * come to.  Sets d->start and d->guard.  NGX_DECLINED: nginx would refuse the

@@ -67,67 +67,27 @@ static ngx_int_t
 ngx_http_webhook_watch_headers(ngx_http_webhook_detached_t *d,
     ngx_http_webhook_watch_run_t *run, ngx_str_t *host)
 {
-    ngx_uint_t     i, k, n;
+    ngx_uint_t     i;
+    ngx_array_t   *headers;
     ngx_keyval_t  *header;
 
-    static ngx_keyval_t  defaults[] = {
-        { ngx_string("Accept-Encoding"), ngx_string("identity") },
-        { ngx_string("Accept"), ngx_string("application/json") },
-        { ngx_string("User-Agent"), ngx_string("ngx_http_webhook_module/"
-                                               NGX_HTTP_WEBHOOK_VERSION) },
-        { ngx_string("Content-Type"), ngx_string("application/json") }
-    };
+    headers = run->watch->headers;
 
     ngx_http_webhook_watch_host(d->request, host);
 
-    header = run->watch->headers ? run->watch->headers->elts : NULL;
-    n = run->watch->headers ? run->watch->headers->nelts : 0;
+    for (i = 0; headers && i < headers->nelts; i++) {
+        header = (ngx_keyval_t *) headers->elts + i;
 
-    for (i = 0; i < n; i++) {
-
-        if (header[i].key.len == sizeof("Host") - 1
-            && ngx_strncasecmp(header[i].key.data, (u_char *) "Host",
+        if (header->key.len == sizeof("Host") - 1
+            && ngx_strncasecmp(header->key.data, (u_char *) "Host",
                                sizeof("Host") - 1)
                == 0)
         {
-            *host = header[i].value;
-            continue;
-        }
-
-        if (ngx_http_webhook_detached_header(d, &header[i].key,
-                                             &header[i].value)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
+            *host = header->value;
         }
     }
 
-    for (k = 0; k < sizeof(defaults) / sizeof(defaults[0]); k++) {
-
-        if (run->job.body.len == 0 && defaults[k].key.data[0] == 'C') {
-            continue;
-        }
-
-        for (i = 0; i < n; i++) {
-            if (header[i].key.len == defaults[k].key.len
-                && ngx_strncasecmp(header[i].key.data, defaults[k].key.data,
-                                   header[i].key.len)
-                   == 0)
-            {
-                break;
-            }
-        }
-
-        if (i == n
-            && ngx_http_webhook_detached_header(d, &defaults[k].key,
-                                                &defaults[k].value)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
+    return ngx_http_webhook_own_headers(d, headers, run->job.body.len != 0);
 }
 
 

@@ -33,6 +33,7 @@ webhook_api jobs {
     watch  /api/jobs/$webhook_execution/status?own=1 every=100ms for=1h;
     watch_header  Authorization file:%%TESTDIR%%/credential;
     watch_header  X-Watch yes;
+    watch_header  Cookie "sid=1; lang=en";
 
     route POST /api/jobs { launch; }
     route GET ~^/api/jobs/[^/]+/status$ { }
@@ -80,6 +81,7 @@ server {
         proxy_set_header           Host $host;
         proxy_set_header           X-Client $remote_addr;
         proxy_set_header           X-Auth $http_authorization;
+        proxy_set_header           X-Language $cookie_lang;
         proxy_set_header           X-Name "-$webhook_name";
         proxy_ignore_client_abort  on;
         webhook_observe            jobs realm=$http_host;
@@ -167,6 +169,7 @@ is($own[0]->header('x-client'), '127.0.0.1', 'address');
 is($own[0]->header('host'), 'jobs.example.com', 'the name of the server');
 is($own[0]->header('accept-encoding'), 'identity', 'no coding');
 is($own[0]->header('x-auth'), 'Bearer operators-own', 'a client of that name');
+is($own[0]->header('x-language'), 'en', 'a cookie');
 is($own[0]->header('x-name'), '-', 'it is no delivery');
 is(scalar(() = $own[0]->header('content-length')), 0, 'no body');
 
