@@ -58,14 +58,6 @@ ngx_http_webhook_enrich_init_process(ngx_cycle_t *cycle)
 
     worker = &ngx_http_webhook_enrich_worker;
 
-    if (worker->start.handler) {
-
-        /* a reload without processes; what is asked for goes on */
-
-        ngx_http_webhook_cache_clear(&worker->cache);
-        return NGX_OK;
-    }
-
     ngx_http_webhook_cache_init(&worker->cache,
                                 NGX_HTTP_WEBHOOK_ENRICH_ANSWERS,
                                 NGX_HTTP_WEBHOOK_ENRICH_SIZE);
