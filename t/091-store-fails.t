@@ -46,10 +46,11 @@ sub goes_on {
 	my ($s, $name, $n, $mend) = @_;
 	my ($t, $r) = @$s{qw/ t r /};
 
-	$r->forget();
+	my $sent = sub { $s->of($name, $r->requests()) };
+
 	$s->status("$name$_", 'queued', launch => 1) for 1 .. $n;
 
-	ok($r->wait_requests($n, 20), "$name: deliveries go out");
+	ok(wait_for(sub { $sent->() == $n }, 20), "$name: deliveries go out");
 
 	my $store = store_of($s);
 	is($store->{state}, 'failing', "$name: said so");
@@ -71,8 +72,8 @@ sub goes_on {
 	}, 20), "$name: written then");
 
 	$s->status("${name}after", 'queued', launch => 1);
-	ok($r->wait_requests($n + 1), "$name: and on");
-	is($s->doubles($r->requests()), '', "$name: each once");
+	ok(wait_for(sub { $sent->() == $n + 1 }), "$name: and on");
+	is($s->doubles($sent->()), '', "$name: each once");
 }
 
 ###############################################################################
@@ -190,7 +191,7 @@ subtest 'a full disk' => sub {
 ###############################################################################
 
 subtest 'a read-only directory' => sub {
-	my $s = WebhookTest::Store->new();
+	my $s = WebhookTest::Store->new(hook => 'retry 5s 5s 5s 5s;');
 	my ($t, $r) = @$s{qw/ t r /};
 
 	mount($s->{dir}, 'size=8m,mode=700')
@@ -203,6 +204,8 @@ subtest 'a read-only directory' => sub {
 	$t->crash();
 
 	$r->set('*' => { status => 204 });
+	my $tried = $s->of('before', $r->requests());
+
 	ok(wait_for(sub {
 		!system("mount -o remount,ro $s->{dir} 2>/dev/null")
 	}), 'read-only');
@@ -211,7 +214,7 @@ subtest 'a read-only directory' => sub {
 	goes_on($s, 'ro', 5, sub { system("mount -o remount,rw $s->{dir}") });
 
 	ok(wait_for(sub {
-		grep { $_->json()->{execution}{id} eq 'before' } $r->requests()
+		$s->of('before', $r->requests()) > $tried
 	}, 20), 'what waited before is sent');
 
 	$t->stop();

@@ -19,6 +19,7 @@ package WebhookTest::Store;
 #	$s->got(PATH), did(PATH)		# GET and POST of webhook_status
 #	$s->list(QUERY)				# deliveries
 #	$s->names, doubles, disorder (REQUESTS): what came, as text
+#	$s->of(NAME, REQUESTS)			# of executions named so
 #	$s->holder				# the worker that writes
 #	$s->done
 
@@ -186,6 +187,14 @@ sub stored {
 		map { [ split /\|/ ] }
 		split /\n/, $self->sql('SELECT lower(hex(uuid)), execution'
 			. ' FROM deliveries ORDER BY seq');
+}
+
+# requests of executions whose ids begin so
+
+sub of {
+	my ($self, $name, @requests) = @_;
+
+	return grep { $_->json()->{execution}{id} =~ /^\Q$name\E/ } @requests;
 }
 
 sub uuid {
