@@ -12,13 +12,14 @@
  *
  *     curl URL FILE COUNT [CA]
  *
- * With HEADERS=1 in the environment the request has the headers of a delivery.
+ * HEADERS in the environment names a file of more headers, a line each.
  */
 
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -31,21 +32,9 @@
 #define SOCKETS    1024
 
 
-static const char  *ours[] = {
-    "User-Agent: ngx_http_webhook_module/0.0.0",
-    "X-Webhook-Event: LAUNCHED",
-    "X-Webhook-Delivery: 8f14e45f-ceea-867a-9a3c-1b2f4d5e6a70",
-    "X-Webhook-Attempt: 1",
-    "X-Webhook-Time: 2026-01-31T12:34:56.789Z",
-    "X-Webhook-Sequence: 1",
-    "webhook-id: 8f14e45f-ceea-867a-9a3c-1b2f4d5e6a70",
-    "webhook-timestamp: 1769862896",
-    "webhook-signature: v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
-};
-
-
 static void die(const char *text);
 static double now(clockid_t clock);
+static struct curl_slist *more_headers(struct curl_slist *headers);
 static void prepare(CURL *easy, char **argv, struct curl_slist *headers);
 static size_t discard(char *data, size_t size, size_t n, void *ctx);
 static int watch(CURL *easy, curl_socket_t fd, int what, void *ctx,
@@ -98,11 +87,7 @@ main(int argc, char **argv)
     headers = curl_slist_append(NULL, "Content-Type: application/json");
     headers = curl_slist_append(headers, "Expect:");
 
-    for (i = 0; getenv("HEADERS") && i < (int) (sizeof(ours) / sizeof(*ours));
-         i++)
-    {
-        headers = curl_slist_append(headers, ours[i]);
-    }
+    headers = more_headers(headers);
 
     curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch);
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, timer);
@@ -177,6 +162,36 @@ now(clockid_t clock)
     clock_gettime(clock, &t);
 
     return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+
+static struct curl_slist *
+more_headers(struct curl_slist *headers)
+{
+    char         line[1024];
+    FILE        *f;
+    const char  *name;
+
+    name = getenv("HEADERS");
+
+    if (name == NULL) {
+        return headers;
+    }
+
+    f = fopen(name, "r");
+
+    if (f == NULL) {
+        die(name);
+    }
+
+    while (fgets(line, sizeof(line), f)) {
+        line[strcspn(line, "\n")] = '\0';
+        headers = curl_slist_append(headers, line);
+    }
+
+    fclose(f);
+
+    return headers;
 }
 
 

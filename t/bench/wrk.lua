@@ -1,8 +1,10 @@
 -- What a load of "make bench" is: POSTs of the file that BODY names, or GETs;
--- one in EVERY requests goes to OTHER instead.
+-- one in EVERY requests goes to OTHER instead.  HEADERS names a file of more
+-- headers, a line each.
 
 local file = os.getenv("BODY")
 local other = os.getenv("OTHER")
+local headers = os.getenv("HEADERS")
 local every = tonumber(os.getenv("EVERY") or "20")
 local n = 0
 
@@ -12,6 +14,13 @@ if file then
     wrk.body = f:read("*a")
     wrk.headers["Content-Type"] = "application/json"
     f:close()
+end
+
+if headers then
+    for line in io.lines(headers) do
+        local name, value = line:match("^(.-): (.*)$")
+        wrk.headers[name] = value
+    end
 end
 
 if other then

@@ -89,9 +89,18 @@ sub others {
 
 	return if $size ne '600';
 
+	push @run, "wrk same $kind" => sub {
+		local $ENV{BODY} = $servers->body($size);
+		local $ENV{HEADERS} = bench('headers.txt');
+		return wrk($url);
+	};
+
+	push @rows, [ 'wrk, the headers of a delivery', "wrk same $kind",
+		"wrk $kind" ];
+
 	push @run, "bare $kind" => sub { bare($url, 2 * waiting()) },
 		"same $kind" => sub {
-			local $ENV{HEADERS} = 1;
+			local $ENV{HEADERS} = bench('headers.txt');
 			return bare($url, 2 * waiting());
 		};
 
