@@ -521,6 +521,19 @@ sub is_up {
 		glob "/proc/$pid/fd/*";
 }
 
+sub stopped {
+	my ($self, $pid) = @_;
+
+	return read_file("/proc/$pid/stat") !~ /^\d+ \(.*\) [^TZX] /;
+}
+
+sub children {
+	my ($pid) = @_;
+
+	return map { /^(\d+) \(.*\) \S $pid / ? $1 : () }
+		map { read_file($_) } glob '/proc/[0-9]*/stat';
+}
+
 sub alive {
 	my ($self, $pid) = @_;
 
@@ -699,7 +712,14 @@ sub stop {
 sub crash {
 	my ($self) = @_;
 
-	my @pids = grep { defined } $self->master_pid(), $self->all_workers();
+	# one that the master has just begun is in no log yet
+
+	my @pids = grep { defined } $self->master_pid();
+
+	kill 'STOP', @pids;
+	wait_for { !grep { !$self->stopped($_) } @pids };
+
+	push @pids, $self->all_workers(), map { children($_) } @pids;
 
 	kill 'STOP', @pids;
 	kill 'KILL', @pids;
