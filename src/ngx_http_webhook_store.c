@@ -16,25 +16,31 @@
 #include "ngx_http_webhook_wake.h"
 #include "ngx_http_webhook_watch.h"
 
-#include <sys/file.h>
-
 
 #define NGX_HTTP_WEBHOOK_STORE_TICK    1000        /* ms, when all is well */
 #define NGX_HTTP_WEBHOOK_STORE_HASTE   10000       /* ms, of a new worker */
+#define NGX_HTTP_WEBHOOK_STORE_LINGER  50          /* ms, between two looks */
+#define NGX_HTTP_WEBHOOK_STORE_GRACE   1000        /* ms, for others to end */
 
 
 #if (NGX_HTTP_WEBHOOK_SQLITE)
 
-static ngx_int_t ngx_http_webhook_store_lock(ngx_http_webhook_store_t *conf,
-    ngx_fd_t *fd);
 static void ngx_http_webhook_store_fill(ngx_http_webhook_storer_t *st,
     ngx_int_t locked);
 static void ngx_http_webhook_store_event(ngx_event_t *ev);
 static void ngx_http_webhook_store_timer(ngx_event_t *ev);
 static void ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st);
+static void ngx_http_webhook_store_foreign(ngx_http_webhook_storer_t *st);
+static ngx_msec_t ngx_http_webhook_store_patience(
+    ngx_http_webhook_storer_t *st);
+static void ngx_http_webhook_store_linger(ngx_event_t *ev);
 
 
 static ngx_http_webhook_storer_t  ngx_http_webhook_storer;
+
+/* the zone's "configured", when our workers were */
+
+static uint32_t                   ngx_http_webhook_store_configured;
 
 
 ngx_int_t
@@ -45,6 +51,8 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     ngx_int_t                   locked;
     ngx_core_conf_t            *ccf;
     ngx_http_webhook_storer_t  *st, storer;
+
+    ngx_http_webhook_store_configured = ++mcf->zone->sh->configured;
 
     if (mcf->store == NULL) {
         return NGX_OK;
@@ -91,6 +99,12 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     ngx_http_webhook_db_close(&st->db);
 
     if (fd != NGX_INVALID_FILE) {
+
+        if (mcf->zone->sh->loaded) {
+            mcf->zone->sh->file = ngx_http_webhook_store_lock_file(fd);
+            ngx_http_webhook_store_lock_claim(fd, mcf->zone);
+        }
+
         (void) ngx_close_file(fd);
     }
 
@@ -139,33 +153,6 @@ ngx_http_webhook_store_fill(ngx_http_webhook_storer_t *st, ngx_int_t locked)
                       "webhook_store \"%V\" cannot be read now: %s",
                       &st->conf->name, st->db.error);
     }
-}
-
-
-/* NGX_OK: it is ours; NGX_BUSY: another's; NGX_ERROR: it cannot be had */
-
-static ngx_int_t
-ngx_http_webhook_store_lock(ngx_http_webhook_store_t *conf, ngx_fd_t *fd)
-{
-    if (*fd == NGX_INVALID_FILE) {
-        *fd = open((char *) conf->lock.data, O_RDWR|O_CREAT|O_CLOEXEC, 0600);
-
-        if (*fd == NGX_INVALID_FILE) {
-            return NGX_ERROR;
-        }
-
-        if (geteuid() == 0 && conf->user != (ngx_uid_t) NGX_CONF_UNSET_UINT
-            && fchown(*fd, conf->user, conf->group) == -1)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (flock(*fd, LOCK_EX|LOCK_NB) == -1) {
-        return (ngx_errno == EWOULDBLOCK) ? NGX_BUSY : NGX_ERROR;
-    }
-
-    return NGX_OK;
 }
 
 
@@ -328,6 +315,7 @@ ngx_http_webhook_store_timer(ngx_event_t *ev)
 
         } else {
             st->fails = 0;
+            ngx_http_webhook_store_foreign(st);
         }
 
         if (!st->holder) {
@@ -388,14 +376,21 @@ ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st)
 
     ngx_http_webhook_store_inherit(st->zone, ngx_http_webhook_wake_self());
 
+    ngx_http_webhook_store_foreign(st);
+
     if (sh->loaded) {
+        ngx_http_webhook_store_lock_claim(st->lock, st->zone);
         return;
     }
 
-    /* another process had it when the zone was made, or it was not readable */
+    /*
+     * another zone had it when this one was made, or since; or it was not
+     * readable
+     */
 
     if (ngx_http_webhook_store_load(st->zone, &st->db) == NGX_OK) {
         sh->loaded = 1;
+        ngx_http_webhook_store_lock_claim(st->lock, st->zone);
 
     } else {
         ngx_http_webhook_store_failure(st, st->db.error);
@@ -412,12 +407,61 @@ ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st)
 }
 
 
+/* with the lock, or when another process has it: is the zone of today? */
+
+static void
+ngx_http_webhook_store_foreign(ngx_http_webhook_storer_t *st)
+{
+    uint64_t                 file;
+    ngx_http_webhook_shm_t  *sh;
+
+    sh = st->zone->sh;
+
+    ngx_http_webhook_store_lock_share(st->lock, st->zone);
+
+    file = ngx_http_webhook_store_lock_file(st->lock);
+
+    if (sh->file != file) {
+
+        if (sh->file) {
+
+            /* in this one there is nothing of what the zone has */
+
+            ngx_http_webhook_zone_lock(st->zone);
+            ngx_http_webhook_zone_begin(st->zone);
+
+            ngx_http_webhook_store_mark_all(st->zone);
+            sh->loaded = 0;
+
+            ngx_http_webhook_zone_unlock(st->zone);
+        }
+
+        sh->file = file;
+        return;
+    }
+
+    if (ngx_http_webhook_store_lock_claimed(st->lock, st->zone) != NGX_OK) {
+
+        /* what waits here may have been sent by others */
+
+        sh->loaded = 0;
+        sh->blocked = 1;
+    }
+}
+
+
 void
 ngx_http_webhook_store_leave(ngx_http_webhook_storer_t *st)
 {
     ngx_http_webhook_shm_t  *sh;
 
     sh = st->zone->sh;
+
+    /* not so if new workers have given it another file */
+
+    if (ngx_http_webhook_store_lock_claimed(st->lock, st->zone) == NGX_OK) {
+        ngx_http_webhook_store_flush_now(st);
+    }
 
     if (st->db.stale) {
         ngx_http_webhook_db_wipe(&st->db);
@@ -463,8 +507,85 @@ ngx_http_webhook_store_exiting(void)
         ngx_delete_posted_event(&st->event);
     }
 
-    if (st->holder && !st->busy) {
-        ngx_http_webhook_store_flush_now(st);
+    if (!st->holder) {
+        return;
+    }
+
+    /*
+     * No new workers have this zone: those who get the lock will not know what
+     * is in flight here, nor hear of what the last responses say.
+     */
+
+    if (ngx_http_webhook_store_configured == st->zone->sh->configured) {
+        st->lingers = 1;
+        st->until = ngx_current_msec + ngx_http_webhook_store_patience(st);
+
+        st->timer.handler = ngx_http_webhook_store_linger;
+        st->timer.cancelable = 0;
+
+        ngx_add_timer(&st->timer, NGX_HTTP_WEBHOOK_STORE_LINGER);
+        return;
+    }
+
+    if (!st->busy) {
+        ngx_http_webhook_store_leave(st);
+    }
+}
+
+
+/* ms until no attempt of today is under way any more */
+
+static ngx_msec_t
+ngx_http_webhook_store_patience(ngx_http_webhook_storer_t *st)
+{
+    ngx_uint_t                 i;
+    ngx_msec_t                 longest;
+    ngx_core_conf_t           *ccf;
+    ngx_http_webhook_hook_t  **hooks;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                           ngx_core_module);
+
+    if (ccf->shutdown_timeout != NGX_CONF_UNSET_MSEC
+        && ccf->shutdown_timeout != 0)
+    {
+        return ccf->shutdown_timeout + NGX_HTTP_WEBHOOK_STORE_GRACE;
+    }
+
+    longest = 0;
+    hooks = st->mcf->hooks.elts;
+
+    for (i = 0; i < st->mcf->hooks.nelts; i++) {
+        longest = ngx_max(longest, hooks[i]->timeout);
+    }
+
+    return longest + NGX_HTTP_WEBHOOK_STORE_GRACE;
+}
+
+
+/* writes on, until it is the last that anyone has to say of this zone */
+
+static void
+ngx_http_webhook_store_linger(ngx_event_t *ev)
+{
+    ngx_http_webhook_storer_t  *st;
+
+    st = ev->data;
+
+    if ((ngx_msec_int_t) (st->until - ngx_current_msec) > 0
+        && (st->busy
+            || ngx_event_no_timers_left() != NGX_OK
+            || ngx_http_webhook_store_lock_shared(st->lock, st->zone)))
+    {
+        ngx_http_webhook_store_flush(st);
+
+        ngx_add_timer(ev, NGX_HTTP_WEBHOOK_STORE_LINGER);
+        return;
+    }
+
+    st->lingers = 0;
+
+    if (!st->busy) {
         ngx_http_webhook_store_leave(st);
     }
 }
@@ -493,12 +614,14 @@ ngx_http_webhook_store_exit_process(void)
 
     if (!st->holder) {
         st->holder = (ngx_http_webhook_store_lock(st->conf, &st->lock)
-                      == NGX_OK);
+                      == NGX_OK
+                      && ngx_http_webhook_store_lock_claimed(st->lock,
+                                                             st->zone)
+                         == NGX_OK);
         st->db.ours = st->holder;
     }
 
     if (st->holder) {
-        ngx_http_webhook_store_flush_now(st);
         ngx_http_webhook_store_leave(st);
     }
 

@@ -42,7 +42,9 @@ ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
 {
     /* what the file has must be known before anything is added to it */
 
-    if (st->busy || !st->holder || st->exiting || !st->zone->sh->loaded) {
+    if (st->busy || !st->holder || !st->zone->sh->loaded
+        || (st->exiting && !st->lingers))
+    {
         return;
     }
 
@@ -284,8 +286,7 @@ ngx_http_webhook_store_done(ngx_event_t *ev)
 
     ngx_http_webhook_store_result(st);
 
-    if (st->exiting) {
-        ngx_http_webhook_store_flush_now(st);
+    if (st->exiting && !st->lingers) {
         ngx_http_webhook_store_leave(st);
         return;
     }

@@ -65,14 +65,46 @@ typedef struct {
     unsigned                       written:1;  /* since it was counted */
     unsigned                       turn:1;     /* to write, not to read */
     unsigned                       exiting:1;
+    unsigned                       lingers:1;  /* the lock stays ours, still */
+    ngx_msec_t                     until;      /* when it does no longer */
 } ngx_http_webhook_storer_t;
 
 
-/* store.c: the timer; what was ours is free for another. */
+/* store.c: the timer; what was ours is written, and free for another. */
 
 void ngx_http_webhook_store_arm(ngx_http_webhook_storer_t *st,
     ngx_msec_t wait);
 void ngx_http_webhook_store_leave(ngx_http_webhook_storer_t *st);
+
+/* --- store_lock.c: NGX_OK: it is ours; NGX_BUSY: another's; NGX_ERROR. --- */
+
+ngx_int_t ngx_http_webhook_store_lock(ngx_http_webhook_store_t *conf,
+    ngx_fd_t *fd);
+
+/* With the lock: this zone is the one that knows what is stored. */
+
+void ngx_http_webhook_store_lock_claim(ngx_fd_t fd,
+    ngx_http_webhook_zone_t *zone);
+
+/* NGX_DECLINED: another zone is, or this is not the file of the zone. */
+
+ngx_int_t ngx_http_webhook_store_lock_claimed(ngx_fd_t fd,
+    ngx_http_webhook_zone_t *zone);
+
+/* Until its end this process is one of those that have this zone. */
+
+void ngx_http_webhook_store_lock_share(ngx_fd_t fd,
+    ngx_http_webhook_zone_t *zone);
+
+/* Whether another process is, too. */
+
+ngx_uint_t ngx_http_webhook_store_lock_shared(ngx_fd_t fd,
+    ngx_http_webhook_zone_t *zone);
+
+/* A number for the file, as long as there is one. */
+
+uint64_t ngx_http_webhook_store_lock_file(ngx_fd_t fd);
+
 
 /* Begins to write what has changed, if the lock is ours and nothing is. */
 

@@ -142,7 +142,9 @@ ngx_http_webhook_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->record = sizeof(ngx_http_webhook_shm_t)
                  + sizeof(ngx_http_webhook_zslot_t);
 
-    if (RAND_bytes(sh->secret, sizeof(sh->secret)) != 1) {
+    if (RAND_bytes(sh->secret, sizeof(sh->secret)) != 1
+        || RAND_bytes((u_char *) &sh->id, sizeof(sh->id)) != 1)
+    {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                       "RAND_bytes() failed for webhook_zone \"%V\"",
                       &shm_zone->shm.name);

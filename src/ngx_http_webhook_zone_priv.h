@@ -59,7 +59,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_MAGIC         0x6b6f6f68  /* "hook" */
-#define NGX_HTTP_WEBHOOK_LAYOUT        8
+#define NGX_HTTP_WEBHOOK_LAYOUT        9
 
 #define NGX_HTTP_WEBHOOK_BLOCK_SHIFT   8
 #define NGX_HTTP_WEBHOOK_BLOCK         (1 << NGX_HTTP_WEBHOOK_BLOCK_SHIFT)
@@ -316,6 +316,8 @@ typedef struct {
     uint32_t                     blocks;
 
     u_char                       secret[16];
+    uint64_t                     id;         /* of this zone: no other one
+                                                has it */
 
     volatile uint32_t            dirty;
     volatile uint32_t            undo_last;  /* the latest entry + 1, or 0 */
@@ -338,7 +340,10 @@ typedef struct {
     uint32_t                     failing;    /* it has refused for a second */
     uint32_t                     blocked;    /* another master has it */
     uint32_t                     loaded;
+    uint32_t                     configured; /* how often */
     uint32_t                     slots_changed;
+    uint64_t                     file;       /* that has what is stored; 0:
+                                                none yet */
     uint64_t                     rows;       /* the last number of a row; no
                                                 other zone has given it */
     ngx_http_webhook_owner_t     holder;     /* who writes; pid 0: none */

@@ -7,7 +7,7 @@ package WebhookTest::Store;
 #		hook => 'retry 1s;', store => 'keep=1s');
 #	my ($t, $up, $r) = @$s{qw/ t up r /};
 #	$s->configure(hooks => 'webhook ...', server => 'location ...',
-#		http => '...')
+#		http => '...', main => '... outside http')
 #
 #	$s->status(ID, STATUS, launch => 1)	# one sighting; size => bytes
 #	$s->sql(TEXT)				# by the sqlite3 of the shell
@@ -63,6 +63,7 @@ sub new {
 		hooks => $o{hooks} || '',
 		http => $o{http} || '',
 		server => $o{server} || '',
+		main => $o{main} || '',
 	}, $class;
 
 	$self->configure();
@@ -79,7 +80,7 @@ sub configure {
 		: "webhook_store $self->{dir} sync=$self->{sync}"
 			. " $self->{store};";
 
-	$self->{t}->http_config(<<"EOF");
+	$self->{t}->http_config(<<"EOF", main => $self->{main});
 
 webhook_zone zone=webhooks:$self->{zone};
 $store

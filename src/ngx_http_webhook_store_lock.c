@@ -1,0 +1,136 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * store_lock: the lock file -> which process of all masters may write, whose
+ * zone knows what is in the store, and whether others have that zone, too.  The
+ * kernel frees all locks of a process that dies.  Next room: store.
+ */
+
+
+#include "ngx_http_webhook_store_job.h"
+
+#include <sys/file.h>
+
+
+#if (NGX_HTTP_WEBHOOK_SQLITE)
+
+
+static void ngx_http_webhook_store_lock_byte(struct flock *fl, int type,
+    uint64_t id);
+
+
+ngx_int_t
+ngx_http_webhook_store_lock(ngx_http_webhook_store_t *conf, ngx_fd_t *fd)
+{
+    if (*fd == NGX_INVALID_FILE) {
+        *fd = open((char *) conf->lock.data, O_RDWR|O_CREAT|O_CLOEXEC, 0600);
+
+        if (*fd == NGX_INVALID_FILE) {
+            return NGX_ERROR;
+        }
+
+        if (geteuid() == 0 && conf->user != (ngx_uid_t) NGX_CONF_UNSET_UINT
+            && fchown(*fd, conf->user, conf->group) == -1)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (flock(*fd, LOCK_EX|LOCK_NB) == -1) {
+        return (ngx_errno == EWOULDBLOCK) ? NGX_BUSY : NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_store_lock_claim(ngx_fd_t fd, ngx_http_webhook_zone_t *zone)
+{
+    uint64_t  id;
+
+    /* in place: a full disk has room for that, once it was done */
+
+    id = zone->sh->id;
+
+    if (pwrite(fd, &id, sizeof(uint64_t), 0) != sizeof(uint64_t)) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, ngx_errno,
+                      "the lock of webhook_store could not be written");
+    }
+}
+
+
+ngx_int_t
+ngx_http_webhook_store_lock_claimed(ngx_fd_t fd,
+    ngx_http_webhook_zone_t *zone)
+{
+    uint64_t  id;
+
+    if (zone->sh->file != ngx_http_webhook_store_lock_file(fd)) {
+        return NGX_DECLINED;
+    }
+
+    if (pread(fd, &id, sizeof(uint64_t), 0) != sizeof(uint64_t)
+        || id == zone->sh->id)
+    {
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_http_webhook_store_lock_share(ngx_fd_t fd, ngx_http_webhook_zone_t *zone)
+{
+    struct flock  fl;
+
+    ngx_http_webhook_store_lock_byte(&fl, F_RDLCK, zone->sh->id);
+
+    (void) fcntl(fd, F_OFD_SETLK, &fl);
+}
+
+
+ngx_uint_t
+ngx_http_webhook_store_lock_shared(ngx_fd_t fd, ngx_http_webhook_zone_t *zone)
+{
+    struct flock  fl;
+
+    ngx_http_webhook_store_lock_byte(&fl, F_WRLCK, zone->sh->id);
+
+    return fcntl(fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
+}
+
+
+/* a zone has a byte of the file, which need not be there */
+
+static void
+ngx_http_webhook_store_lock_byte(struct flock *fl, int type, uint64_t id)
+{
+    ngx_memzero(fl, sizeof(struct flock));
+
+    fl->l_type = type;
+    fl->l_whence = SEEK_SET;
+    fl->l_start = (off_t) (id >> 2);
+    fl->l_len = 1;
+}
+
+
+uint64_t
+ngx_http_webhook_store_lock_file(ngx_fd_t fd)
+{
+    ngx_file_info_t  fi;
+
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
+        return 0;
+    }
+
+    return ((uint64_t) fi.st_dev << 32) ^ (uint64_t) ngx_file_uniq(&fi);
+}
+
+
+#endif

@@ -1,0 +1,331 @@
+#!/usr/bin/perl
+
+# A binary upgrade (USR2, then QUIT), its way back, a reload: who has the
+# store's lock lets go when what is in flight has ended, so that whoever comes
+# next sends nothing twice; and loses nothing that the last responses announced.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+use Time::HiRes qw/ time /;
+
+use WebhookTest;
+use WebhookTest::Store;
+
+###############################################################################
+
+store_available() or plan skip_all => 'built without webhook_store';
+
+my $retry = 'retry ' . '300ms ' x 30 . ';';
+
+subtest 'in flight' => sub {
+	my $s = WebhookTest::Store->new(daemon => 1);
+	my ($t, $r) = @$s{qw/ t r /};
+
+	my ($old, $n) = upgraded($s, 5);
+
+	kill 'QUIT', $old->{master};
+	ok(wait_for(sub { !listening($t, $old) }), 'old workers shut down');
+
+	$s->status("b$_", 'queued', launch => 1) for 1 .. 5;
+	ok(waiting($s, 10), 'new ones see what comes');
+
+	# longer than a new worker needs to see that the lock is free
+
+	my $until = time() + 1;
+	wait_for { time() > $until };
+
+	is($r->requests(), $n, 'and send nothing');
+
+	$r->set('*' => { status => 204 });
+	$r->release();
+
+	is($r->wait_requests($n + 5), $n + 5, 'they do when the others are done');
+	ok($s->on_disk(waiting => 0), 'nothing waits');
+	ok(gone($t, $old), 'old workers end');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+	is($r->requests(), $n + 5, 'each once');
+
+	$s->done();
+};
+
+# what worker_shutdown_timeout cuts off is made again
+
+subtest 'worker_shutdown_timeout' => sub {
+	my $s = WebhookTest::Store->new(daemon => 1,
+		main => 'worker_shutdown_timeout 500ms;');
+	my ($t, $r) = @$s{qw/ t r /};
+
+	my ($old, $n) = upgraded($s, 5);
+
+	kill 'QUIT', $old->{master};
+	$s->status("b$_", 'queued', launch => 1) for 1 .. 5;
+
+	ok(gone($t, $old), 'old workers end in time');
+
+	$r->set('*' => { status => 204 });
+	ok($s->on_disk(waiting => 0), 'all are sent');
+
+	is($r->requests(), 2 * $n + 5, 'twice what was cut off');
+	is($r->release(), $n, 'which nobody had answered');
+
+	$s->done();
+};
+
+# a response that an old worker is still passing on
+
+subtest 'the last responses' => sub {
+	my $s = WebhookTest::Store->new(daemon => 1, workers => 3);
+	my ($t, $r, $up) = @$s{qw/ t r up /};
+
+	for my $how (qw/ upgrade size /) {
+		$r->forget();
+		$t->run() if $how eq 'upgrade';
+
+		my %old = workers($t);
+
+		$up->set('/jobs' => { hold => 1 });
+		my @c = map { ask($t) } 1 .. 9;
+		ok(wait_for(sub { $up->stats()->{held} == 9 }), "$how: asked");
+
+		if ($how eq 'upgrade') {
+			ok($t->upgrade(), "$how: done");
+			kill 'QUIT', $old{master};
+
+		} else {
+			$s->configure(zone => '4m');
+			ok($t->reload(), "$how: done");
+		}
+
+		ok(wait_for(sub { !listening($t, \%old) }),
+			"$how: old workers shut down");
+
+		for my $i (1 .. 9) {
+			$up->release(1, status => 200,
+				json => { id => "$how$i", status => 'queued' });
+		}
+
+		is(grep({ $_->() } @c), 9, "$how: answered");
+		is($r->wait_requests(9), 9, "$how: all arrive");
+		ok($s->on_disk(waiting => 0), "$how: nothing waits");
+		is($s->doubles($r->requests()), '', "$how: no UUID twice");
+	}
+
+	$s->done();
+};
+
+# with another size of the zone none of the new workers knows what is in flight
+
+subtest 'another size' => sub {
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->run();
+	$r->set('*' => { hold => 1 });
+	$s->status("a$_", 'queued', launch => 1) for 1 .. 5;
+	is($r->wait_requests(5), 5, 'in flight');
+
+	$s->configure(zone => '4m');
+	ok($t->reload(), 'reload');
+
+	$s->status("b$_", 'queued', launch => 1) for 1 .. 5;
+	ok(waiting($s, 10), 'new workers see what comes');
+
+	$r->set('*' => { status => 204 });
+	$r->release();
+
+	is($r->wait_requests(10), 10, 'all arrive');
+	ok($s->on_disk(waiting => 0), 'nothing waits');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+
+	$s->done();
+};
+
+# with the same zone they do
+
+subtest 'the same zone' => sub {
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->run();
+	$r->set('*' => { hold => 1 });
+	$s->status("a$_", 'queued', launch => 1) for 1 .. 5;
+	is($r->wait_requests(5), 5, 'in flight');
+	$r->set('*' => { status => 204 });
+
+	ok($t->reload(), 'reload');
+
+	$s->status("b$_", 'queued', launch => 1) for 1 .. 5;
+	is($r->wait_requests(10), 10, 'new workers send at once');
+	is($r->release(), 5, 'while old ones wait');
+
+	ok($s->on_disk(waiting => 0), 'nothing waits');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+
+	$s->done();
+};
+
+# the way back: what the old master knew of the file is no longer so
+
+subtest 'and back' => sub {
+	my $s = WebhookTest::Store->new(daemon => 1, hook => $retry);
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$r->set('*' => { status => 503 });
+	$t->run();
+	$s->status("a$_", 'queued', launch => 1) for 1 .. 10;
+	ok($s->on_disk(waiting => 10), 'all wait');
+
+	my %old = workers($t);
+
+	ok($t->upgrade(), 'upgrade');
+	kill 'WINCH', $old{master};
+	ok(gone($t, { workers => $old{workers} }), 'old workers end');
+
+	$r->forget();
+	$r->set('*' => { status => 204 });
+	$s->status("b$_", 'queued', launch => 1) for 1 .. 10;
+
+	is(resumed($s, 20), 20, 'the new ones send');
+	ok($s->on_disk(waiting => 0), 'all of it');
+
+	my %new = workers($t);
+
+	kill 'HUP', $old{master};
+	ok(wait_for(sub { $t->all_workers() == 4 }), 'the old master starts');
+	kill 'QUIT', $new{master};
+	ok(gone($t, \%new), 'the new one ends');
+
+	$s->status("c$_", 'queued', launch => 1) for 1 .. 10;
+	is(resumed($s, 30), 30, 'the old one sends');
+	ok($s->on_disk(waiting => 0), 'all of it');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+	is($r->requests(), 30, 'each once');
+
+	$s->done();
+};
+
+# another directory is given all that is in the zone
+
+subtest 'another directory' => sub {
+	my $s = WebhookTest::Store->new(hook => $retry);
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$r->set('*' => { status => 503 });
+	$t->run();
+	$s->status("a$_", 'queued', launch => 1) for 1 .. 10;
+	ok($s->on_disk(waiting => 10), 'all wait');
+
+	$s->configure(dir => "$s->{dir}2");
+	ok($t->reload(), 'reload');
+	ok($s->on_disk(waiting => 10), 'they do in another file');
+
+	$t->crash();
+	ok(wait_for(sub { $r->stats()->{open} == 0 }), 'connections end');
+	$r->forget();
+	$r->set('*' => { status => 204 });
+	$t->run();
+
+	$s->status('a1', 'queued');
+	$s->status("b$_", 'queued', launch => 1) for 1 .. 10;
+
+	is(resumed($s, 20), 20, 'and are sent');
+	ok($s->on_disk(waiting => 0), 'nothing waits');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+
+	$s->done();
+};
+
+done_testing();
+
+###############################################################################
+
+# both masters live, the old one has n attempts in flight: what is its, and how
+# many there are
+
+sub upgraded {
+	my ($s, $n) = @_;
+
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$r->set('*' => { hold => 1 });
+	$t->run();
+
+	$s->status("a$_", 'queued', launch => 1) for 1 .. $n;
+	is($r->wait_requests($n), $n, 'in flight');
+
+	my %old = workers($t);
+
+	ok($t->upgrade(), 'upgrade');
+
+	return (\%old, $n);
+}
+
+sub workers {
+	my ($t) = @_;
+
+	return (master => $t->master_pid(), workers => [ $t->worker_pids() ]);
+}
+
+sub listening {
+	my ($t, $which) = @_;
+
+	return grep { read_file("/proc/$_/cmdline") =~ /^nginx: worker process(?! is)/ }
+		@{ $which->{workers} };
+}
+
+sub gone {
+	my ($t, $which) = @_;
+
+	return wait_for {
+		!grep { $_ && $t->alive($_) } $which->{master},
+			@{ $which->{workers} };
+	} 20;
+}
+
+sub waiting {
+	my ($s, $n) = @_;
+
+	return wait_for {
+		my ($h) = @{ $s->got('hooks')->json()->{hooks} };
+		return $h->{waiting} == $n;
+	};
+}
+
+# n requests, whatever the webhook was thought of
+
+sub resumed {
+	my ($s, $n) = @_;
+
+	wait_for {
+		$s->did('hooks/ci/resume');
+		$s->{r}->requests() >= $n
+	} 20;
+
+	return scalar $s->{r}->requests();
+}
+
+# a launch without waiting for the answer
+
+sub ask {
+	my ($t) = @_;
+
+	my $c = $t->connect();
+
+	$c->send_request('POST', '/jobs', body => '{}', close => 1);
+
+	return sub {
+		my $r = $c->read_response();
+
+		# nginx waits for that
+
+		$c->close();
+
+		return $r && $r->status() == 200;
+	};
+}
+
+###############################################################################
