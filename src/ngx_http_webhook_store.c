@@ -100,7 +100,7 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
 
     if (fd != NGX_INVALID_FILE) {
 
-        if (mcf->zone->sh->loaded) {
+        if (mcf->zone->sh->storing && locked == NGX_OK) {
             mcf->zone->sh->file = ngx_http_webhook_store_lock_file(fd);
             ngx_http_webhook_store_lock_claim(fd, mcf->zone);
         }
@@ -377,9 +377,9 @@ ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st)
     ngx_http_webhook_store_inherit(st->zone, ngx_http_webhook_wake_self());
 
     ngx_http_webhook_store_foreign(st);
+    ngx_http_webhook_store_lock_claim(st->lock, st->zone);
 
     if (sh->loaded) {
-        ngx_http_webhook_store_lock_claim(st->lock, st->zone);
         return;
     }
 
@@ -390,7 +390,6 @@ ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st)
 
     if (ngx_http_webhook_store_load(st->zone, &st->db) == NGX_OK) {
         sh->loaded = 1;
-        ngx_http_webhook_store_lock_claim(st->lock, st->zone);
 
     } else {
         ngx_http_webhook_store_failure(st, st->db.error);

@@ -1,15 +1,17 @@
 #!/usr/bin/perl
 
 # A file of an older layout is turned into ours: what waits is sent, what is
-# known stays known, what ended is kept.  One of a newer layout is left alone,
-# and nginx goes on without a store.
+# known stays known, what ended is kept; whatever happens meanwhile.  One of a
+# newer layout is left alone, and nginx goes on without a store.
 
 ###############################################################################
 
 use warnings;
 use strict;
 
+use POSIX ();
 use Test::More;
+use Time::HiRes qw/ time /;
 
 use WebhookTest;
 use WebhookTest::Store;
@@ -17,6 +19,11 @@ use WebhookTest::Store;
 ###############################################################################
 
 store_available() or plan skip_all => 'built without webhook_store';
+
+my $retry = 'retry ' . '300ms ' x 30 . ';';
+my @mounted;
+
+END { unmount(); }
 
 my $layout_1 = <<'EOF';
 BEGIN;
@@ -78,7 +85,7 @@ EOF
 ###############################################################################
 
 subtest 'layout 1' => sub {
-	my $s = WebhookTest::Store->new(hook => 'header X-Var $http_x_var;');
+	my $s = WebhookTest::Store->new(hook => "$retry header X-Var \$http_x_var;");
 	my ($t, $r) = @$s{qw/ t r /};
 
 	$t->run();
@@ -215,6 +222,205 @@ subtest 'two rows of an execution' => sub {
 	$s->done();
 };
 
+# many rows of an older layout: n waiting, and as many that ended
+
+sub older {
+	my ($s, $n) = @_;
+
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$r->set('*' => { status => 503 });
+	$t->run();
+	$s->status('w', 'running');
+	ok($s->on_disk(waiting => 1), 'one waits');
+	$t->stop();
+
+	$s->sql('CREATE TABLE more AS WITH RECURSIVE n(i) AS (SELECT 1'
+		. " UNION ALL SELECT i + 1 FROM n WHERE i < $n * 2) SELECT i"
+		. ' FROM n;'
+
+		. 'INSERT INTO deliveries SELECT id + i, seq + i, randomblob(16),'
+		. ' hook, randomblob(16), event, sequence, time, execution || i,'
+		. ' created, due, (i % 2) * created, (i % 2) * 2, 0, 0, 0, 0, 0'
+		. ' FROM deliveries CROSS JOIN more;'
+
+		. 'INSERT INTO payloads SELECT p.id + i, replace(payload,'
+		. " '\"w\"', '\"w' || i || '\"') || hex(zeroblob(1500))"
+		. ' FROM payloads p CROSS JOIN more;'
+
+		. 'DROP TABLE more');
+
+	$s->sql($layout_1);
+	is($s->sql('PRAGMA wal_checkpoint(TRUNCATE);'
+		. ' SELECT count(*) FROM deliveries'),
+		"0|0|0\n" . (2 * $n + 1), 'an older file');
+
+	$r->forget();
+	$r->set('*' => { status => 204 });
+}
+
+# it is as it was, or as it is to be
+
+sub whole {
+	my ($s, $n, $when) = @_;
+
+	my $version = $s->sql('PRAGMA user_version');
+
+	is($s->sql('PRAGMA integrity_check'), 'ok', "$when: sound");
+	is($s->sql('SELECT count(*), sum(ended = 0), count(DISTINCT uuid)'
+		. ' FROM deliveries JOIN payloads USING (id)'),
+		join('|', 2 * $n + 1, $n + 1, 2 * $n + 1),
+		"$when: layout $version, all of it");
+
+	return $version;
+}
+
+sub converted {
+	my ($s, $n) = @_;
+
+	my ($t, $r) = @$s{qw/ t r /};
+
+	ok($r->wait_requests($n + 1, 30), 'what waited is sent');
+	ok($s->on_disk(waiting => 0), 'nothing waits');
+	is($r->requests(), $n + 1, 'each once');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+
+	is($s->sql('PRAGMA user_version'), 2, 'layout 2');
+	is($s->sql('SELECT count(*) FROM deliveries JOIN payloads USING (id)'),
+		2 * $n + 1, 'all are kept');
+
+	$s->status('w', 'running');
+	$s->status('w', 'done');
+	ok($r->wait_requests($n + 2), 'what was known is known');
+	is($r->requests(), $n + 2, 'and nothing else comes');
+}
+
+# everything is killed when so many MB of the new file have been written; when
+# it is there
+
+subtest 'killed while it is converted' => sub {
+	my $s = WebhookTest::Store->new(zone => '16m', hook => $retry);
+	my ($t, $r) = @$s{qw/ t r /};
+	my $n = 1500;
+	my $file = "$s->{dir}/webhooks.db";
+
+	older($s, $n);
+
+	my %moments = (
+		1 => sub { -s "$file-wal" },
+		map({ my $mb = $_; $mb => sub {
+			(-s "$file-wal" || 0) > $mb * 1024 * 1024
+		} } 4, 8, 16),
+		99 => sub {
+			sysopen my $f, $file, 0 or return;
+			sysread $f, my $head, 64;
+			unpack('x60 N', $head) == 2
+		},
+	);
+
+	for my $moment (sort { $a <=> $b } keys %moments) {
+		my $pid = start($t);
+		my $until = time() + 20;
+
+		# no time is to be lost
+
+		1 until $moments{$moment}->() || time() > $until;
+
+		kill_all($t, $pid);
+
+		is(whole($s, $n, "killed, $moment"), $moment == 99 ? 2 : 1,
+			$moment == 99 ? 'converted, and not yet made smaller'
+			: 'not yet converted');
+		is($r->requests(), 0, 'nothing is sent');
+	}
+
+	$t->run();
+	converted($s, $n);
+
+	$s->done();
+};
+
+subtest 'no room to convert it' => sub {
+	my $s = WebhookTest::Store->new(zone => '16m', hook => $retry);
+	my ($t, $r) = @$s{qw/ t r /};
+	my $n = 200;
+
+	mkdir $s->{dir}, 0700;
+
+	if ($> != 0 || system("mount -t tmpfs -o size=64m,mode=700 none"
+		. " $s->{dir} 2>/dev/null"))
+	{
+		plan skip_all => 'no file system of our own';
+	}
+
+	push @mounted, $s->{dir};
+
+	older($s, $n);
+
+	my ($used) = `df -k --output=used $s->{dir}` =~ /(\d+)\s*$/;
+	my $room = $used + 300;
+
+	is(system("mount -o remount,size=${room}k $s->{dir}"), 0, 'a full disk');
+
+	$t->run();
+	ok($t->wait_log(qr/\[error\].*webhook_store.*fails: .*full/), 'said');
+
+	$s->status('x', 'queued', launch => 1);
+	is($s->names($r->wait_requests(1)), 'x/LAUNCHED', 'deliveries go on');
+
+	whole($s, $n, 'full');
+	is($s->sql('PRAGMA user_version'), 1, 'as it was');
+
+	# a start with such a disk, too
+
+	$t->crash();
+	is($s->names($r->requests()), 'x/LAUNCHED', 'nothing else was sent');
+	whole($s, $n, 'killed');
+	$t->run();
+	ok($t->wait_log(qr/\[error\].*webhook_store.*fails: .*full/), 'said');
+	$r->forget();
+
+	is(system("mount -o remount,size=64m $s->{dir}"), 0, 'room');
+
+	converted($s, $n);
+
+	$t->stop();
+	unmount();
+	$s->done();
+};
+
 done_testing();
+
+###############################################################################
+
+# nginx begins, and nobody waits for it
+
+sub start {
+	my ($t) = @_;
+
+	my $pid = fork();
+	die "fork: $!" unless defined $pid;
+
+	if ($pid == 0) {
+		open STDERR, '>>', $t->dir() . '/stderr';
+		exec $t->command('-c', $t->dir() . '/nginx.conf', '-e',
+			$t->dir() . '/error.log') or POSIX::_exit(127);
+	}
+
+	return $pid;
+}
+
+sub kill_all {
+	my ($t, $pid) = @_;
+
+	kill 'STOP', $pid;
+	kill 'KILL', $pid, $t->all_workers();
+	waitpid $pid, 0;
+	wait_for { !$t->all_workers() };
+}
+
+sub unmount {
+	system('umount', '-l', $_) for splice @mounted;
+}
 
 ###############################################################################
