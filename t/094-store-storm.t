@@ -139,7 +139,7 @@ srand $seed;
 
 my ($n, $kills, $crashes, $excepted) = (0, 0, 0, 0);
 my ($full, $began) = (0, time());
-my (%announced, @running, @killed, %count);
+my (%announced, @running, @killed, %count, @history);
 
 my @behaviours = behaviours();
 
@@ -179,6 +179,7 @@ while (time() < $began + $seconds || @order) {
 	my $before = $r->requests;
 
 	$count{$step}++;
+	push @history, [ $step, time() ];
 	$steps{$step}->();
 
 	for (1 .. 8) {
@@ -360,9 +361,8 @@ sub crash {
 
 	if ($when_stored) {
 		ok((wait_for { !unsafe() } 20), 'all is on disk')
-			or diag(join ', ', map { "$_->[0] for $_->[1], "
-				. (time() - $announced{$_->[0]}{time}) . ' s' }
-				unsafe());
+			or diag(join "\n", told(time(), unsafe()),
+				history(time()), $t->get('/status/')->body());
 	}
 
 	my $at = time();
@@ -386,7 +386,8 @@ sub crash {
 
 	} elsif (!$full) {
 		my @old = grep { $announced{$_->[0]}{time} < $at - 2 } @unsafe;
-		is(@old, 0, 'nothing but the latest is lost');
+		is(@old, 0, 'nothing but the latest is lost')
+			or diag(join "\n", told($at, @old), history($at));
 	}
 
 	delete $announced{$_->[0]}{$_->[1]} for @unsafe;
@@ -398,6 +399,22 @@ sub crash {
 	push @killed, [ $full || $at, $at + 0.5 ];
 
 	$t->run();
+}
+
+# for whoever has to find out
+
+sub told {
+	my ($at, @unsafe) = @_;
+
+	return map { sprintf '%s for %s, %.3f s ago', @$_,
+		$at - $announced{$_->[0]}{time} } @unsafe;
+}
+
+sub history {
+	my ($at) = @_;
+
+	return map { sprintf '%s %.3f s ago', $_->[0], $at - $_->[1] }
+		@history > 8 ? @history[-8 .. -1] : @history;
 }
 
 sub kill_one {
