@@ -84,6 +84,8 @@ ngx_http_webhook_emit(ngx_http_webhook_source_t *source,
                                &observation->id);
 
     rc = NGX_AGAIN;
+    n = 0;
+    apply = 0;
     looked = 0;
     enriching = NULL;
 
