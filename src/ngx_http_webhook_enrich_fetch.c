@@ -118,7 +118,9 @@ ngx_http_webhook_enrich_key(ngx_http_webhook_enriching_t *e, ngx_str_t *uri,
     if (!text.failed) {
         p = HMAC(EVP_sha256(), ngx_http_webhook_enrich_worker.secret,
                  NGX_HTTP_WEBHOOK_CACHE_KEY, text.data, text.len, key, &len);
+    }
 
+    if (text.data) {
         ngx_memzero(text.data, text.len);
     }
 
