@@ -230,9 +230,11 @@ ngx_http_webhook_copy_blocks(ngx_http_webhook_zone_t *zone,
 
         rec->index = index;
         rec->size = size;
+        rec->type = NGX_HTTP_WEBHOOK_REC_NONE;
 
         if (zone->unsaved[index] & NGX_HTTP_WEBHOOK_UNSAVED_AGAIN) {
-            rec->type = NGX_HTTP_WEBHOOK_REC_NONE;
+
+            /* its turn comes again, behind others */
 
         } else if (blk->type == NGX_HTTP_WEBHOOK_BLK_STATE) {
             rec->type = NGX_HTTP_WEBHOOK_REC_STATE;
