@@ -207,9 +207,9 @@ EOC
 			=~ /LAUNCHED/ }, 'queued');
 
 		my $file = $t->dir() . '/store/webhooks.db';
-		my $sql = 'SELECT count(*) FROM deliveries WHERE execution = "d"';
+		my $sql = q{SELECT count(*) FROM deliveries WHERE execution = 'd'};
 
-		ok(wait_for { `sqlite3 $file '$sql'` =~ /^2$/ }, 'on disk, too');
+		ok(wait_for { `sqlite3 $file "$sql"` =~ /^2$/ }, 'on disk, too');
 		$t->crash();
 		$api->release(10);
 		$t->run();
