@@ -24,7 +24,15 @@ typedef struct {
 } ngx_http_webhook_load_t;
 
 
+#define NGX_HTTP_WEBHOOK_LOAD_BACK     4096        /* numbers that may have
+                                                      been on their way */
+
+
 static void ngx_http_webhook_load_clear(ngx_http_webhook_zone_t *zone);
+static ngx_int_t ngx_http_webhook_load_ended(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_db_t *db);
+static ngx_uint_t ngx_http_webhook_load_made(ngx_http_webhook_zone_t *zone,
+    uint32_t slot, uint64_t *seq, uint32_t *made);
 static uint32_t ngx_http_webhook_load_slot(ngx_http_webhook_zone_t *zone,
     uint32_t id);
 static ngx_int_t ngx_http_webhook_load_hook(void *data,
@@ -89,6 +97,12 @@ ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
     {
         return NGX_ERROR;
     }
+
+    if (ngx_http_webhook_load_ended(zone, db) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    zone->sh->known = seq;
 
     return NGX_OK;
 }
@@ -201,6 +215,99 @@ ngx_http_webhook_load_clear(ngx_http_webhook_zone_t *zone)
 
         } while (i);
     }
+}
+
+
+/* what another process saw, too, and has sent is not to be sent again */
+
+static ngx_int_t
+ngx_http_webhook_load_ended(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_db_t *db)
+{
+    u_char                         uuid[16];
+    uint32_t                       slot, made[NGX_HTTP_WEBHOOK_STEP];
+    uint64_t                       seq, from;
+    ngx_int_t                      rc;
+    ngx_uint_t                     i, n;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    from = zone->sh->known;
+    from -= ngx_min(from, NGX_HTTP_WEBHOOK_LOAD_BACK);
+
+    for (slot = 0; slot < zone->sh->nslots; slot++) {
+        seq = 0;
+
+        do {
+            n = ngx_http_webhook_load_made(zone, slot, &seq, made);
+
+            for (i = 0; i < n; i++) {
+
+                /* nobody else sends, nor frees, what waits for the file */
+
+                d = ngx_http_webhook_block(zone, made[i]);
+                ngx_memcpy(uuid, d->uuid, 16);
+
+                rc = ngx_http_webhook_db_ended(db, uuid, from);
+
+                if (rc == NGX_ERROR) {
+                    return NGX_ERROR;
+                }
+
+                if (rc == NGX_DECLINED) {
+                    continue;
+                }
+
+                ngx_http_webhook_zone_lock(zone);
+
+                if (d->blk.type == NGX_HTTP_WEBHOOK_BLK_DELIVERY
+                    && d->status == NGX_HTTP_WEBHOOK_WAITING
+                    && ngx_memcmp(d->uuid, uuid, 16) == 0)
+                {
+                    ngx_http_webhook_zone_begin(zone);
+                    ngx_http_webhook_delivery_free(zone, made[i]);
+                }
+
+                ngx_http_webhook_zone_unlock(zone);
+            }
+
+        } while (n == NGX_HTTP_WEBHOOK_STEP);
+    }
+
+    return NGX_OK;
+}
+
+
+/* those beyond *seq that are not in the file */
+
+static ngx_uint_t
+ngx_http_webhook_load_made(ngx_http_webhook_zone_t *zone, uint32_t slot,
+    uint64_t *seq, uint32_t *made)
+{
+    uint32_t                       i;
+    ngx_uint_t                     n;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    n = 0;
+
+    ngx_http_webhook_zone_lock(zone);
+
+    for (i = zone->slots[slot].queue.head;
+         i && n < NGX_HTTP_WEBHOOK_STEP;
+         i = d->queue.next)
+    {
+        d = ngx_http_webhook_block(zone, i);
+
+        if (d->seq > *seq && d->status == NGX_HTTP_WEBHOOK_WAITING
+            && d->tries == 0 && !(d->flags & NGX_HTTP_WEBHOOK_STORED))
+        {
+            *seq = d->seq;
+            made[n++] = i;
+        }
+    }
+
+    ngx_http_webhook_zone_unlock(zone);
+
+    return n;
 }
 
 

@@ -280,7 +280,8 @@ uint64_t ngx_http_webhook_store_to_msec(uint64_t wall);
 #define NGX_HTTP_WEBHOOK_SQL_WATCHED   22
 #define NGX_HTTP_WEBHOOK_SQL_WATCHES   23
 #define NGX_HTTP_WEBHOOK_SQL_COUNT     24
-#define NGX_HTTP_WEBHOOK_DB_STATEMENTS  25
+#define NGX_HTTP_WEBHOOK_SQL_ENDED     25
+#define NGX_HTTP_WEBHOOK_DB_STATEMENTS  26
 
 
 typedef struct ngx_http_webhook_db_s  ngx_http_webhook_db_t;
@@ -391,6 +392,15 @@ ngx_int_t ngx_http_webhook_db_spilled(ngx_http_webhook_db_t *db,
 
 ngx_int_t ngx_http_webhook_db_last(ngx_http_webhook_db_t *db, uint64_t *seq,
     uint64_t *row);
+
+
+/*
+ * NGX_OK: a row of this UUID has ended, among those of about "seq" and newer;
+ * NGX_DECLINED: none has; NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_webhook_db_ended(ngx_http_webhook_db_t *db,
+    u_char uuid[16], uint64_t seq);
 
 
 /* --- store_watch, store_watch_row: what is watched --- */

@@ -163,6 +163,43 @@ ngx_http_webhook_db_last(ngx_http_webhook_db_t *db, uint64_t *seq,
 }
 
 
+/* numbers have gaps: from the newest on, 4096 of them that have rows, and on */
+
+ngx_int_t
+ngx_http_webhook_db_ended(ngx_http_webhook_db_t *db, u_char uuid[16],
+    uint64_t seq)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_db_statement(db, NGX_HTTP_WEBHOOK_SQL_ENDED,
+               "WITH RECURSIVE parts(n) AS (SELECT max(seq) >> 12 FROM"
+               " deliveries UNION ALL SELECT (SELECT max(seq) >> 12 FROM"
+               " deliveries WHERE seq < (parts.n << 12)) FROM parts"
+               " WHERE parts.n > ?2)"
+               " SELECT 1 FROM parts WHERE EXISTS (SELECT 1 FROM deliveries"
+               " WHERE seq >> 12 = parts.n AND uuid = ?1 AND ended > 0)"
+               " LIMIT 1");
+    if (stmt == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) sqlite3_bind_blob(stmt, 1, uuid, 16, SQLITE_STATIC);
+    (void) sqlite3_bind_int64(stmt, 2, (sqlite3_int64) (seq >> 12));
+
+    rc = sqlite3_step(stmt);
+
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        ngx_http_webhook_db_failed(db, rc);
+        return NGX_ERROR;
+    }
+
+    (void) sqlite3_reset(stmt);
+
+    return (rc == SQLITE_ROW) ? NGX_OK : NGX_DECLINED;
+}
+
+
 static ngx_int_t
 ngx_http_webhook_read_rows(ngx_http_webhook_db_t *db, sqlite3_stmt *stmt,
     ngx_http_webhook_rec_t *(*make)(sqlite3_stmt *stmt),

