@@ -70,6 +70,12 @@ ngx_http_webhook_url_parse(ngx_pool_t *pool, ngx_str_t *text,
         return "has no host";
     }
 
+    /* nginx's own way to write a unix socket; here it would be a name */
+
+    if (ngx_strncasecmp(host, (u_char *) "unix:/", 6) == 0) {
+        return "cannot have a unix socket, which \"via\" can deliver to";
+    }
+
     if (!hidden && ngx_http_webhook_url_variable(text)) {
         return "cannot have variables; a \"$\" is written \"%24\"";
     }

@@ -353,6 +353,11 @@ webhook w { url http://s3same:0/; # <<
 }
 -- "url" directive has an invalid port
 
+== server url - unix socket
+webhook w { url http://unix:/s3same/x.sock; # <<
+}
+-- "url" directive cannot have a unix socket, which "via" can deliver to
+
 == server url - port, not a number
 webhook w { url http://s3same:80s/; # <<
 }
