@@ -344,6 +344,8 @@ ngx_http_webhook_api_finish(ngx_conf_t *cf, ngx_http_webhook_api_ctx_t *ctx)
         route[i].bodyless = ngx_http_webhook_api_bodyless(&rp->scope);
     }
 
+    ngx_http_webhook_api_warn(cf, ctx->api);
+
     return NGX_CONF_OK;
 }
 

@@ -273,4 +273,9 @@ char *ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
+/* api_warn.c: what in a description, whole now, has no effect. */
+
+void ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api);
+
+
 #endif /* _NGX_HTTP_WEBHOOK_API_PRIV_H_INCLUDED_ */

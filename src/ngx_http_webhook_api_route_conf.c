@@ -18,6 +18,8 @@ static char *ngx_http_webhook_api_route_methods(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp, ngx_str_t *value);
 static char *ngx_http_webhook_api_route_uri(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp, ngx_str_t *value);
+static char *ngx_http_webhook_api_route_plain(ngx_conf_t *cf,
+    ngx_str_t *value);
 static char *ngx_http_webhook_api_route_regex(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp, ngx_str_t *value);
 static char *ngx_http_webhook_api_route_status(ngx_conf_t *cf,
@@ -202,6 +204,10 @@ ngx_http_webhook_api_route_uri(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_http_webhook_api_route_plain(cf, value) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     rp->uri = *value;
     rp->type = NGX_HTTP_WEBHOOK_URI_EXACT;
 
@@ -220,6 +226,38 @@ ngx_http_webhook_api_route_uri(ngx_conf_t *cf,
 
     rp->uri.len--;
     rp->type = NGX_HTTP_WEBHOOK_URI_PREFIX;
+
+    return NGX_CONF_OK;
+}
+
+
+/* what no path has any more when it is matched */
+
+static char *
+ngx_http_webhook_api_route_plain(ngx_conf_t *cf, ngx_str_t *value)
+{
+    u_char  *p, *last;
+
+    last = value->data + value->len;
+
+    if (ngx_strlchr(value->data, last, '?')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid URI \"%V\", it is matched without the "
+                           "query, use \"when=\" with $args or $arg_...",
+                           value);
+        return NGX_CONF_ERROR;
+    }
+
+    for (p = value->data; p + 2 < last; p++) {
+
+        if (p[0] == '%' && ngx_hextoi(p + 1, 2) != NGX_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid URI \"%V\", it is matched decoded: "
+                               "write the character instead of \"%*s\"",
+                               value, (size_t) 3, p);
+            return NGX_CONF_ERROR;
+        }
+    }
 
     return NGX_CONF_OK;
 }
@@ -262,7 +300,9 @@ ngx_http_webhook_api_route_regex(ngx_conf_t *cf,
 
     p = value->data;
 
-    if (p[strcspn((char *) p, "{}; \t\r\n")] == '\0') {
+    if (rc.regex == NULL
+        && p[strcspn((char *) p, "{}; \t\r\n")] == '\0')
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "a regex with \"{\", \"}\", \";\" or a space must "
                            "be quoted");

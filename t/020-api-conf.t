@@ -134,7 +134,7 @@ check("%R rerun;\nlaunch; # <<",
 check("%R ignore;\nrerun; # <<",
 	'"rerun" cannot be used with "ignore" in one route');
 
-check("omit /a; omit /b /c; require /a; require /b; states FINISHED a; " .
+check("omit /a; omit /b /c; require /a; require /b; state /s; states FINISHED a; " .
 	"states FINISHED b; present STARTED /a; present STARTED /b; " .
 	"goal.id /a; goal.name /b; sender /c; sender.id /d;");
 check("%R state /a; updated /a; run /a; each /a; id /a; execution /a; " .
@@ -187,7 +187,7 @@ check("updated " . join(' ', map { "/$_" } 1 .. 17) . "; # <<",
 
 # states, present, require
 
-check("states FINISHED done '~^fail'; states LAUNCHED a; states STARTED b;");
+check("state /s; states FINISHED done '~^fail'; states LAUNCHED a; states STARTED b;");
 check("states UPDATED a; # <<", 'unknown event "UPDATED" in "states" ' .
 	'directive, it must be LAUNCHED, STARTED or FINISHED');
 check("states finished a; # <<", 'unknown event "finished" in "states"');
@@ -213,12 +213,18 @@ check("route GET,GET /a { # <<\n}", 'duplicate method "GET" in "GET,GET"');
 check("route *,GET /a { # <<\n}", 'unknown method "*" in "*,GET"');
 
 check("route GET /a* { }");
-check("route GET /* { }");
+check("%none route GET /* { }");
 check("route GET a { # <<\n}",
 	'invalid URI "a", it must begin with "/" or "~"');
 check("route GET '' { # <<\n}", 'invalid URI ""');
 check("route GET /a/*/b { # <<\n}",
 	'invalid URI "/a/*/b", "*" may only stand at its end, use a regex');
+check("route GET '/a?b=c' { # <<\n}",
+	'invalid URI "/a?b=c", it is matched without the query');
+check("route GET /a%2fb/* { # <<\n}",
+	'invalid URI "/a%2fb/*", it is matched decoded: write the character ' .
+	'instead of "%2f"');
+check("route GET /100%/* { }");
 check("route GET ~^/(?<x>[^/]+)/\\d+\$ { }");
 check("route GET '~*^/A{1,2};x y\$' { }");
 check("route GET ~ { # <<\n}", 'empty regex in "~"');
@@ -227,6 +233,12 @@ check("route GET ~^/(a { # <<\n}", 'in "^/(a"');
 check("route GET ~^/([0-9]{3})\$ { # <<\n}",
 	'a regex with "{", "}", ";" or a space must be quoted');
 check("route GET ~^/(?<uri>a) { # <<\n}", 'the duplicate "uri" variable');
+
+{
+	my (undef, $said) = $t->test_config('webhook_api a { id /id; '
+		. 'route GET ~^/(?<uri>a) { } }');
+	unlike($said, qr/must be quoted/, 'what is not wrong is not blamed');
+}
 
 for my $status ('2xx', '200', '200,201', '200-204', '2xx,3xx', '303') {
 	check("route GET /a status=$status { }");
@@ -283,6 +295,43 @@ whole('include of no file',
 		"{ id \$nosuch; } }");
 	ok(!$ok, 'an unknown variable');
 	like($said, qr/\[emerg\].*unknown "nosuch" variable/, 'named');
+}
+
+# what has no effect
+
+for (
+	[ "route GET /x/* { }\nroute GET /x/a { } # <<",
+		'route "GET /x/a" is never used, "GET /x/*" in' ],
+	[ "route * /* { }\nroute PUT /x/* { launch; } # <<",
+		'route "PUT /x/*" is never used' ],
+	[ "route GET /x status=200 { }\nroute GET /x status=202 { } # <<",
+		'route "GET /x" is never used' ],
+	[ "route GET /x/* { }\nroute POST /x/a { }" ],
+	[ "route GET /x/a { }\nroute GET /x/* { }" ],
+	[ "route GET /x/a { }\nroute GET /x/ab { }" ],
+	[ "route GET /x/* { }\nroute GET ~^/x/a { }" ],
+	[ "route GET /x/* when=\$arg_a { }\nroute GET /x/a { }" ],
+	[ "# <<\nstates FINISHED done;\nroute GET /x { }",
+		'"states" has no effect without "state" in webhook_api "a"' ],
+	[ "states FINISHED done;\nroute POST /x { launch; }\n"
+		. "route GET /x { state /s; }" ],
+) {
+	my ($text, $expected) = @$_;
+
+	my ($ok, $said) = $t->test_config("webhook_api a { id /id; $text\n}");
+
+	my @lines = split /\n/, read_file($file);
+	my ($line) = grep { $lines[$_ - 1] =~ /# <</ } 1 .. @lines;
+
+	ok($ok, "$text - accepted");
+
+	if ($expected) {
+		like($said, qr/\[warn\].*\Q$expected\E.* in \Q$file:$line\E/,
+			"$text - said");
+
+	} else {
+		unlike($said, qr/\[warn\]/, "$text - nothing said");
+	}
 }
 
 # what comes with the module

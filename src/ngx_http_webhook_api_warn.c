@@ -1,0 +1,91 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * api_warn: a whole description -> warnings of what in it has no effect.  Next
+ * room: api_conf, which calls it.
+ */
+
+
+#include "ngx_http_webhook_api_priv.h"
+
+
+static ngx_http_webhook_api_route_t *ngx_http_webhook_api_shadow(
+    ngx_http_webhook_route_t *route, ngx_uint_t n);
+
+
+void
+ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
+{
+    ngx_uint_t                     i, state, states;
+    ngx_http_webhook_route_t      *route;
+    ngx_http_webhook_api_route_t  *rp, *first;
+
+    state = 0;
+    states = 0;
+    route = api->routes.elts;
+
+    for (i = 0; i < api->routes.nelts; i++) {
+
+        rp = route[i].priv;
+
+        state |= (rp->scope.state != NULL);
+        states |= (rp->scope.states != NULL);
+
+        first = ngx_http_webhook_api_shadow(route, i);
+
+        if (first) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "route \"%V\" is never used, \"%V\" in %s:%ui takes "
+                          "all its requests, in %s:%ui",
+                          &rp->name, &first->name, first->file, first->line,
+                          rp->file, rp->line);
+        }
+    }
+
+    if (states && !state) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"states\" has no effect without \"state\" in "
+                      "webhook_api \"%V\" in %s:%ui",
+                      &api->name, api->file, api->line);
+    }
+}
+
+
+/* an earlier route that takes all that the n-th could take, or NULL */
+
+static ngx_http_webhook_api_route_t *
+ngx_http_webhook_api_shadow(ngx_http_webhook_route_t *route, ngx_uint_t n)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_api_route_t  *rp, *first;
+
+    rp = route[n].priv;
+
+    for (i = 0; i < n; i++) {
+
+        first = route[i].priv;
+
+        if (first->type == NGX_HTTP_WEBHOOK_URI_REGEX
+            || rp->type == NGX_HTTP_WEBHOOK_URI_REGEX
+            || first->when
+            || (rp->methods & ~first->methods)
+            || rp->uri.len < first->uri.len
+            || ngx_memcmp(rp->uri.data, first->uri.data, first->uri.len) != 0)
+        {
+            continue;
+        }
+
+        if (first->type == NGX_HTTP_WEBHOOK_URI_PREFIX
+            || (rp->type == NGX_HTTP_WEBHOOK_URI_EXACT
+                && rp->uri.len == first->uri.len))
+        {
+            return first;
+        }
+    }
+
+    return NULL;
+}
