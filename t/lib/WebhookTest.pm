@@ -534,10 +534,14 @@ sub children {
 		map { read_file($_) } glob '/proc/[0-9]*/stat';
 }
 
+# a process whose first thread is a zombie keeps its sockets until the others
+# have ended
+
 sub alive {
 	my ($self, $pid) = @_;
 
-	return read_file("/proc/$pid/stat") =~ /^\d+ \(.*\) [^ZX] /;
+	return scalar grep { read_file($_) =~ /^\d+ \(.*\) [^ZX] / }
+		glob "/proc/$pid/task/*/stat";
 }
 
 sub wait_workers {
