@@ -19,7 +19,8 @@
 #                          only what has changed
 # make matrix              build and test with every nginx that is supported,
 #                          each in a Debian of its own below MATRIX=DIR (which
-#                          is build/matrix; as root), by gcc and clang;
+#                          is build/matrix; as root), by gcc and clang, as a
+#                          dynamic module and linked in;
 #                          T= chooses tests, CELLS="sid-gcc" what is tested
 # make storm               kills, reloads and bad receivers for STORM=300
 #                          seconds, with another SEED each time; one with a
