@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # A storm with a store and a fixed seed: workers are killed, and everything at
-# once; nginx is reloaded; receivers answer as badly as they can, name servers
+# once; nginx is reloaded, and another binary follows it; receivers answer as badly as they can, name servers
 # are silent, certificates are not trusted, the disk is full.  In the end every
 # event that a complete response announced has arrived, each under one id, but
 # for what was not on disk when everything was killed.  STORM=SECONDS and
@@ -28,7 +28,7 @@ my $seconds = $ENV{STORM} || 6;
 my $seed = $ENV{SEED} || 20;
 my $sync = $seed % 2 ? 'normal' : 'full';
 
-my $t = WebhookTest->new(workers => 3);
+my $t = WebhookTest->new(workers => 3, daemon => 1);
 my $r = $t->receiver('r');
 my $dns = $t->dns('dns', names => { '*' => '127.0.0.1' });
 my $cert = $t->cert('localhost');
@@ -138,8 +138,8 @@ $t->run();
 srand $seed;
 
 my ($n, $kills, $crashes, $excepted) = (0, 0, 0, 0);
-my ($full, $began) = (0, time());
-my (%announced, @running, @killed, %count, @history);
+my ($full, $behind, $began) = (0, 0, time());
+my (%announced, @running, @killed, @ended, %count, @history);
 
 my @behaviours = behaviours();
 
@@ -157,6 +157,7 @@ my %steps = (
 	crash => sub { crash(0) if !$full || rand() < 0.3 },
 	crash_when_stored => sub { crash(1) if !$full },
 	reload => sub { $t->reload() },
+	upgrade => sub { upgrade() if !$full && !behind() },
 	behave => sub {
 		$r->set("/$_" => $behaviours[rand @behaviours])
 			for qw/ named via /;
@@ -274,6 +275,19 @@ for my $id (sort keys %steady) {
 note("$doubles of " . keys(%steady) . ' came twice');
 is("@wrong", '', 'twice only what was in flight at a kill');
 
+# and never what the file said had ended, when everything was killed
+
+my %again;
+
+for my $q ($r->requests, $s->requests) {
+	my $id = $q->header('X-Webhook-Delivery');
+
+	$again{$id} = 1 if grep { $q->time > $_->[0]
+		&& $_->[1]{$id =~ tr/-//dr} } @ended;
+}
+
+is(join(' ', sort keys %again), '', 'nothing that had ended comes again');
+
 for my $h (@{ $t->get('/status/hooks')->json->{hooks} }) {
 	is($h->{failed} + $h->{dropped} + $h->{expired}, 0,
 		"$h->{name} - nothing was given up");
@@ -365,10 +379,15 @@ sub crash {
 				history(time()), $t->get('/status/')->body());
 	}
 
+	behind();
+
 	my $at = time();
 
 	$t->crash();
 	$crashes++;
+
+	push @ended, [ time(), { map { $_ => 1 } split /\n/,
+		sql('SELECT lower(hex(uuid)) FROM deliveries WHERE ended > 0') } ];
 
 	my @unsafe = unsafe();
 	my %lost;
@@ -384,7 +403,7 @@ sub crash {
 	if ($when_stored) {
 		is(@unsafe, 0, 'nothing is lost when all was on disk');
 
-	} elsif (!$full) {
+	} elsif (!$full && !$behind) {
 		my @old = grep { $announced{$_->[0]}{time} < $at - 2 } @unsafe;
 		is(@old, 0, 'nothing but the latest is lost')
 			or diag(join "\n", told($at, @old), history($at));
@@ -399,6 +418,27 @@ sub crash {
 	push @killed, [ $full || $at, $at + 0.5 ];
 
 	$t->run();
+	$behind = 0;
+}
+
+# what came while the disk was full is written as fast as it may be
+
+sub behind {
+	$behind = 0 if $behind && !unsafe();
+
+	return $behind;
+}
+
+# the one before need not have ended
+
+sub upgrade {
+	ok((wait_for { !$t->old_master_pid() } 20), 'one binary at a time');
+
+	my $old = $t->master_pid();
+
+	ok($t->upgrade(), 'another binary');
+
+	kill 'QUIT', $old;
 }
 
 # for whoever has to find out
@@ -472,6 +512,7 @@ sub fill {
 		$all->{store}{state} eq 'ok'
 	} 20), 'the store is well again') if $full;
 
+	$behind ||= $full;
 	$full = 0;
 }
 

@@ -718,7 +718,8 @@ sub crash {
 
 	# one that the master has just begun is in no log yet
 
-	my @pids = grep { defined } $self->master_pid();
+	my @pids = grep { defined } $self->master_pid(),
+		$self->old_master_pid();
 
 	kill 'STOP', @pids;
 	wait_for { !grep { !$self->stopped($_) } @pids };
