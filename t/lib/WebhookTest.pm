@@ -399,7 +399,7 @@ sub run {
 		die "$module is missing: make\n" unless -e $module;
 	}
 
-	unlink "$self->{dir}/nginx.pid";
+	unlink "$self->{dir}/nginx.pid", "$self->{dir}/nginx.pid.oldbin";
 	$self->mark_log();
 
 	my $pid = fork();
