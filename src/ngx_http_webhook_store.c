@@ -86,6 +86,11 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
 
     st->db.ours = (locked == NGX_OK);
 
+    if (locked == NGX_OK) {
+        mcf->zone->sh->file = ngx_http_webhook_store_lock_file(fd);
+        ngx_http_webhook_store_lock_claim(fd, mcf->zone);
+    }
+
     ngx_http_webhook_store_fill(st, locked);
 
     if (st->db.foreign) {
@@ -99,12 +104,6 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     ngx_http_webhook_db_close(&st->db);
 
     if (fd != NGX_INVALID_FILE) {
-
-        if (mcf->zone->sh->storing && locked == NGX_OK) {
-            mcf->zone->sh->file = ngx_http_webhook_store_lock_file(fd);
-            ngx_http_webhook_store_lock_claim(fd, mcf->zone);
-        }
-
         (void) ngx_close_file(fd);
     }
 
@@ -339,6 +338,10 @@ ngx_http_webhook_store_timer(ngx_event_t *ev)
 
         ngx_http_webhook_store_arm(st, NGX_HTTP_WEBHOOK_STORE_TICK);
         return;
+    }
+
+    if (ngx_http_webhook_store_lock_told(st->lock, st->zone)) {
+        st->zone->sh->loaded = 0;
     }
 
     if (!st->zone->sh->loaded) {
@@ -595,6 +598,7 @@ ngx_http_webhook_store_linger(ngx_event_t *ev)
 void
 ngx_http_webhook_store_exit_process(void)
 {
+    ngx_int_t                   locked, claimed;
     ngx_http_webhook_storer_t  *st;
 
     st = &ngx_http_webhook_storer;
@@ -612,12 +616,17 @@ ngx_http_webhook_store_exit_process(void)
     }
 
     if (!st->holder) {
-        st->holder = (ngx_http_webhook_store_lock(st->conf, &st->lock)
-                      == NGX_OK
-                      && ngx_http_webhook_store_lock_claimed(st->lock,
-                                                             st->zone)
-                         == NGX_OK);
+        locked = ngx_http_webhook_store_lock(st->conf, &st->lock);
+        claimed = (locked == NGX_ERROR)
+                  ? NGX_ABORT
+                  : ngx_http_webhook_store_lock_claimed(st->lock, st->zone);
+
+        st->holder = (locked == NGX_OK && claimed == NGX_OK);
         st->db.ours = st->holder;
+
+        if (claimed == NGX_DECLINED) {
+            ngx_http_webhook_store_hand_over(st);
+        }
     }
 
     if (st->holder) {

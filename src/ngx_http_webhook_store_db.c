@@ -22,6 +22,7 @@
 #define NGX_HTTP_WEBHOOK_DB_PAGE       4096        /* bytes */
 #define NGX_HTTP_WEBHOOK_DB_WAL        (4 * 1024 * 1024)  /* bytes, kept */
 #define NGX_HTTP_WEBHOOK_DB_CACHE      8192        /* KB */
+#define NGX_HTTP_WEBHOOK_DB_PATIENCE   2000        /* ms, if another writes */
 
 
 static ngx_int_t ngx_http_webhook_db_try(ngx_http_webhook_db_t *db);
@@ -102,7 +103,8 @@ ngx_http_webhook_db_try(ngx_http_webhook_db_t *db)
     }
 
     sqlite3_extended_result_codes(db->handle, 1);
-    sqlite3_busy_timeout(db->handle, 0);
+    sqlite3_busy_timeout(db->handle, db->ours ? 0
+                                     : NGX_HTTP_WEBHOOK_DB_PATIENCE);
 
     known = ngx_http_webhook_db_layout(db);
 

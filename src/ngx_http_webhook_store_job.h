@@ -86,7 +86,7 @@ ngx_int_t ngx_http_webhook_store_lock(ngx_http_webhook_store_t *conf,
 void ngx_http_webhook_store_lock_claim(ngx_fd_t fd,
     ngx_http_webhook_zone_t *zone);
 
-/* NGX_DECLINED: another zone is, or this is not the file of the zone. */
+/* NGX_DECLINED: another zone is; NGX_ABORT: this zone has another file. */
 
 ngx_int_t ngx_http_webhook_store_lock_claimed(ngx_fd_t fd,
     ngx_http_webhook_zone_t *zone);
@@ -101,10 +101,28 @@ void ngx_http_webhook_store_lock_share(ngx_fd_t fd,
 ngx_uint_t ngx_http_webhook_store_lock_shared(ngx_fd_t fd,
     ngx_http_webhook_zone_t *zone);
 
+/* Waits until no other process that has this zone does the same. */
+
+void ngx_http_webhook_store_lock_queue(ngx_fd_t fd,
+    ngx_http_webhook_zone_t *zone);
+
+/*
+ * A zone that has not the lock has written something; whether one did since
+ * the file was last loaded into this one, or that was asked.
+ */
+
+void ngx_http_webhook_store_lock_tell(ngx_fd_t fd);
+ngx_uint_t ngx_http_webhook_store_lock_told(ngx_fd_t fd,
+    ngx_http_webhook_zone_t *zone);
+
 /* A number for the file, as long as there is one. */
 
 uint64_t ngx_http_webhook_store_lock_file(ngx_fd_t fd);
 
+
+/* store_hand.c: at the end, when another zone has the store. */
+
+void ngx_http_webhook_store_hand_over(ngx_http_webhook_storer_t *st);
 
 /* Begins to write what has changed, if the lock is ours and nothing is. */
 

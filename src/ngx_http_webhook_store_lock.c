@@ -19,6 +19,14 @@
 #if (NGX_HTTP_WEBHOOK_SQLITE)
 
 
+/* what stands in the file */
+
+typedef struct {
+    uint64_t  id;                            /* of the zone */
+    uint64_t  told;                          /* another one wrote: by chance */
+} ngx_http_webhook_store_note_t;
+
+
 static void ngx_http_webhook_store_lock_byte(struct flock *fl, int type,
     uint64_t id);
 
@@ -51,13 +59,29 @@ ngx_http_webhook_store_lock(ngx_http_webhook_store_t *conf, ngx_fd_t *fd)
 void
 ngx_http_webhook_store_lock_claim(ngx_fd_t fd, ngx_http_webhook_zone_t *zone)
 {
-    uint64_t  id;
+    size_t                         size;
+    ngx_http_webhook_store_note_t  note;
+
+    size = sizeof(uint64_t);
+
+    if (pread(fd, &note, sizeof(note), 0) != sizeof(note)) {
+        ngx_memzero(&note, sizeof(note));
+        size = sizeof(note);
+    }
+
+    if (!zone->sh->loaded) {
+        zone->sh->told = note.told;
+    }
+
+    if (note.id == zone->sh->id) {
+        return;
+    }
 
     /* in place: a full disk has room for that, once it was done */
 
-    id = zone->sh->id;
+    note.id = zone->sh->id;
 
-    if (pwrite(fd, &id, sizeof(uint64_t), 0) != sizeof(uint64_t)) {
+    if (pwrite(fd, &note, size, 0) != (ssize_t) size) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, ngx_errno,
                       "the lock of webhook_store could not be written");
     }
@@ -68,14 +92,14 @@ ngx_int_t
 ngx_http_webhook_store_lock_claimed(ngx_fd_t fd,
     ngx_http_webhook_zone_t *zone)
 {
-    uint64_t  id;
+    ngx_http_webhook_store_note_t  note;
 
     if (zone->sh->file != ngx_http_webhook_store_lock_file(fd)) {
-        return NGX_DECLINED;
+        return NGX_ABORT;
     }
 
-    if (pread(fd, &id, sizeof(uint64_t), 0) != sizeof(uint64_t)
-        || id == zone->sh->id)
+    if (pread(fd, &note, sizeof(note), 0) != sizeof(note)
+        || note.id == zone->sh->id)
     {
         return NGX_OK;
     }
@@ -103,6 +127,52 @@ ngx_http_webhook_store_lock_shared(ngx_fd_t fd, ngx_http_webhook_zone_t *zone)
     ngx_http_webhook_store_lock_byte(&fl, F_WRLCK, zone->sh->id);
 
     return fcntl(fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
+}
+
+
+void
+ngx_http_webhook_store_lock_queue(ngx_fd_t fd, ngx_http_webhook_zone_t *zone)
+{
+    struct flock  fl;
+
+    ngx_http_webhook_store_lock_byte(&fl, F_WRLCK, zone->sh->id);
+    fl.l_start++;
+
+    (void) fcntl(fd, F_OFD_SETLKW, &fl);
+}
+
+
+void
+ngx_http_webhook_store_lock_tell(ngx_fd_t fd)
+{
+    uint64_t  told;
+
+    told = ((uint64_t) ngx_pid << 32) ^ (uint64_t) ngx_random();
+
+    if (pwrite(fd, &told, sizeof(uint64_t),
+               offsetof(ngx_http_webhook_store_note_t, told))
+        != sizeof(uint64_t))
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
+                      "the lock of webhook_store could not be written");
+    }
+}
+
+
+ngx_uint_t
+ngx_http_webhook_store_lock_told(ngx_fd_t fd, ngx_http_webhook_zone_t *zone)
+{
+    ngx_http_webhook_store_note_t  note;
+
+    if (pread(fd, &note, sizeof(note), 0) != sizeof(note)
+        || note.told == zone->sh->told)
+    {
+        return 0;
+    }
+
+    zone->sh->told = note.told;
+
+    return 1;
 }
 
 

@@ -11,6 +11,7 @@
  *   store_conf.c    the directive
  *   store.c         in a worker: who writes, and when
  *   store_lock.c    the lock file
+ *   store_hand.c    the end of one who has not the lock
  *   store_job.c     a batch, a thread, and what if it fails
  *   store_list.c    in the zone: what has changed since it was written
  *   store_copy.c    records of the zone -> a batch; what has been written

@@ -59,7 +59,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_MAGIC         0x6b6f6f68  /* "hook" */
-#define NGX_HTTP_WEBHOOK_LAYOUT        10
+#define NGX_HTTP_WEBHOOK_LAYOUT        11
 
 #define NGX_HTTP_WEBHOOK_BLOCK_SHIFT   8
 #define NGX_HTTP_WEBHOOK_BLOCK         (1 << NGX_HTTP_WEBHOOK_BLOCK_SHIFT)
@@ -344,6 +344,7 @@ typedef struct {
     uint32_t                     slots_changed;
     uint64_t                     file;       /* that has what is stored; 0:
                                                 none yet */
+    uint64_t                     told;       /* of whom, store_lock.c */
     uint64_t                     known;      /* its last number of a delivery
                                                 when it was loaded */
     uint64_t                     rows;       /* the last number of a row; no

@@ -166,6 +166,62 @@ subtest 'the last responses' => sub {
 	$s->done();
 };
 
+# the master that has the lock is told of what others have seen
+
+subtest 'handed over' => sub {
+	my $s = WebhookTest::Store->new(daemon => 1, workers => 3,
+		hook => 'timeout 1s;');
+	my ($t, $r, $up) = @$s{qw/ t r up /};
+
+	$t->run();
+
+	my %old = workers($t);
+
+	ok($t->upgrade(), 'upgrade');
+
+	my %new = workers($t);
+
+	kill 'STOP', @{ $old{workers} };
+	$s->status("a$_", 'queued', launch => 1) for 1 .. 20;
+	ok(waiting($s, 20), 'new workers see something');
+	kill 'CONT', @{ $old{workers} };
+
+	kill 'QUIT', $new{master};
+	ok(gone($t, \%new), 'and end');
+
+	is($r->wait_requests(20), 20, 'old ones send it');
+	ok($s->on_disk(waiting => 0), 'nothing waits');
+	$s->status("a$_", 'queued') for 1 .. 20;
+	$s->status('b', 'queued', launch => 1);
+	is($r->wait_requests(21), 21, 'and what comes then');
+
+	# the other way, by a response that comes when nobody waits any more
+
+	$up->set('/jobs' => { hold => 1 });
+	my @c = map { ask($t) } 1 .. 9;
+	ok(wait_for(sub { $up->stats()->{held} == 9 }), 'asked');
+
+	ok($t->upgrade(), 'upgrade');
+	kill 'QUIT', $old{master};
+	ok(wait_for(sub { !grep { $s->locked($_) } @{ $old{workers} } }),
+		'the lock is free');
+
+	for my $i (1 .. 9) {
+		$up->release(1, status => 200,
+			json => { id => "c$i", status => 'queued' });
+	}
+
+	is(grep({ $_->() } @c), 9, 'answered');
+	ok(gone($t, \%old), 'old workers end');
+
+	is($r->wait_requests(30), 30, 'new ones send it');
+	ok($s->on_disk(waiting => 0), 'nothing waits');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+	is($s->sql('SELECT count(*) FROM states'), 30, 'all is known');
+
+	$s->done();
+};
+
 # with another size of the zone none of the new workers knows what is in flight
 
 subtest 'another size' => sub {

@@ -21,6 +21,7 @@ package WebhookTest::Store;
 #	$s->names, doubles, disorder (REQUESTS): what came, as text
 #	$s->of(NAME, REQUESTS)			# of executions named so
 #	$s->holder				# the worker that writes
+#	$s->locked(PID)				# it is, of whatever master
 #	$s->done
 
 ###############################################################################
@@ -271,6 +272,17 @@ sub holder {
 
 		$pid && (grep { $_ == $pid } $self->{t}->worker_pids()) && $pid
 	};
+}
+
+# whether a process has the lock
+
+sub locked {
+	my ($self, $pid) = @_;
+
+	my $inode = (stat "$self->{dir}/lock")[1] || 0;
+
+	return read_file('/proc/locks')
+		=~ /FLOCK\s+ADVISORY\s+WRITE\s+$pid\s+\S+:$inode\s/;
 }
 
 sub done {
