@@ -3,8 +3,9 @@
 
 const base = location.pathname.replace(/\/?$/, '/');
 const form = $('filter');
-const names = ['hook', 'event', 'status', 'execution'];
-const no_filter = { hook: '', event: '', status: '', execution: '' };
+const times = ['since', 'until'];
+const names = ['hook', 'event', 'status', 'execution', ...times];
+const no_filter = Object.fromEntries(names.map((n) => [n, '']));
 const every = 2000, patience = 10000, typed = 250;      /* ms */
 
 let filter = { ...no_filter };
@@ -169,6 +170,19 @@ function go(change, replace) {
   arrive();
 }
 
+/* a field has the time of here, the address one that is the same everywhere */
+
+function local(time) {
+  const t = new Date(/^\d+$/.test(time) ? Number(time) : time);
+  if (isNaN(t)) return '';
+  return new Date(t - t.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+}
+
+function global(field) {
+  const t = new Date(field.value);
+  return isNaN(t) ? '' : t.toISOString();
+}
+
 function arrive(far) {
   const q = new URLSearchParams(location.search);
   const to = {};
@@ -180,7 +194,8 @@ function arrive(far) {
   }
   for (const n of names) {
     const e = form.elements[n];
-    if (n !== 'hook' && e !== document.activeElement) e.value = to[n];
+    if (n === 'hook' || e === document.activeElement) continue;
+    e.value = times.includes(n) ? local(to[n]) : to[n];
   }
   show_names();
   const uuid = location.hash.slice(1).toLowerCase();
@@ -214,7 +229,8 @@ form.addEventListener('input', (e) => {
     return;
   }
   began = false;
-  go({ [e.target.name]: e.target.value });
+  const n = e.target.name;
+  go({ [n]: times.includes(n) ? global(e.target) : e.target.value });
 });
 form.elements.execution.addEventListener('change', () => {
   type();

@@ -142,6 +142,11 @@ is($saw{closed}, 0, 'Esc - closed');
 
 is($saw{no_match}, 'No delivery matches these filters.', 'nothing matches');
 is($saw{cleared}, '1', 'cleared');
+is($saw{none_since}, 'No delivery matches these filters.', 'from - none yet');
+like($saw{since}, qr/^20\d\d-\d\d-\d\dT\d\d:\d\d:00\.000Z$/,
+	'from - in the address');
+is($saw{times}, '1 1', 'from, to - after loading again');
+is($saw{no_times}, '', 'from - cleared');
 like($saw{refused}, qr/^These filters do not work: there is no webhook/i,
 	'filters that are refused');
 is($saw{few}, '40 Show all 120 endpoints', 'many - those that need a look');

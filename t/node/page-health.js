@@ -5,7 +5,7 @@
 const { run, open, axe, until, spec, say, wait } = require('./browser.js');
 
 run(async (browser) => {
-    const context = await browser.newContext();
+    const context = await browser.newContext({ timezoneId: 'Asia/Tokyo' });
     const page = await open(context, '/status/');
     const text = (selector) => page.locator(selector).first().textContent();
     const count = (selector) => page.locator(selector).count();
@@ -144,6 +144,26 @@ run(async (browser) => {
     await page.getByRole('button', { name: 'Clear the filters' }).click();
     await page.waitForSelector('#list .row', wait);
     say('cleared', Number(!page.url().includes('?execution')));
+
+    /* a time is of here in its field, and the same everywhere in the address */
+
+    const hour = (n) => page.evaluate((h) => local(Date.now() + h * 3600000), n);
+
+    await page.locator('input[name=since]').fill(await hour(1));
+    await page.waitForSelector('#none', wait);
+    say('none_since', await text('#none p'));
+    say('since', new URL(page.url()).searchParams.get('since'));
+    const before = await hour(-1), after = await hour(1);
+    await page.locator('input[name=since]').fill(before);
+    await page.locator('input[name=until]').fill(after);
+    await page.waitForSelector('#list .row', wait);
+    await page.reload();
+    await page.waitForSelector('#list .row', wait);
+    say('times', Number(await page.inputValue('input[name=since]') === before)
+        + ' ' + Number(await page.inputValue('input[name=until]') === after));
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await until(page, () => location.search === '');
+    say('no_times', await page.inputValue('input[name=since]'));
 
     await page.goto(spec.url + '/status/?hook=nobody');
     await page.getByText('These filters do not work').waitFor(wait);
