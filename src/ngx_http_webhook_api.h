@@ -16,6 +16,7 @@
 
 
 #include "ngx_http_webhook.h"
+#include "ngx_http_webhook_hash.h"
 #include "ngx_http_webhook_json.h"
 
 
@@ -105,12 +106,12 @@ ngx_uint_t ngx_http_webhook_api_status(ngx_http_webhook_route_t *route,
     ngx_uint_t status);
 
 /*
- * Appends, for the digest of a request, the text of every variable that the
- * route reads ("length:text").  NGX_ERROR: no memory.
+ * Adds the text of every variable that the route reads, each before its length,
+ * and which route it is.  NGX_ERROR: no memory.
  */
 
 ngx_int_t ngx_http_webhook_api_variables(ngx_http_request_t *r,
-    ngx_http_webhook_route_t *route, ngx_http_webhook_text_t *text);
+    ngx_http_webhook_route_t *route, ngx_http_webhook_hash_t *hash);
 
 /*
  * Reads a document (NULL for a 204): observations are pushed to "list"

@@ -18,8 +18,6 @@
 
 static ngx_uint_t ngx_http_webhook_api_uri(ngx_http_request_t *r,
     ngx_http_webhook_api_route_t *rp, ngx_str_t *uri);
-static ngx_int_t ngx_http_webhook_api_number(ngx_http_webhook_text_t *text,
-    ngx_uint_t n, u_char end);
 
 
 static ngx_str_t  ngx_http_webhook_api_methods[] = {
@@ -202,20 +200,15 @@ ngx_http_webhook_api_status(ngx_http_webhook_route_t *route, ngx_uint_t status)
 
 ngx_int_t
 ngx_http_webhook_api_variables(ngx_http_request_t *r,
-    ngx_http_webhook_route_t *route, ngx_http_webhook_text_t *text)
+    ngx_http_webhook_route_t *route, ngx_http_webhook_hash_t *hash)
 {
+    uint64_t                        n;
     ngx_str_t                       value;
     ngx_uint_t                      i;
     ngx_http_webhook_api_value_t  **vp;
     ngx_http_webhook_api_route_t   *rp;
 
     rp = route->priv;
-
-    /* one request may take another route when "when" turns out otherwise */
-
-    if (ngx_http_webhook_api_number(text, rp->index, '.') != NGX_OK) {
-        return NGX_ERROR;
-    }
 
     vp = rp->texts.elts;
 
@@ -225,29 +218,21 @@ ngx_http_webhook_api_variables(ngx_http_request_t *r,
             continue;
         }
 
-        if (ngx_http_complex_value(r, vp[i]->text, &value) != NGX_OK
-            || ngx_http_webhook_api_number(text, value.len, ':') != NGX_OK)
-        {
+        if (ngx_http_complex_value(r, vp[i]->text, &value) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        ngx_http_webhook_text_append(text, value.data, value.len);
+        n = value.len;
+
+        ngx_http_webhook_hash_add(hash, value.data, value.len);
+        ngx_http_webhook_hash_add(hash, &n, sizeof(uint64_t));
     }
 
-    return text->failed ? NGX_ERROR : NGX_OK;
-}
+    /* one request may take another route when "when" turns out otherwise */
 
+    n = rp->index;
 
-static ngx_int_t
-ngx_http_webhook_api_number(ngx_http_webhook_text_t *text, ngx_uint_t n,
-    u_char end)
-{
-    u_char  *p, buf[NGX_INT_T_LEN + 1];
+    ngx_http_webhook_hash_add(hash, &n, sizeof(uint64_t));
 
-    p = ngx_sprintf(buf, "%ui", n);
-    *p++ = end;
-
-    ngx_http_webhook_text_append(text, buf, p - buf);
-
-    return text->failed ? NGX_ERROR : NGX_OK;
+    return NGX_OK;
 }

@@ -6,13 +6,12 @@
 
 /*
  * In: the response to a client's request, buffer by buffer.  Out: the same to
- * the next filter, at once; and, after its last byte, a copy of it.  Next
- * room: observe_read.c, by way of observe_copy.c.
+ * the next filter, at once; and, after its last byte, a copy of it, if it is
+ * not known.  Next room: observe_read.c, by way of observe_copy.c.
  */
 
 
 #include "ngx_http_webhook_observe.h"
-#include "ngx_http_webhook_digest.h"
 #include "ngx_http_webhook_zone.h"
 
 
@@ -175,6 +174,8 @@ ngx_http_webhook_observe_start(ngx_http_request_t *r)
         return NULL;
     }
 
+    ngx_http_webhook_digest_begin(r, route, &ctx->digest);
+
     ctx->reading = 1;
     r->filter_need_in_memory = 1;
 
@@ -289,6 +290,7 @@ ngx_http_webhook_observe_create(ngx_http_request_t *r)
 
     ctx->request = r;
     ctx->expected = -1;
+    ctx->known = NGX_AGAIN;
     ctx->peek = 64;
 
     cln->handler = ngx_http_webhook_observe_cleanup;

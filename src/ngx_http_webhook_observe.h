@@ -18,6 +18,7 @@
 
 #include "ngx_http_webhook.h"
 #include "ngx_http_webhook_api.h"
+#include "ngx_http_webhook_digest.h"
 
 
 /* directive webhook_observe; its merge; filters and phase handlers */
@@ -57,6 +58,9 @@ typedef struct {
                                                 between them */
 
     ngx_str_t                   *realm;      /* NULL: as "observe" says */
+    ngx_str_t                    own_realm;  /* which is put here */
+    ngx_http_webhook_digest_t    digest;
+    ngx_int_t                    known;      /* NGX_AGAIN: not looked up */
     ngx_array_t                 *headers;    /* ngx_keyval_t, of a watch; or
                                                 NULL */
 
@@ -87,12 +91,20 @@ ngx_http_webhook_route_t *ngx_http_webhook_observe_match(ngx_http_request_t *r,
     ngx_array_t *list, ngx_http_webhook_observe_t **observe);
 
 /*
- * Copies a chain.  1: that was the end of the response and there is something
- * to read; 0 otherwise, also when it is given up.
+ * Copies a chain, unless it is a whole response that is known.  1: that was the
+ * end of the response and there is something to read; 0 otherwise, also when it
+ * is given up.
  */
 
 ngx_uint_t ngx_http_webhook_observe_copy(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_chain_t *in);
+
+/*
+ * All bytes have come: what digest.h says of them, or NGX_ERROR, as there is no
+ * realm.
+ */
+
+ngx_int_t ngx_http_webhook_observe_known(ngx_http_webhook_observe_ctx_t *ctx);
 
 /* Reads the copy; "whole": the response has ended as it should. */
 

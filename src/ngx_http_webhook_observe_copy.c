@@ -6,7 +6,8 @@
 
 /*
  * In: buffers of a response.  Out: one copy of their bytes, as long as it may
- * become a document, within the limits of the response and of the worker.
+ * become a document, within the limits of the response and of the worker; none
+ * of what comes in one piece and is known.
  * Next room: observe_read.c.
  */
 
@@ -55,11 +56,15 @@ ngx_uint_t
 ngx_http_webhook_observe_copy(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_chain_t *in)
 {
-    size_t        n;
-    ngx_buf_t    *b;
-    ngx_uint_t    counter, last;
-    ngx_chain_t  *cl;
+    off_t                          before;
+    ngx_buf_t                     *b;
+    ngx_uint_t                     counter, last;
+    ngx_chain_t                   *cl;
+    ngx_http_webhook_main_conf_t  *mcf;
 
+    mcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_webhook_module);
+
+    before = ctx->received;
     last = 0;
 
     for (cl = in; cl; cl = cl->next) {
@@ -85,13 +90,39 @@ ngx_http_webhook_observe_copy(ngx_http_webhook_observe_ctx_t *ctx,
             return 0;
         }
 
-        n = b->last - b->pos;
+        ctx->received += b->last - b->pos;
 
-        if (n == 0) {
+        if (ctx->received > (off_t) mcf->buffer_size) {
+            ngx_http_webhook_observe_give_up(ctx,
+                                             NGX_HTTP_WEBHOOK_CNT_TOO_LARGE);
+            return 0;
+        }
+
+        ngx_http_webhook_digest_add(&ctx->digest, b->pos, b->last - b->pos);
+    }
+
+    if (ctx->expected != -1 && ctx->received >= ctx->expected) {
+        last = 1;
+    }
+
+    /* once it is sent, nothing of it may be left */
+
+    if (last && before == 0
+        && ngx_http_webhook_observe_known(ctx) == NGX_OK)
+    {
+        return 1;
+    }
+
+    for (cl = in; cl; cl = cl->next) {
+
+        b = cl->buf;
+
+        if (!ngx_buf_in_memory(b) || b->last == b->pos) {
             continue;
         }
 
-        counter = ngx_http_webhook_observe_append(ctx, b->pos, n);
+        counter = ngx_http_webhook_observe_append(ctx, b->pos,
+                                                  b->last - b->pos);
 
         if (counter != NGX_HTTP_WEBHOOK_OBSERVE_NO) {
             ngx_http_webhook_observe_give_up(ctx, counter);
@@ -99,7 +130,7 @@ ngx_http_webhook_observe_copy(ngx_http_webhook_observe_ctx_t *ctx,
         }
     }
 
-    return last || (ctx->expected != -1 && ctx->received >= ctx->expected);
+    return last;
 }
 
 
@@ -107,16 +138,7 @@ static ngx_uint_t
 ngx_http_webhook_observe_append(ngx_http_webhook_observe_ctx_t *ctx,
     u_char *p, size_t n)
 {
-    ngx_uint_t                     counter;
-    ngx_http_webhook_main_conf_t  *mcf;
-
-    mcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_webhook_module);
-
-    ctx->received += n;
-
-    if (ctx->received > (off_t) mcf->buffer_size) {
-        return NGX_HTTP_WEBHOOK_CNT_TOO_LARGE;
-    }
+    ngx_uint_t  counter;
 
     if (!ctx->json && !ctx->gzip) {
 

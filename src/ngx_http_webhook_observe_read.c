@@ -11,7 +11,6 @@
 
 
 #include "ngx_http_webhook_observe.h"
-#include "ngx_http_webhook_digest.h"
 #include "ngx_http_webhook_emit.h"
 #include "ngx_http_webhook_inflate.h"
 #include "ngx_http_webhook_json.h"
@@ -19,13 +18,14 @@
 #include "ngx_http_webhook_zone.h"
 
 
+static ngx_int_t ngx_http_webhook_observe_realm(
+    ngx_http_webhook_observe_ctx_t *ctx);
 static ngx_uint_t ngx_http_webhook_observe_document(
     ngx_http_webhook_observe_ctx_t *ctx, ngx_uint_t whole, json_t **doc);
 static ngx_uint_t ngx_http_webhook_observe_inflate(
     ngx_http_webhook_observe_ctx_t *ctx, ngx_uint_t whole);
 static ngx_uint_t ngx_http_webhook_observe_events_of(
-    ngx_http_webhook_observe_ctx_t *ctx, ngx_str_t *realm, json_t *doc,
-    ngx_uint_t *still);
+    ngx_http_webhook_observe_ctx_t *ctx, json_t *doc, ngx_uint_t *still);
 static void ngx_http_webhook_observe_ids(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_array_t *list);
 static uint64_t ngx_http_webhook_observe_began(ngx_http_request_t *r);
@@ -36,16 +36,61 @@ static uint64_t ngx_http_webhook_observe_began(ngx_http_request_t *r);
 static int64_t  ngx_http_webhook_observe_ahead;
 
 
+ngx_int_t
+ngx_http_webhook_observe_known(ngx_http_webhook_observe_ctx_t *ctx)
+{
+    ngx_str_t            method;
+    ngx_http_request_t  *r;
+
+    if (ctx->known != NGX_AGAIN) {
+        return ctx->known;
+    }
+
+    if (ngx_http_webhook_observe_realm(ctx) != NGX_OK) {
+        ctx->known = NGX_ERROR;
+        return NGX_ERROR;
+    }
+
+    r = ctx->request;
+
+    ngx_http_webhook_observe_method(r, &method);
+
+    ctx->known = ngx_http_webhook_digest_end(r, ctx->observe->api, ctx->route,
+                                             ctx->realm, &method,
+                                             &ctx->digest);
+    return ctx->known;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_observe_realm(ngx_http_webhook_observe_ctx_t *ctx)
+{
+    static ngx_str_t  none = ngx_null_string;
+
+    if (ctx->realm) {
+        return NGX_OK;
+    }
+
+    if (ctx->observe->realm == NULL) {
+        ctx->realm = &none;
+        return NGX_OK;
+    }
+
+    ctx->realm = &ctx->own_realm;
+
+    return ngx_http_complex_value(ctx->request, ctx->observe->realm,
+                                  ctx->realm);
+}
+
+
 void
 ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_uint_t whole)
 {
     json_t                        *doc;
     ngx_int_t                      rc;
-    ngx_str_t                      body, method, realm;
     ngx_uint_t                     counter, still;
     ngx_http_request_t            *r;
-    ngx_http_webhook_digest_t      digest;
     ngx_http_webhook_main_conf_t  *mcf;
 
     ctx->reading = 0;
@@ -55,34 +100,21 @@ ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
 
-    ngx_str_null(&realm);
+    if (whole) {
+        rc = ngx_http_webhook_observe_known(ctx);
 
-    if (ctx->realm) {
-        realm = *ctx->realm;
+    } else {
+        rc = ngx_http_webhook_observe_realm(ctx);
+    }
 
-    } else if (ctx->observe->realm
-               && ngx_http_complex_value(r, ctx->observe->realm, &realm)
-                  != NGX_OK)
-    {
+    if (rc == NGX_ERROR) {
         ngx_http_webhook_observe_give_up(ctx, NGX_HTTP_WEBHOOK_CNT_TOTAL);
         return;
     }
 
-    rc = NGX_ABORT;
-
-    if (whole) {
-        ngx_http_webhook_observe_method(r, &method);
-
-        body.data = ctx->data;
-        body.len = ctx->len;
-
-        rc = ngx_http_webhook_digest(r, ctx->observe->api, ctx->route, &realm,
-                                     &method, &body, &digest);
-        if (rc == NGX_OK) {
-            ngx_http_webhook_observe_give_up(ctx,
-                                             NGX_HTTP_WEBHOOK_CNT_UNCHANGED);
-            return;
-        }
+    if (whole && rc == NGX_OK) {
+        ngx_http_webhook_observe_give_up(ctx, NGX_HTTP_WEBHOOK_CNT_UNCHANGED);
+        return;
     }
 
     counter = ngx_http_webhook_observe_document(ctx, whole, &doc);
@@ -96,7 +128,7 @@ ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
 
     ngx_http_webhook_observe_release(ctx);
 
-    counter = ngx_http_webhook_observe_events_of(ctx, &realm, doc, &still);
+    counter = ngx_http_webhook_observe_events_of(ctx, doc, &still);
 
     json_decref(doc);
 
@@ -109,8 +141,8 @@ ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_http_webhook_observe_note(r, ctx->observe->api, counter, ctx);
 
     if (rc == NGX_DECLINED && still) {
-        ngx_http_webhook_zone_digest_store(mcf->zone, digest.key,
-                                           digest.value);
+        ngx_http_webhook_zone_digest_store(mcf->zone, ctx->digest.key,
+                                           ctx->digest.value);
     }
 }
 
@@ -242,7 +274,7 @@ ngx_http_webhook_observe_inflate(ngx_http_webhook_observe_ctx_t *ctx,
 
 static ngx_uint_t
 ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
-    ngx_str_t *realm, json_t *doc, ngx_uint_t *still)
+    json_t *doc, ngx_uint_t *still)
 {
     ngx_int_t                        rc;
     ngx_uint_t                       i, changed, events, reason, refused,
@@ -280,7 +312,7 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
 
     source.api = ctx->observe->api;
     source.route = ctx->route;
-    source.realm = realm;
+    source.realm = ctx->realm;
     source.headers = ctx->headers;
     source.start = ngx_http_webhook_observe_began(r);
 
