@@ -89,21 +89,32 @@ run(async (browser) => {
 
     say('store', await text('#health'));
 
-    const answer = (change) => page.route(/\/hooks$/, async (route) => {
+    /* one route for all: an answer may be under way when another is wanted */
+
+    let answer = null;
+
+    await page.route(/\/hooks$/, async (route) => {
+        const change = answer;
+
+        if (!change) {
+            await route.continue();
+            return;
+        }
+
         const headers = { ...route.request().headers() };
 
         delete headers['if-none-match'];
         const response = await route.fetch({ headers });
 
-        await route.fulfill({ json: change(await response.json()) });
+        await route.fulfill(change(await response.json()));
     });
 
-    await answer((j) => ({ ...j, store: { state: 'failing', unstored: 7,
-        spilled: 0, error: 'disk is full' } }));
+    answer = (j) => ({ json: { ...j, store: { state: 'failing', unstored: 7,
+        spilled: 0, error: 'disk is full' } } });
     await page.locator('#health').getByText('disk is full').waitFor(wait);
     say('store_failing', await text('#health span:last-child'));
     say('axe_failing', await axe(page));
-    await page.unroute(/\/hooks$/);
+    answer = null;
 
     /* keyboard */
 
@@ -170,21 +181,19 @@ run(async (browser) => {
     say('refused', await text('#none p'));
 
     await page.goto(spec.url + '/status/');
-    await answer((j) => ({ ...j, hooks: Array(40).fill(j.hooks).flat().map(
-        (h, i) => ({ ...h, name: h.name + i })) }));
+    answer = (j) => ({ json: { ...j, hooks: Array(40).fill(j.hooks).flat().map(
+        (h, i) => ({ ...h, name: h.name + i })) } });
     await page.waitForSelector('#all', wait);
     say('few', await count('.card:visible') + ' ' + await text('#all'));
     await page.click('#all');
     say('all', await count('.card:visible'));
-    await page.unroute(/\/hooks$/);
-    await answer((j) => ({ ...j, hooks: [] }));
+    answer = (j) => ({ json: { ...j, hooks: [] } });
     await page.waitForSelector('#no-hooks', wait);
     say('no_hooks', await count('#no-hooks:visible'));
     say('no_hooks_do', await text('#no-hooks pre'));
     say('axe_no_hooks', await axe(page));
-    await page.unroute(/\/hooks$/);
-    await page.route(/\/hooks$/, (route) => route.fulfill({ status: 502,
-        contentType: 'text/html', body: '<h1>Bad Gateway</h1>' }));
+    answer = () => ({ status: 502, contentType: 'text/html',
+        body: '<h1>Bad Gateway</h1>' });
     await page.waitForSelector('#down', wait);
     say('bad_gateway', await text('#down'));
 
