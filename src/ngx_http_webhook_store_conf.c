@@ -31,6 +31,7 @@ ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t                 *value, dir;
     ngx_uint_t                 i;
     ngx_path_t                *path;
+    ngx_file_info_t            fi;
     ngx_http_webhook_store_t  *store;
 
     if (mcf->store) {
@@ -64,6 +65,12 @@ ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (dir.len > NGX_MAX_PATH - 64) {
         return "has too long a directory";
+    }
+
+    if (ngx_file_info(dir.data, &fi) != NGX_FILE_ERROR && !ngx_is_dir(&fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is not a directory",
+                           &dir);
+        return NGX_CONF_ERROR;
     }
 
     for (i = 2; i < cf->args->nelts; i++) {

@@ -1167,6 +1167,10 @@ webhook_store %%TESTDIR%%/store size=10m; # <<
 webhook_store ""; # <<
 -- "webhook_store" directive has an empty directory
 
+== http store - a file
+webhook_store %%TESTDIR%%/w.conf; # <<
+-- "%%TESTDIR%%/w.conf" is not a directory
+
 == server observe - unknown API
 webhook_observe none; # <<
 -- unknown webhook_api "none"
