@@ -6,7 +6,7 @@
 
 /*
  * In: pieces of a text.  Out: its hash.  A universal hash of the kind of VHASH
- * (Krovetz and Dai, 2007): NH makes 126 bits of each block of 1024 bytes; these
+ * (Krovetz and Dai, 2007): NH makes 126 bits of each block of 2048 bytes; these
  * and the text's length are the coefficients of a polynomial, computed modulo
  * 2^127 - 1 at a secret point; its value y becomes the low 64 bits of
  * (factor * y + term) mod (2^127 - 1).  Words are in the host's order.

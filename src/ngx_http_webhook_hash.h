@@ -22,7 +22,7 @@
 
 #define NGX_HTTP_WEBHOOK_HASH_SECRET  16    /* bytes */
 #define NGX_HTTP_WEBHOOK_HASH_PAIR    16    /* bytes */
-#define NGX_HTTP_WEBHOOK_HASH_BLOCK   64    /* pairs */
+#define NGX_HTTP_WEBHOOK_HASH_BLOCK   128   /* pairs */
 
 
 /* as aligned as what pools give */

@@ -13,7 +13,8 @@
 #include "ngx_http_webhook_hash.h"
 
 
-#define SIZE  4200
+#define SIZE   4200
+#define BLOCK  2048
 
 
 typedef ngx_http_webhook_hash_wide_t  wide_t;
@@ -71,12 +72,12 @@ slow(const u_char *p, size_t len)
 {
     size_t    i, n;
     wide_t    sum, value;
-    uint64_t  w[128];
+    uint64_t  w[BLOCK / 8];
 
     value = 0;
 
-    for (i = 0; i < len; i += 1024) {
-        n = ngx_min(len - i, 1024);
+    for (i = 0; i < len; i += BLOCK) {
+        n = ngx_min(len - i, BLOCK);
 
         memset(w, 0, sizeof(w));
         memcpy(w, p + i, n);
@@ -142,8 +143,8 @@ main(void)
     check_pieces(7);
     check_pieces(16);
     check_pieces(1000);
-    check_pieces(1024);
-    check_pieces(1025);
+    check_pieces(BLOCK);
+    check_pieces(BLOCK + 1);
 
     old = hash(data, SIZE);
     same = 0;
