@@ -487,6 +487,8 @@ ngx_http_webhook_load_waiting(void *data, ngx_http_webhook_rec_t *rec)
     ngx_http_webhook_load_t *load = data;
 
     uint32_t                          i, slot;
+    uint64_t                          logged;
+    ngx_uint_t                        twin;
     ngx_rbtree_t                      tree;
     ngx_http_webhook_shm_t           *sh;
     ngx_http_webhook_zone_t          *zone;
@@ -503,9 +505,16 @@ ngx_http_webhook_load_waiting(void *data, ngx_http_webhook_rec_t *rec)
     i = ngx_http_webhook_delivery_find(zone, from->uuid);
     d = ngx_http_webhook_block(zone, i);
 
+    /* an event that was made anew, while its first row was not known */
+
+    twin = i && d->slot == slot && d->row != from->row
+           && (d->flags & NGX_HTTP_WEBHOOK_STORED)
+           && (ngx_http_webhook_open(d)
+               || d->status == NGX_HTTP_WEBHOOK_DELIVERED);
+
     if (slot == NGX_HTTP_WEBHOOK_NO_SLOT
         || from->event > NGX_HTTP_WEBHOOK_PING
-        || (i && d->seq >= from->seq))
+        || (i && d->seq >= from->seq && !twin))
     {
         /* seen before the file was known: one row is for both */
 
@@ -560,7 +569,16 @@ ngx_http_webhook_load_waiting(void *data, ngx_http_webhook_rec_t *rec)
     ngx_memory_barrier();
     d->blk.type = NGX_HTTP_WEBHOOK_BLK_DELIVERY;
 
+    logged = sh->logged;
+
+    if (twin) {
+        ngx_http_webhook_delivery_end(zone, i, NGX_HTTP_WEBHOOK_SUPERSEDED);
+    }
+
     ngx_http_webhook_zone_commit(zone);
+
+    ngx_http_webhook_delivery_trim(zone, logged);
+
     ngx_http_webhook_zone_unlock(zone);
 
     load->loaded++;

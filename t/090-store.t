@@ -140,6 +140,39 @@ subtest 'exits' => sub {
 	$s->done();
 };
 
+# an event that was made anew while its row was not known has two of them
+
+subtest 'twins' => sub {
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$r->set('*' => { status => 503 });
+	$t->run();
+	$s->status("e$_", 'queued', launch => 1) for 1 .. 5;
+	ok($s->on_disk(waiting => 5), 'all wait');
+	$t->crash();
+
+	$s->sql('CREATE TEMP TABLE twins AS SELECT * FROM deliveries;'
+		. ' UPDATE twins SET id = id + 1000, seq = seq + 1000;'
+		. ' INSERT INTO deliveries SELECT * FROM twins;'
+		. ' INSERT INTO payloads SELECT id + 1000, payload'
+		. ' FROM payloads');
+	is($s->sql('SELECT count(*), count(DISTINCT uuid) FROM deliveries'),
+		'10|5', 'two rows each');
+
+	ok(wait_for { $r->stats()->{open} == 0 }, 'connections end');
+	$r->forget();
+	$r->set('*' => { status => 204 });
+	$t->run();
+
+	ok($r->wait_requests(5, 20) && $s->on_disk(waiting => 0), 'sent');
+	$s->status('last', 'queued', launch => 1);
+	is($r->wait_requests(6), 6, 'each once');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+
+	$s->done();
+};
+
 done_testing();
 
 ###############################################################################
