@@ -266,14 +266,20 @@ for my $id (sort keys %steady) {
 
 	for my $again (@more) {
 		$doubles++;
-		push @wrong, $id unless grep { $first > $_->[0] - 0.5
-			&& $first < $_->[1] && $again > $_->[0] } @killed;
+		push @wrong, [ $id, $first, $again ]
+			unless grep { $first > $_->[0] - 0.5
+				&& $first < $_->[1] && $again > $_->[0] }
+				@killed;
 		$first = $again;
 	}
 }
 
 note("$doubles of " . keys(%steady) . ' came twice');
-is("@wrong", '', 'twice only what was in flight at a kill');
+is(@wrong, 0, 'twice only what was in flight at a kill')
+	or diag(map { my ($id, $first, $again) = @$_;
+		sprintf("%s %.3f s later; before each: %s\n", $id,
+			$again - $first, join ' -- ', map { join ', ',
+			before($_) } $first, $again) } @wrong);
 
 # and never what the file said had ended, when everything was killed
 
@@ -448,6 +454,17 @@ sub told {
 
 	return map { sprintf '%s for %s, %.3f s ago', @$_,
 		$at - $announced{$_->[0]}{time} } @unsafe;
+}
+
+# the latest steps
+
+sub before {
+	my ($at) = @_;
+
+	my @steps = grep { $_->[1] < $at } @history;
+
+	return map { sprintf '%s %.3f', $_->[0], $at - $_->[1] }
+		@steps > 4 ? @steps[-4 .. -1] : @steps;
 }
 
 sub history {
