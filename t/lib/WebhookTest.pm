@@ -370,6 +370,7 @@ sub command {
 	my @command = ($self->{binary}, '-p', $self->{dir}, @arguments);
 
 	unshift @command, 'valgrind', '-q', '--trace-children=yes',
+		'--vgdb=no',		# whose pipes a worker may not remove
 		'--log-file=' . "$self->{dir}/valgrind.%p",
 		"--suppressions=$root/t/valgrind.suppress",
 		'--error-exitcode=99', '--num-callers=30'
