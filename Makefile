@@ -192,8 +192,11 @@ matrix:
 sanitize:
 	@t/bin/sanitize build/sanitize
 
+# npm keeps what it fetches in the user's home, if there is one
+
 %/node_modules/.done: %/package.json
-	cd $* && npm install --no-package-lock --no-audit --no-fund \
+	cd $* && $(if $(shell test -w ~ && echo 1),,npm_config_cache=$(here)/build/npm) \
+	    npm install --no-package-lock --no-audit --no-fund \
 	    --ignore-scripts --loglevel=error
 	@touch $@
 
