@@ -62,6 +62,11 @@ webhook_api field {
     route GET /runs/* { run /run_attempt; }
     route POST ~^/runs/(?<again>\d+)/rerun$ { rerun; id $again; run /none; }
 
+    route GET /first {
+        states  STARTED  failing;
+        states  FINISHED ~^fail;
+    }
+
     route GET /all {
         state    /groups/*/jobs/*/status;
         present  FINISHED /groups/*/ended;
@@ -242,6 +247,18 @@ is(events('GET /all', { id => 31, groups => [ { ended => 1 }, { } ] }),
 	'31 STARTED', 'some have a date');
 is(events('GET /all', { id => 31, groups => [ { ended => 1 }, { ended => 2 } ]
 	}), '31 FINISHED', 'all have');
+
+# lists that are not quite what they seem
+
+is(events('GET /all', { id => 32, groups => [ { jobs => [] } ] }), '',
+	'no element is not all elements');
+
+# of several texts that fit the first counts
+
+is(events('GET /first', { id => 40, status => 'failing' }), '40 STARTED',
+	'the first text that fits');
+is(events('GET /first', { id => 40, status => 'failed' }), '40 FINISHED',
+	'the next one');
 
 $t->done();
 
