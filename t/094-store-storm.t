@@ -421,7 +421,7 @@ sub crash {
 
 	@running = grep { !$lost{$_} } @running;
 
-	push @killed, [ $full || $at, $at + 0.5 ];
+	push @killed, [ $full || $at, $ended[-1][0] + 0.5 ];
 
 	$t->run();
 	$behind = 0;
@@ -530,6 +530,10 @@ sub fill {
 	my ($yes) = @_;
 
 	return unless $disk;
+
+	# who was told to quit could not write what has ended
+
+	ok((wait_for { !$t->old_master_pid() } 20), 'the old binary is gone') if $yes;
 
 	my ($used) = `df -k --output=used $dir` =~ /(\d+)\s*$/;
 	my $size = $yes ? $used . 'k' : '1g';
