@@ -1,11 +1,12 @@
 #!/usr/bin/perl
 
 # A storm with a store and a fixed seed: workers are killed, and everything at
-# once; nginx is reloaded, and another binary follows it; receivers answer as badly as they can, name servers
-# are silent, certificates are not trusted, the disk is full.  In the end every
-# event that a complete response announced has arrived, each under one id, but
-# for what was not on disk when everything was killed.  STORM=SECONDS and
-# SEED=N make it longer, and another one ("make storm").
+# once; nginx is reloaded, and another binary follows it; receivers answer as
+# badly as they can, name servers are silent, certificates are not trusted, the
+# disk is full.  In the end every event that a complete response announced has
+# arrived, each under one id, but for what was not on disk when everything was
+# killed.  STORM=SECONDS and SEED=N make it longer, and another one ("make
+# storm").
 
 ###############################################################################
 
