@@ -66,7 +66,7 @@ subtest 'seen by both' => sub {
 
 	my %new = workers($t);
 
-	kill 'STOP', @{ $new{workers} };
+	halt($t, @{ $new{workers} });
 	$s->status("a$_", 'running') for 1 .. 5;
 	is($r->wait_requests(5), 5, 'old workers see it');
 	ok($s->on_disk(waiting => 0), 'and write it');
@@ -76,7 +76,7 @@ subtest 'seen by both' => sub {
 	is($r->wait_requests(10), 10, 'in flight');
 
 	kill 'CONT', @{ $new{workers} };
-	kill 'STOP', @{ $old{workers} };
+	halt($t, @{ $old{workers} });
 	$s->status("a$_", 'running') for 1 .. 5;
 	$s->status("b$_", 'running') for 1 .. 5;
 	$s->status("c$_", 'running') for 1 .. 5;
@@ -181,7 +181,7 @@ subtest 'handed over' => sub {
 
 	my %new = workers($t);
 
-	kill 'STOP', @{ $old{workers} };
+	halt($t, @{ $old{workers} });
 	$s->status("a$_", 'queued', launch => 1) for 1 .. 20;
 	ok(waiting($s, 20), 'new workers see something');
 	kill 'CONT', @{ $old{workers} };
@@ -367,6 +367,13 @@ sub upgraded {
 	ok($t->upgrade(), 'upgrade');
 
 	return (\%old, $n);
+}
+
+sub halt {
+	my ($t, @pids) = @_;
+
+	kill 'STOP', @pids;
+	wait_for { !grep { !$t->stopped($_) } @pids };
 }
 
 sub workers {
