@@ -28,11 +28,6 @@ static ngx_int_t ngx_http_webhook_enrich_room(
     ngx_http_webhook_enrich_ask_t *ask, size_t len);
 
 
-#define ngx_http_webhook_enrich_is(s, name)                                   \
-    ((s)->len == sizeof(name) - 1                                             \
-     && ngx_strncasecmp((s)->data, (u_char *) name, sizeof(name) - 1) == 0)
-
-
 ngx_int_t
 ngx_http_webhook_enrich_caller(ngx_http_webhook_source_t *source,
     ngx_pool_t *pool, ngx_http_webhook_enrich_caller_t *caller)
@@ -82,7 +77,7 @@ ngx_http_webhook_enrich_caller(ngx_http_webhook_source_t *source,
 
         for (i = 0; i < source->headers->nelts; i++) {
 
-            if (ngx_http_webhook_enrich_is(&kv[i].key, "Host")) {
+            if (ngx_http_webhook_own_is(&kv[i].key, "Host")) {
                 host = kv[i].value;
 
             } else if (ngx_http_webhook_enrich_caller_header(pool, caller,
@@ -148,8 +143,8 @@ ngx_http_webhook_enrich_passes(ngx_http_webhook_route_t *route,
     ngx_str_t   *passes;
     ngx_uint_t   i;
 
-    if (ngx_http_webhook_enrich_is(name, "Authorization")
-        || ngx_http_webhook_enrich_is(name, "Cookie"))
+    if (ngx_http_webhook_own_is(name, "Authorization")
+        || ngx_http_webhook_own_is(name, "Cookie"))
     {
         return 1;
     }
@@ -280,7 +275,7 @@ ngx_http_webhook_enrich_header(ngx_http_webhook_detached_t *d,
         || status == NGX_HTTP_PARTIAL_CONTENT
         || r->headers_out.content_length_n > (off_t) ask->max
         || (h && h->hash && h->value.len
-            && !ngx_http_webhook_enrich_is(&h->value, "identity")))
+            && !ngx_http_webhook_own_is(&h->value, "identity")))
     {
         ask->refused = 1;
     }

@@ -23,11 +23,6 @@ static ngx_uint_t ngx_http_webhook_own_observed(ngx_http_request_t *r,
     ngx_http_webhook_api_t *api);
 
 
-#define ngx_http_webhook_own_is(s, name)                                      \
-    ((s)->len == sizeof(name) - 1                                             \
-     && ngx_strncasecmp((s)->data, (u_char *) name, sizeof(name) - 1) == 0)
-
-
 ngx_int_t
 ngx_http_webhook_own_headers(ngx_http_webhook_detached_t *d,
     ngx_array_t *headers, ngx_uint_t body)

@@ -27,6 +27,13 @@ typedef struct {
 } ngx_http_webhook_own_t;
 
 
+/* whether a name is this one, in whatever case */
+
+#define ngx_http_webhook_own_is(s, name)                                      \
+    ((s)->len == sizeof(name) - 1                                             \
+     && ngx_strncasecmp((s)->data, (u_char *) name, sizeof(name) - 1) == 0)
+
+
 /*
  * Adds "headers" (ngx_keyval_t; NULL: none) but Host, and what every request
  * has if they do not: identity and JSON are asked for, and JSON is sent if

@@ -78,11 +78,7 @@ ngx_http_webhook_watch_headers(ngx_http_webhook_detached_t *d,
     for (i = 0; headers && i < headers->nelts; i++) {
         header = (ngx_keyval_t *) headers->elts + i;
 
-        if (header->key.len == sizeof("Host") - 1
-            && ngx_strncasecmp(header->key.data, (u_char *) "Host",
-                               sizeof("Host") - 1)
-               == 0)
-        {
+        if (ngx_http_webhook_own_is(&header->key, "Host")) {
             *host = header->value;
         }
     }

@@ -222,9 +222,9 @@ subtest 'handed over' => sub {
 	$s->done();
 };
 
-# with another size of the zone none of the new workers knows what is in flight
+# five deliveries of before a reload
 
-subtest 'another size' => sub {
+sub in_flight {
 	my $s = WebhookTest::Store->new();
 	my ($t, $r) = @$s{qw/ t r /};
 
@@ -232,6 +232,15 @@ subtest 'another size' => sub {
 	$r->set('*' => { hold => 1 });
 	$s->status("a$_", 'queued', launch => 1) for 1 .. 5;
 	is($r->wait_requests(5), 5, 'in flight');
+
+	return $s;
+}
+
+# with another size of the zone none of the new workers knows what is in flight
+
+subtest 'another size' => sub {
+	my $s = in_flight();
+	my ($t, $r) = @$s{qw/ t r /};
 
 	$s->configure(zone => '4m');
 	ok($t->reload(), 'reload');
@@ -252,15 +261,10 @@ subtest 'another size' => sub {
 # with the same zone they do
 
 subtest 'the same zone' => sub {
-	my $s = WebhookTest::Store->new();
+	my $s = in_flight();
 	my ($t, $r) = @$s{qw/ t r /};
 
-	$t->run();
-	$r->set('*' => { hold => 1 });
-	$s->status("a$_", 'queued', launch => 1) for 1 .. 5;
-	is($r->wait_requests(5), 5, 'in flight');
 	$r->set('*' => { status => 204 });
-
 	ok($t->reload(), 'reload');
 
 	$s->status("b$_", 'queued', launch => 1) for 1 .. 5;
