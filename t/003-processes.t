@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # The harness with nginx in its other shapes: as a daemon, through a binary
-# upgrade and back, without a master; a port where connecting hangs.
+# upgrade and back, without a master; a port where connecting hangs.  Then
+# itself, interrupted, and unread.
 
 ###############################################################################
 
@@ -88,6 +89,81 @@ my $s = IO::Socket::INET->new(Proto => 'tcp', Blocking => 0,
 
 ok(!IO::Select->new($s)->can_write(0.5), 'blackhole');
 
+$t->done(more => 1);
+
+# interrupted, and again until it ends, or unread: nothing is left of it
+
+my $program = <<'EOF';
+$| = 1;
+
+my ($daemon, $moment) = @ARGV;
+my $t = WebhookTest->new(daemon => $daemon);
+my $r = $t->receiver('r');
+
+if ($moment eq 'ends') {
+	mkdir $t->dir() . '/many';
+	$t->file("many/$_", '') for 1 .. 1000;
+}
+
+$t->http_config('server { listen 127.0.0.1:%%PORT_0%%; }');
+
+print $t->dir(), "\n" if $moment eq 'starts';
+$t->run();
+
+print $t->dir(), "\n" if $moment =~ /runs|writes/;
+print $t->dir(), "\n" if $moment eq 'ends';
+
+wait_for { print "more\n"; 0 } 60 if $moment =~ /runs|writes/;
 $t->done();
+EOF
+
+for my $moment (qw/ starts runs ends /) {
+	interrupt("interrupted when it $moment", 0, $moment);
+	interrupt("interrupted when it $moment, a daemon", 1, $moment);
+}
+
+interrupt('nobody reads what it writes', 0, 'writes');
+
+done_testing();
+
+###############################################################################
+
+# of the program alone, not of what it started
+
+sub interrupt {
+	my ($what, $daemon, $moment) = @_;
+
+	my $pid = open my $out, '-|';
+	die "fork: $!" unless defined $pid;
+
+	if ($pid == 0) {
+		open STDERR, '>&', \*STDOUT;
+		exec $^X, '-I' . WebhookTest::repo('t/lib'), '-MWebhookTest',
+			'-e', $program, $daemon, $moment or POSIX::_exit(127);
+	}
+
+	chomp(my $dir = <$out>);
+	like($dir, qr!/webhook-test-!, "$what - began");
+
+	my $said = '';
+
+	if ($moment ne 'writes') {
+		wait_for {
+			kill 'INT', $pid;
+			return !$t->alive($pid);
+		} 60;
+
+		$said = join '', <$out>;
+	}
+
+	close $out;
+
+	is($? >> 8, 130, "$what - its status");
+	unlike($said, qr/error log ends/, "$what - no word of that");
+
+	is(grep({ read_file($_) =~ /\Q$dir\E/ } glob '/proc/[0-9]*/cmdline'), 0,
+		"$what - no process left");
+	ok(!-e $dir, "$what - no file left");
+}
 
 ###############################################################################

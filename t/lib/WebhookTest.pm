@@ -86,7 +86,8 @@ use File::Path qw/ remove_tree /;
 use File::Temp qw/ tempdir /;
 use IO::Socket::INET;
 use JSON::PP;
-use POSIX qw/ :sys_wait_h /;
+use POSIX qw/ :sys_wait_h sigprocmask SIG_BLOCK SIG_UNBLOCK
+	SIGINT SIGTERM SIGHUP /;
 use Test::More ();
 use Time::HiRes qw/ time /;
 
@@ -102,9 +103,9 @@ my $sanitize = $ENV{WEBHOOK_SANITIZE};
 my $valgrind = $ENV{WEBHOOK_VALGRIND};
 my $factor = $valgrind ? 10 : $sanitize ? 3 : 1;
 
-my @live;
+my (@live, $interrupted);
 
-$SIG{$_} = sub { exit 130 } for qw/ INT TERM HUP /;
+$SIG{$_} = sub { $interrupted = 1; exit 130 } for qw/ INT TERM HUP PIPE /;
 
 ###############################################################################
 
@@ -403,7 +404,18 @@ sub run {
 	unlink "$self->{dir}/nginx.pid", "$self->{dir}/nginx.pid.oldbin";
 	$self->mark_log();
 
+	$self->{running} = 1;
+
+	# no signal between the process' birth and its entry in our book
+
+	my $signals = POSIX::SigSet->new(SIGINT, SIGTERM, SIGHUP);
+	sigprocmask(SIG_BLOCK, $signals);
+
 	my $pid = fork();
+
+	$self->{child} = $pid unless $self->{daemon};
+	sigprocmask(SIG_UNBLOCK, $signals);
+
 	die "fork: $!" unless defined $pid;
 
 	if ($pid == 0) {
@@ -421,9 +433,6 @@ sub run {
 		local $?;
 		waitpid $pid, 0;
 		$gone = $? != 0;
-
-	} else {
-		$self->{child} = $pid;
 	}
 
 	wait_for {
@@ -436,12 +445,11 @@ sub run {
 
 	if ($gone) {
 		delete $self->{child};
+		$self->{running} = 0;
 		die join "\n", 'nginx did not start: '
 			. read_file("$self->{dir}/stderr"), $self->error_log(),
 			$self->reports(), '';
 	}
-
-	$self->{running} = 1;
 
 	die "nginx did not come up in time\n" unless $self->up();
 
@@ -679,6 +687,11 @@ sub stop {
 	my ($self) = @_;
 
 	return $self unless $self->{running};
+
+	# one that was just begun tells its pid soon
+
+	wait_for { $self->master_pid() } 3
+		if $interrupted && $self->{daemon};
 
 	my @masters = grep { defined } $self->master_pid(),
 		$self->old_master_pid();
@@ -1087,8 +1100,8 @@ sub done {
 	Test::More::is(scalar @reports, 0, 'no reports of memory errors')
 		or Test::More::diag(join "\n", @reports);
 
-	$self->{done} = 1;
 	$self->cleanup();
+	$self->{done} = 1;
 
 	Test::More::done_testing() unless $o{more};
 }
@@ -1211,6 +1224,14 @@ sub cleanup {
 END {
 	my $status = $?;
 
+	local @SIG{qw/ INT TERM HUP PIPE /} = ('IGNORE') x 4;
+
+	# where a signal came may have been within remove_tree(), which goes
+	# into what it removes, or where $? is local
+
+	chdir $root;
+	$status = 130 if $interrupted;
+
 	for my $self (grep { $_->{owner} == $$ && !$_->{done} } @live) {
 		$self->stop();
 		$_->stop() for values %{ $self->{peers} };
@@ -1218,7 +1239,8 @@ END {
 		my @tail = split /\n/, $self->error_log();
 		splice @tail, 0, -20 if @tail > 20;
 		Test::More::diag("not done; the error log ends:\n",
-			join("\n", @tail, $self->reports())) if @tail;
+			join("\n", @tail, $self->reports()))
+			if @tail && !$interrupted;
 
 		$self->cleanup();
 	}
