@@ -112,16 +112,12 @@ $SIG{$_} = sub { $interrupted = 1; exit 130 } for qw/ INT TERM HUP PIPE /;
 sub new {
 	my ($class, %o) = @_;
 
-	my $dir = tempdir('webhook-test-XXXXXXXX', TMPDIR => 1);
-	chmod 0755, $dir;
-	mkdir "$dir/$_" for qw/ body proxy fastcgi uwsgi scgi html logs /;
-
 	my $binary = $ENV{WEBHOOK_NGINX} || '/usr/sbin/nginx';
 	my $module = defined $ENV{WEBHOOK_MODULE} ? $ENV{WEBHOOK_MODULE}
 		: "$root/build/ngx_http_webhook_module.so";
 
 	my $self = bless {
-		dir => $dir,
+		dir => tempdir('webhook-test-XXXXXXXX', TMPDIR => 1),
 		owner => $$,
 		binary => $binary,
 		modules => [ @{ $o{modules} || [] }, $module || () ],
@@ -145,6 +141,10 @@ sub new {
 	}, $class;
 
 	push @live, $self;
+
+	chmod 0755, $self->{dir};
+	mkdir "$self->{dir}/$_"
+		for qw/ body proxy fastcgi uwsgi scgi html logs /;
 
 	return $self;
 }
