@@ -39,7 +39,7 @@ DOC_DIR = /usr/share/doc/$(NAME)
 
 # nginx's own options when built from a source tree; a module built so loads
 # into any nginx of that version configured --with-compat
-NGX_CONF = --with-compat --with-debug --with-threads \
+NGX_CONF = --with-compat --with-debug --with-threads --with-pcre-jit \
            --with-http_ssl_module --with-http_v2_module \
            --with-http_realip_module --with-http_auth_request_module \
            --with-http_gunzip_module --with-http_gzip_static_module \

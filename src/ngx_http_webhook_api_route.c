@@ -18,6 +18,10 @@
 
 static ngx_uint_t ngx_http_webhook_api_uri(ngx_http_request_t *r,
     ngx_http_webhook_api_route_t *rp, ngx_str_t *uri);
+#if (NGX_PCRE)
+static ngx_uint_t ngx_http_webhook_api_uri_regex(ngx_http_request_t *r,
+    ngx_http_webhook_api_route_t *rp, ngx_str_t *uri);
+#endif
 
 
 static ngx_str_t  ngx_http_webhook_api_methods[] = {
@@ -126,14 +130,6 @@ static ngx_uint_t
 ngx_http_webhook_api_uri(ngx_http_request_t *r,
     ngx_http_webhook_api_route_t *rp, ngx_str_t *uri)
 {
-#if (NGX_PCRE)
-    int                        *captures, local[NGX_HTTP_WEBHOOK_CAPTURES];
-    u_char                     *data;
-    ngx_int_t                   rc;
-    ngx_uint_t                  ncaptures, realloc;
-    ngx_http_core_main_conf_t  *cmcf;
-#endif
-
     switch (rp->type) {
 
     case NGX_HTTP_WEBHOOK_URI_EXACT:
@@ -149,36 +145,61 @@ ngx_http_webhook_api_uri(ngx_http_request_t *r,
     default: /* NGX_HTTP_WEBHOOK_URI_REGEX */
 
 #if (NGX_PCRE)
-
-        /* $1, $2 ... of the request stay what they were */
-
-        captures = r->captures;
-        ncaptures = r->ncaptures;
-        data = r->captures_data;
-        realloc = r->realloc_captures;
-
-        cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
-
-        r->captures = (cmcf->ncaptures <= NGX_HTTP_WEBHOOK_CAPTURES) ? local
-                                                                     : NULL;
-        r->realloc_captures = 0;
-
-        rc = ngx_http_regex_exec(r, rp->regex, uri);
-
-        r->captures = captures;
-        r->ncaptures = ncaptures;
-        r->captures_data = data;
-        r->realloc_captures = realloc;
-
-        return rc == NGX_OK;
-
+        return ngx_http_webhook_api_uri_regex(r, rp, uri);
 #else
-
         return 0;
-
 #endif
     }
 }
+
+
+#if (NGX_PCRE)
+
+static ngx_uint_t
+ngx_http_webhook_api_uri_regex(ngx_http_request_t *r,
+    ngx_http_webhook_api_route_t *rp, ngx_str_t *uri)
+{
+    int                        *captures, local[NGX_HTTP_WEBHOOK_CAPTURES];
+    u_char                     *data;
+    ngx_int_t                   rc;
+    ngx_uint_t                  ncaptures, realloc;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    if (rp->regex->nvariables == 0) {
+
+        rc = ngx_regex_exec(rp->regex->regex, uri, NULL, 0);
+
+        /* what is neither is to be logged below */
+
+        if (rc >= 0 || rc == NGX_REGEX_NO_MATCHED) {
+            return rc >= 0;
+        }
+    }
+
+    /* $1, $2 ... of the request stay what they were */
+
+    captures = r->captures;
+    ncaptures = r->ncaptures;
+    data = r->captures_data;
+    realloc = r->realloc_captures;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    r->captures = (cmcf->ncaptures <= NGX_HTTP_WEBHOOK_CAPTURES) ? local
+                                                                 : NULL;
+    r->realloc_captures = 0;
+
+    rc = ngx_http_regex_exec(r, rp->regex, uri);
+
+    r->captures = captures;
+    r->ncaptures = ncaptures;
+    r->captures_data = data;
+    r->realloc_captures = realloc;
+
+    return rc == NGX_OK;
+}
+
+#endif
 
 
 ngx_uint_t

@@ -170,7 +170,7 @@ sub nginx {
 
 	$s->http_config("access_log off;\nkeepalive_requests 1000000000;\n"
 		. $module . $self->expand($conf),
-		main => affinity(0) . ($o{main} || ''));
+		main => affinity(0) . "pcre_jit on;\n" . ($o{main} || ''));
 
 	return $s->run();
 }
