@@ -6,17 +6,20 @@
 
 /*
  * In: pieces of a text.  Out: its hash.  A universal hash of the kind of VHASH
- * (Krovetz and Dai, 2007): NH makes 126 bits of each block of 2048 bytes; these
- * and the text's length are the coefficients of a polynomial, computed modulo
- * 2^127 - 1 at a secret point; its value y becomes the low 64 bits of
- * (factor * y + term) mod (2^127 - 1).  Words are in the host's order.
+ * (Krovetz and Dai, 2007): NH makes 2 * 64 bits of each block of 2048 bytes, of
+ * which 126 are the coefficients of a polynomial, computed modulo 2^127 - 1 at
+ * a secret point; its two words and the text's length become 64 bits by one
+ * multiplication each, with secret factors of 128 bits, of whose sum modulo
+ * 2^128 these are the upper half (Dietzfelbinger, 1996).
  *
- * Two texts of one length that differ in a block agree in its NH with at most
- * 2^-62, two different polynomials at the point with at most their degree /
- * 2^127, two different values in the 64 bits with at most 2^-64.  That needs a
- * random key, which SHA-256 of the secret and a number stands for, and that
- * whoever makes the texts never sees a hash.  Poly1305 in OpenSSL, without its
- * bookkeeping, takes twice the time, where it can use AVX-512.
+ * Two texts of one length that differ in a block: NH of 32-bit words, under a
+ * key and the same key moved on, have a certain difference with at most 2^-64;
+ * as a bit of each is left out there are four such differences, so at most
+ * 2^-62.  Two different polynomials agree at the point, one of 2^120, with at
+ * most their degree / 2^120.  Different polynomials' values, or lengths, get
+ * the same 64 bits with at most 2^-64.  That needs a random key, which SHA-256
+ * of the secret and a number stands for, and that whoever makes the texts never
+ * sees a hash.
  */
 
 
@@ -24,6 +27,7 @@
 #include <openssl/sha.h>
 
 
+#define NGX_HTTP_WEBHOOK_HASH_MASK60  (((uint64_t) 1 << 60) - 1)
 #define NGX_HTTP_WEBHOOK_HASH_MASK63  (((uint64_t) 1 << 63) - 1)
 
 /* 2^127 - 1 */
@@ -33,18 +37,10 @@
      | 0xffffffffffffffffULL)
 
 
-static ngx_http_webhook_hash_wide_t ngx_http_webhook_hash_nh(
-    const uint64_t *key, const u_char *p, size_t n);
-static ngx_inline ngx_http_webhook_hash_wide_t ngx_http_webhook_hash_pair(
-    const uint64_t *key, const u_char *p);
+static void ngx_http_webhook_hash_rest(ngx_http_webhook_hash_t *hash);
+static void ngx_http_webhook_hash_units(ngx_http_webhook_hash_t *hash,
+    const u_char *p, size_t n);
 static void ngx_http_webhook_hash_block(ngx_http_webhook_hash_t *hash);
-static ngx_http_webhook_hash_wide_t ngx_http_webhook_hash_step(
-    ngx_http_webhook_hash_wide_t x, ngx_http_webhook_hash_wide_t y,
-    ngx_http_webhook_hash_wide_t term);
-static ngx_inline ngx_http_webhook_hash_wide_t ngx_http_webhook_hash_fold(
-    ngx_http_webhook_hash_wide_t x);
-static ngx_http_webhook_hash_wide_t ngx_http_webhook_hash_mod(
-    ngx_http_webhook_hash_wide_t x);
 
 
 void
@@ -57,7 +53,7 @@ ngx_http_webhook_hash_key(ngx_http_webhook_hash_key_t *key,
     uint64_t   i;
 
     p = (u_char *) key;
-    last = p + sizeof(ngx_http_webhook_hash_key_t);
+    last = p + offsetof(ngx_http_webhook_hash_key_t, nh);
 
     ngx_memcpy(text + sizeof(uint64_t), secret, NGX_HTTP_WEBHOOK_HASH_SECRET);
 
@@ -70,9 +66,10 @@ ngx_http_webhook_hash_key(ngx_http_webhook_hash_key_t *key,
         p = ngx_cpymem(p, part, n);
     }
 
-    key->point = ngx_http_webhook_hash_mod(key->point);
-    key->factor = ngx_http_webhook_hash_mod(key->factor);
-    key->term = ngx_http_webhook_hash_mod(key->term);
+    key->point[0] &= NGX_HTTP_WEBHOOK_HASH_MASK60;
+    key->point[1] &= NGX_HTTP_WEBHOOK_HASH_MASK60;
+
+    key->nh = ngx_http_webhook_hash_nh(0);
 }
 
 
@@ -80,9 +77,13 @@ void
 ngx_http_webhook_hash_init(ngx_http_webhook_hash_t *hash,
     const ngx_http_webhook_hash_key_t *key)
 {
-    ngx_memzero(hash, sizeof(ngx_http_webhook_hash_t));
-
     hash->key = key;
+    hash->sums[0] = 0;
+    hash->sums[1] = 0;
+    hash->value = 0;
+    hash->len = 0;
+    hash->n = 0;
+    hash->nrest = 0;
 }
 
 
@@ -90,184 +91,153 @@ void
 ngx_http_webhook_hash_add(ngx_http_webhook_hash_t *hash, const void *data,
     size_t len)
 {
-    size_t         n, rest;
+    size_t         n;
     const u_char  *p;
-
-    if (len == 0) {
-        return;
-    }
 
     p = data;
 
-    rest = hash->len % NGX_HTTP_WEBHOOK_HASH_PAIR;
     hash->len += len;
 
-    if (rest) {
-        n = ngx_min(len, NGX_HTTP_WEBHOOK_HASH_PAIR - rest);
+    if (len > NGX_HTTP_WEBHOOK_HASH_REST - hash->nrest) {
 
-        ngx_memcpy(hash->rest + rest, p, n);
+        n = hash->nrest % NGX_HTTP_WEBHOOK_HASH_UNIT;
 
-        if (rest + n < NGX_HTTP_WEBHOOK_HASH_PAIR) {
-            return;
+        if (n) {
+            n = NGX_HTTP_WEBHOOK_HASH_UNIT - n;
+
+            ngx_memcpy(hash->rest + hash->nrest, p, n);
+
+            hash->nrest += n;
+            p += n;
+            len -= n;
         }
 
-        hash->sum += ngx_http_webhook_hash_nh(&hash->key->pairs[2 * hash->n++],
-                                              hash->rest, 1);
-        ngx_http_webhook_hash_block(hash);
+        ngx_http_webhook_hash_rest(hash);
 
-        p += n;
-        len -= n;
+        n = len / NGX_HTTP_WEBHOOK_HASH_UNIT;
+
+        ngx_http_webhook_hash_units(hash, p, n);
+
+        p += n * NGX_HTTP_WEBHOOK_HASH_UNIT;
+        len -= n * NGX_HTTP_WEBHOOK_HASH_UNIT;
     }
 
-    while (len >= NGX_HTTP_WEBHOOK_HASH_PAIR) {
-
-        n = ngx_min(len / NGX_HTTP_WEBHOOK_HASH_PAIR,
-                    NGX_HTTP_WEBHOOK_HASH_BLOCK - hash->n);
-
-        hash->sum += ngx_http_webhook_hash_nh(&hash->key->pairs[2 * hash->n],
-                                              p, n);
-        hash->n += n;
-        ngx_http_webhook_hash_block(hash);
-
-        p += n * NGX_HTTP_WEBHOOK_HASH_PAIR;
-        len -= n * NGX_HTTP_WEBHOOK_HASH_PAIR;
+    if (len) {
+        ngx_memcpy(hash->rest + hash->nrest, p, len);
+        hash->nrest += len;
     }
-
-    ngx_memcpy(hash->rest, p, len);
 }
 
 
 uint64_t
 ngx_http_webhook_hash_end(ngx_http_webhook_hash_t *hash)
 {
-    size_t                              rest;
+    size_t                              n;
+    uint64_t                            low, high;
+    ngx_http_webhook_hash_wide_t        value;
     const ngx_http_webhook_hash_key_t  *key;
 
-    key = hash->key;
-    rest = hash->len % NGX_HTTP_WEBHOOK_HASH_PAIR;
+    n = hash->nrest % NGX_HTTP_WEBHOOK_HASH_UNIT;
 
-    if (rest) {
-        ngx_memzero(hash->rest + rest, NGX_HTTP_WEBHOOK_HASH_PAIR - rest);
+    if (n) {
+        n = NGX_HTTP_WEBHOOK_HASH_UNIT - n;
 
-        hash->sum += ngx_http_webhook_hash_nh(&key->pairs[2 * hash->n++],
-                                              hash->rest, 1);
+        ngx_memzero(hash->rest + hash->nrest, n);
+        hash->nrest += n;
     }
 
+    ngx_http_webhook_hash_rest(hash);
+
     if (hash->n) {
-        hash->n = NGX_HTTP_WEBHOOK_HASH_BLOCK;
         ngx_http_webhook_hash_block(hash);
     }
 
-    hash->value = ngx_http_webhook_hash_step(hash->value, key->point,
-                                             hash->len);
+    value = hash->value;
 
-    return (uint64_t) ngx_http_webhook_hash_step(hash->value, key->factor,
-                                                 key->term);
-}
-
-
-/* of n pairs; two sums at a time, as one waits for its carry */
-
-static ngx_http_webhook_hash_wide_t
-ngx_http_webhook_hash_nh(const uint64_t *key, const u_char *p, size_t n)
-{
-    ngx_http_webhook_hash_wide_t  a, b;
-
-    a = 0;
-    b = 0;
-
-    for ( /* void */ ; n > 1; n -= 2) {
-        a += ngx_http_webhook_hash_pair(key, p);
-        b += ngx_http_webhook_hash_pair(key + 2, p + 16);
-
-        p += 32;
-        key += 4;
+    if (value >= NGX_HTTP_WEBHOOK_HASH_P) {
+        value -= NGX_HTTP_WEBHOOK_HASH_P;
     }
 
-    if (n) {
-        a += ngx_http_webhook_hash_pair(key, p);
-    }
+    low = (uint64_t) value;
+    high = (uint64_t) (value >> 64);
 
-    return a + b;
+    key = hash->key;
+
+    value = key->factors[0] * low + key->factors[1] * high
+            + key->factors[2] * hash->len + key->term;
+
+    return (uint64_t) (value >> 64);
 }
 
 
-static ngx_inline ngx_http_webhook_hash_wide_t
-ngx_http_webhook_hash_pair(const uint64_t *key, const u_char *p)
+/* whole units of it */
+
+static void
+ngx_http_webhook_hash_rest(ngx_http_webhook_hash_t *hash)
 {
-    uint64_t  first, second;
-
-    ngx_memcpy(&first, p, sizeof(uint64_t));
-    ngx_memcpy(&second, p + sizeof(uint64_t), sizeof(uint64_t));
-
-    return (ngx_http_webhook_hash_wide_t) (first + key[0]) * (second + key[1]);
+    ngx_http_webhook_hash_units(hash, hash->rest,
+                                hash->nrest / NGX_HTTP_WEBHOOK_HASH_UNIT);
+    hash->nrest = 0;
 }
 
 
-/* if it is full: on to the next one */
+static void
+ngx_http_webhook_hash_units(ngx_http_webhook_hash_t *hash, const u_char *p,
+    size_t n)
+{
+    size_t                              now;
+    const ngx_http_webhook_hash_key_t  *key;
+
+    key = hash->key;
+
+    while (n) {
+        now = ngx_min(n, NGX_HTTP_WEBHOOK_HASH_BLOCK - hash->n);
+
+        key->nh(&key->units[4 * hash->n], p, now, hash->sums);
+
+        hash->n += now;
+
+        if (hash->n == NGX_HTTP_WEBHOOK_HASH_BLOCK) {
+            ngx_http_webhook_hash_block(hash);
+        }
+
+        p += now * NGX_HTTP_WEBHOOK_HASH_UNIT;
+        n -= now;
+    }
+}
+
+
+/*
+ * value * point + coefficient modulo 2^127 - 1: 2^127 is 1, and 2^128 is 2.
+ * The value is 2^127 at most, both words of the point are below 2^60.
+ */
 
 static void
 ngx_http_webhook_hash_block(ngx_http_webhook_hash_t *hash)
 {
-    if (hash->n < NGX_HTTP_WEBHOOK_HASH_BLOCK) {
-        return;
-    }
-
-    hash->value = ngx_http_webhook_hash_step(hash->value, hash->key->point,
-                                             hash->sum
-                                             & (NGX_HTTP_WEBHOOK_HASH_P >> 1));
-    hash->sum = 0;
-    hash->n = 0;
-}
-
-
-/* x * y + term modulo 2^127 - 1; all of them are below that */
-
-static ngx_http_webhook_hash_wide_t
-ngx_http_webhook_hash_step(ngx_http_webhook_hash_wide_t x,
-    ngx_http_webhook_hash_wide_t y, ngx_http_webhook_hash_wide_t term)
-{
     uint64_t                      xl, xh, yl, yh;
-    ngx_http_webhook_hash_wide_t  low, middle, high;
+    ngx_http_webhook_hash_wide_t  middle, sum;
 
-    xl = (uint64_t) x;
-    xh = (uint64_t) (x >> 64);
-    yl = (uint64_t) y;
-    yh = (uint64_t) (y >> 64);
+    xl = (uint64_t) hash->value;
+    xh = (uint64_t) (hash->value >> 64);
+    yl = hash->key->point[0];
+    yh = hash->key->point[1];
 
-    low = (ngx_http_webhook_hash_wide_t) xl * yl;
     middle = (ngx_http_webhook_hash_wide_t) xl * yh
              + (ngx_http_webhook_hash_wide_t) xh * yl;
-    high = (ngx_http_webhook_hash_wide_t) xh * yh;
 
-    /* 2^127 is 1, and 2^128 is 2 */
+    /* below 2^124 + 2^124 + 2^62 + 2^127 + 2^126 */
 
-    high = 2 * high + (middle >> 63);
-    middle = (middle & NGX_HTTP_WEBHOOK_HASH_MASK63) << 64;
+    sum = (ngx_http_webhook_hash_wide_t) xl * yl
+          + (ngx_http_webhook_hash_wide_t) xh * (2 * yh)
+          + (uint64_t) (middle >> 63)
+          + ((middle & NGX_HTTP_WEBHOOK_HASH_MASK63) << 64)
+          + (((ngx_http_webhook_hash_wide_t)
+              (hash->sums[1] & NGX_HTTP_WEBHOOK_HASH_MASK63) << 63)
+             | (hash->sums[0] & NGX_HTTP_WEBHOOK_HASH_MASK63));
 
-    /* each of the sums stays below 2^128 */
-
-    low = ngx_http_webhook_hash_fold(low) + term;
-    high = ngx_http_webhook_hash_fold(high) + middle;
-
-    return ngx_http_webhook_hash_mod(ngx_http_webhook_hash_fold(low)
-                                     + ngx_http_webhook_hash_fold(high));
-}
-
-
-/* 2^127 - 1 at most, unless x is 2^128 - 1 */
-
-static ngx_inline ngx_http_webhook_hash_wide_t
-ngx_http_webhook_hash_fold(ngx_http_webhook_hash_wide_t x)
-{
-    return (x & NGX_HTTP_WEBHOOK_HASH_P) + (x >> 127);
-}
-
-
-static ngx_http_webhook_hash_wide_t
-ngx_http_webhook_hash_mod(ngx_http_webhook_hash_wide_t x)
-{
-    x = ngx_http_webhook_hash_fold(x);
-
-    return (x >= NGX_HTTP_WEBHOOK_HASH_P) ? x - NGX_HTTP_WEBHOOK_HASH_P : x;
+    hash->value = (sum & NGX_HTTP_WEBHOOK_HASH_P) + (sum >> 127);
+    hash->sums[0] = 0;
+    hash->sums[1] = 0;
+    hash->n = 0;
 }
