@@ -65,6 +65,7 @@ typedef struct {
 
 struct ngx_http_webhook_api_s {
     ngx_str_t     name;
+    uint32_t      hash;            /* of the name */
     ngx_uint_t    index;           /* in ..._main_conf_t.apis */
     ngx_array_t   routes;          /* ngx_http_webhook_route_t */
     ngx_array_t  *enrich;          /* ngx_http_webhook_enrich_line_t *, all of
@@ -90,6 +91,12 @@ struct ngx_http_webhook_route_s {
 };
 
 
+/* The bit of a method's name; NGX_HTTP_WEBHOOK_METHOD_OTHER: not known. */
+
+#define NGX_HTTP_WEBHOOK_METHOD_OTHER  0x80000000
+
+uint32_t ngx_http_webhook_api_method(ngx_str_t *name);
+
 /*
  * The first route that matches method (bit), URI (normalised path) and "when",
  * or NULL.  Runs in the request: named captures become its variables, they
@@ -98,7 +105,7 @@ struct ngx_http_webhook_route_s {
  */
 
 ngx_http_webhook_route_t *ngx_http_webhook_api_route(ngx_http_request_t *r,
-    ngx_http_webhook_api_t *api, ngx_str_t *method, ngx_str_t *uri);
+    ngx_http_webhook_api_t *api, uint32_t method, ngx_str_t *uri);
 
 /* Whether the route wants a response of this status. */
 
@@ -106,8 +113,8 @@ ngx_uint_t ngx_http_webhook_api_status(ngx_http_webhook_route_t *route,
     ngx_uint_t status);
 
 /*
- * Adds the text of every variable that the route reads, each before its length,
- * and which route it is.  NGX_ERROR: no memory.
+ * Adds the text of every variable that the route reads, each before its length.
+ * NGX_ERROR: no memory.
  */
 
 ngx_int_t ngx_http_webhook_api_variables(ngx_http_request_t *r,

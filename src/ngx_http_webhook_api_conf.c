@@ -209,6 +209,7 @@ ngx_http_webhook_api_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     ctx.api->name = value[1];
+    ctx.api->hash = ngx_crc32_short(value[1].data, value[1].len);
     ctx.api->index = mcf->apis.nelts;
     ctx.api->file = cf->conf_file->file.name.data;
     ctx.api->line = cf->conf_file->line;

@@ -107,7 +107,6 @@ typedef struct {
 #define NGX_HTTP_WEBHOOK_URI_PREFIX    1
 #define NGX_HTTP_WEBHOOK_URI_REGEX     2
 
-#define NGX_HTTP_WEBHOOK_METHOD_OTHER  0x80000000
 #define NGX_HTTP_WEBHOOK_METHOD_ANY    0xffffffff
 
 
@@ -174,10 +173,6 @@ typedef struct {
 
 ngx_uint_t ngx_http_webhook_api_takes(ngx_http_request_t *r,
     ngx_http_webhook_route_t *route, uint32_t method, ngx_str_t *uri);
-
-/* The bit of a method's name; NGX_HTTP_WEBHOOK_METHOD_OTHER: not known. */
-
-uint32_t ngx_http_webhook_api_method(ngx_str_t *name);
 
 
 /*

@@ -69,18 +69,16 @@ ngx_http_webhook_api_method(ngx_str_t *name)
 
 ngx_http_webhook_route_t *
 ngx_http_webhook_api_route(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
-    ngx_str_t *method, ngx_str_t *uri)
+    uint32_t method, ngx_str_t *uri)
 {
-    uint32_t                   bit;
     ngx_uint_t                 i;
     ngx_http_webhook_route_t  *route;
 
-    bit = ngx_http_webhook_api_method(method);
     route = api->routes.elts;
 
     for (i = 0; i < api->routes.nelts; i++) {
 
-        switch (ngx_http_webhook_api_takes(r, &route[i], bit, uri)) {
+        switch (ngx_http_webhook_api_takes(r, &route[i], method, uri)) {
 
         case NGX_HTTP_WEBHOOK_TAKES_OK:
             return &route[i];
@@ -248,12 +246,6 @@ ngx_http_webhook_api_variables(ngx_http_request_t *r,
         ngx_http_webhook_hash_add(hash, value.data, value.len);
         ngx_http_webhook_hash_add(hash, &n, sizeof(uint64_t));
     }
-
-    /* one request may take another route when "when" turns out otherwise */
-
-    n = rp->index;
-
-    ngx_http_webhook_hash_add(hash, &n, sizeof(uint64_t));
 
     return NGX_OK;
 }

@@ -445,7 +445,7 @@ ngx_http_webhook_detached_cancel(ngx_http_webhook_detached_t *d,
 
 
 ngx_http_webhook_detached_t *
-ngx_http_webhook_detached_get(ngx_http_request_t *r)
+ngx_http_webhook_detached_find(ngx_http_request_t *r)
 {
     ngx_http_webhook_post_t  *f;
 

@@ -148,7 +148,11 @@ void ngx_http_webhook_detached_cancel(ngx_http_webhook_detached_t *d,
  * "r" is somebody else's.
  */
 
-ngx_http_webhook_detached_t *ngx_http_webhook_detached_get(
+#define ngx_http_webhook_detached_get(r)                                      \
+    (((r)->connection->fd == (ngx_socket_t) -1)                               \
+     ? ngx_http_webhook_detached_find(r) : NULL)
+
+ngx_http_webhook_detached_t *ngx_http_webhook_detached_find(
     ngx_http_request_t *r);
 
 /* The worker exits: no attempt goes on longer than "limit" ms from now. */

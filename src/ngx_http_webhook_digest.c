@@ -104,7 +104,7 @@ ngx_http_webhook_digest_end(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
     under[0] = ngx_http_webhook_zone_epoch(mcf->zone, api);
     under[1] = ngx_http_webhook_digest_cycle;
     under[2] = ngx_time() / NGX_HTTP_WEBHOOK_DIGEST_LIFE;
-    under[3] = (uintptr_t) route;
+    under[3] = (uintptr_t) route;    /* which "when" may have chosen */
     under[4] = digest->body.len;
 
     if (ngx_http_webhook_digest_key(r, api, realm, method, digest) != NGX_OK
@@ -129,18 +129,17 @@ static ngx_int_t
 ngx_http_webhook_digest_key(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
     ngx_str_t *realm, ngx_str_t *method, ngx_http_webhook_digest_t *digest)
 {
-    uint64_t                 len[4];
+    uint64_t                 who[4];
     ngx_http_webhook_hash_t  hash;
 
-    len[0] = api->name.len;
-    len[1] = realm->len;
-    len[2] = method->len;
-    len[3] = r->unparsed_uri.len;
+    who[0] = (uintptr_t) api;
+    who[1] = realm->len;
+    who[2] = method->len;
+    who[3] = r->unparsed_uri.len;
 
     ngx_http_webhook_hash_init(&hash, digest->body.key);
 
-    ngx_http_webhook_hash_add(&hash, len, sizeof(len));
-    ngx_http_webhook_hash_add(&hash, api->name.data, api->name.len);
+    ngx_http_webhook_hash_add(&hash, who, sizeof(who));
     ngx_http_webhook_hash_add(&hash, realm->data, realm->len);
     ngx_http_webhook_hash_add(&hash, method->data, method->len);
     ngx_http_webhook_hash_add(&hash, r->unparsed_uri.data,

@@ -76,6 +76,11 @@ ngx_http_webhook_observe_realm(ngx_http_webhook_observe_ctx_t *ctx)
         return NGX_OK;
     }
 
+    if (ctx->observe->realm->lengths == NULL) {
+        ctx->realm = &ctx->observe->realm->value;
+        return NGX_OK;
+    }
+
     ctx->realm = &ctx->own_realm;
 
     return ngx_http_complex_value(ctx->request, ctx->observe->realm,

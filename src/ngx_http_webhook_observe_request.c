@@ -27,6 +27,7 @@ ngx_http_webhook_route_t *
 ngx_http_webhook_observe_match(ngx_http_request_t *r, ngx_array_t *list,
     ngx_http_webhook_observe_t **observe)
 {
+    uint32_t                     bit;
     ngx_str_t                    method, uri;
     ngx_uint_t                   i;
     ngx_http_webhook_route_t    *route;
@@ -38,11 +39,12 @@ ngx_http_webhook_observe_match(ngx_http_request_t *r, ngx_array_t *list,
         return NULL;
     }
 
+    bit = ngx_http_webhook_api_method(&method);
     ob = list->elts;
 
     for (i = 0; i < list->nelts; i++) {
 
-        route = ngx_http_webhook_api_route(r, ob[i].api, &method, &uri);
+        route = ngx_http_webhook_api_route(r, ob[i].api, bit, &uri);
 
         if (route) {
             *observe = &ob[i];
@@ -59,7 +61,12 @@ ngx_http_webhook_observe_method(ngx_http_request_t *r, ngx_str_t *method)
 {
     u_char  *p;
 
-    /* an internal redirect makes it GET everywhere else */
+    if (r->method_name.data == r->request_line.data) {
+        *method = r->method_name;
+        return;
+    }
+
+    /* an internal redirect has made it GET everywhere else */
 
     p = ngx_strlchr(r->request_line.data,
                     r->request_line.data + r->request_line.len, ' ');
@@ -82,8 +89,7 @@ ngx_http_webhook_observe_uri(ngx_http_request_t *r, ngx_str_t *uri)
     ngx_http_request_t         scratch;
     ngx_http_core_srv_conf_t  *cscf;
 
-    p = ngx_strlchr(r->unparsed_uri.data,
-                    r->unparsed_uri.data + r->unparsed_uri.len, '?');
+    p = memchr(r->unparsed_uri.data, '?', r->unparsed_uri.len);
 
     len = p ? (size_t) (p - r->unparsed_uri.data) : r->unparsed_uri.len;
 

@@ -595,11 +595,7 @@ static ngx_atomic_t *
 ngx_http_webhook_zone_epoch_word(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_api_t *api)
 {
-    uint32_t  hash;
-
-    hash = ngx_crc32_short(api->name.data, api->name.len);
-
-    return &zone->sh->epochs[hash % NGX_HTTP_WEBHOOK_EPOCHS];
+    return &zone->sh->epochs[api->hash % NGX_HTTP_WEBHOOK_EPOCHS];
 }
 
 
