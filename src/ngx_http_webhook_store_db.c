@@ -96,7 +96,8 @@ ngx_http_webhook_db_try(ngx_http_webhook_db_t *db)
     }
 
     rc = sqlite3_open_v2((char *) conf->name.data, (sqlite3 **) &db->handle,
-                         SQLITE_OPEN_READWRITE, NULL);
+                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                         NULL);
 
     if (rc != SQLITE_OK) {
         goto failed;

@@ -80,7 +80,8 @@ ngx_http_webhook_query_open(ngx_http_webhook_reader_db_t *db,
     int  rc;
 
     rc = sqlite3_open_v2((char *) conf->name.data, (sqlite3 **) &db->handle,
-                         SQLITE_OPEN_READONLY, NULL);
+                         SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
+                         NULL);
 
     if (rc != SQLITE_OK) {
         return ngx_http_webhook_query_failed(db, query, rc);
