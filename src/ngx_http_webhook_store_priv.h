@@ -282,7 +282,8 @@ uint64_t ngx_http_webhook_store_to_msec(uint64_t wall);
 #define NGX_HTTP_WEBHOOK_SQL_WATCHES   23
 #define NGX_HTTP_WEBHOOK_SQL_COUNT     24
 #define NGX_HTTP_WEBHOOK_SQL_ENDED     25
-#define NGX_HTTP_WEBHOOK_DB_STATEMENTS  26
+#define NGX_HTTP_WEBHOOK_SQL_HEADED    26
+#define NGX_HTTP_WEBHOOK_DB_STATEMENTS  27
 
 
 typedef struct ngx_http_webhook_db_s  ngx_http_webhook_db_t;
@@ -296,6 +297,7 @@ struct ngx_http_webhook_db_s {
     ngx_uint_t                   damaged;    /* one was set aside */
     ngx_uint_t                   foreign;    /* of a layout not known */
     ngx_uint_t                   ours;       /* the lock is */
+    ngx_uint_t                   headed;     /* there are rows of headers */
     ngx_uint_t                   stale;      /* its log may have headers that
                                                 are gone */
     ngx_uint_t                   full;       /* there was no room */

@@ -47,6 +47,7 @@ static const char  *ngx_http_webhook_write_prune[] = {
 
 
 static void ngx_http_webhook_write_room(ngx_http_webhook_db_t *db);
+static ngx_int_t ngx_http_webhook_write_headed(ngx_http_webhook_db_t *db);
 static ngx_int_t ngx_http_webhook_write_records(ngx_http_webhook_db_t *db,
     ngx_http_webhook_batch_t *batch);
 static ngx_int_t ngx_http_webhook_write_state(ngx_http_webhook_db_t *db,
@@ -91,7 +92,8 @@ ngx_http_webhook_db_write(ngx_http_webhook_db_t *db,
         return NGX_ERROR;
     }
 
-    if (ngx_http_webhook_write_records(db, batch) == NGX_OK
+    if (ngx_http_webhook_write_headed(db) == NGX_OK
+        && ngx_http_webhook_write_records(db, batch) == NGX_OK
         && ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_COMMIT,
                                 "COMMIT")
            == NGX_OK
@@ -138,6 +140,30 @@ ngx_http_webhook_write_room(ngx_http_webhook_db_t *db)
     }
 
     (void) sqlite3_reset(sql.stmt);
+}
+
+
+/* most have no headers from variables, and then none are to be deleted */
+
+static ngx_int_t
+ngx_http_webhook_write_headed(ngx_http_webhook_db_t *db)
+{
+    ngx_http_webhook_sql_t  sql;
+
+    if (ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_HEADED,
+                             "SELECT 1 FROM headers LIMIT 1")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* an error comes again where it is looked for */
+
+    db->headed = (sqlite3_step(sql.stmt) != SQLITE_DONE);
+
+    (void) sqlite3_reset(sql.stmt);
+
+    return NGX_OK;
 }
 
 
@@ -333,7 +359,7 @@ ngx_http_webhook_write_delivery(ngx_http_webhook_db_t *db,
                        sizeof(uint64_t));
     }
 
-    if (rec->ended) {
+    if (rec->ended && db->headed) {
 
         /* their values came from a client's request */
 
@@ -384,6 +410,8 @@ ngx_http_webhook_write_payload(ngx_http_webhook_db_t *db,
     if (rec->headers == 0 || rec->ended) {
         return NGX_OK;
     }
+
+    db->headed = 1;
 
     if (ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_HEADERS,
             "INSERT OR REPLACE INTO headers (id, headers) VALUES (?, ?)")
