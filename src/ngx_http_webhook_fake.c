@@ -15,6 +15,9 @@
 #include "ngx_http_webhook_fake.h"
 
 
+#define NGX_HTTP_WEBHOOK_FAKE_POOL  16384      /* bytes */
+
+
 static void ngx_http_webhook_fake_event(ngx_event_t *ev);
 static ssize_t ngx_http_webhook_fake_recv(ngx_connection_t *c, u_char *buf,
     size_t size);
@@ -33,8 +36,10 @@ ngx_http_request_t *
 ngx_http_webhook_fake_request(ngx_http_webhook_fake_t *f,
     ngx_http_conf_ctx_t *ctx)
 {
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
+    size_t                     size;
+    ngx_connection_t          *c;
+    ngx_http_request_t        *r;
+    ngx_http_core_srv_conf_t  *cscf;
 
     ngx_memzero(f, sizeof(ngx_http_webhook_fake_t));
 
@@ -90,7 +95,16 @@ ngx_http_webhook_fake_request(ngx_http_webhook_fake_t *f,
     f->write.write = 1;
     f->write.ready = 1;
 
+    /* a subrequest and its upstream, too: one piece of memory for all */
+
+    cscf = ctx->srv_conf[ngx_http_core_module.ctx_index];
+    size = cscf->request_pool_size;
+    cscf->request_pool_size = ngx_max(size, NGX_HTTP_WEBHOOK_FAKE_POOL);
+
     r = ngx_http_create_request(c);
+
+    cscf->request_pool_size = size;
+
     if (r == NULL) {
         return NULL;
     }
