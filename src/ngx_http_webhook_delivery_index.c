@@ -7,7 +7,8 @@
 /*
  * delivery_index: the trees and tables by which deliveries are found: all of
  * them by number and by UUID, those of a webhook by when they are due, the last
- * one of an execution.  Next room: delivery.
+ * one of an execution.  What will be looked up soon, and was not for long, is
+ * on its way into the CPU's cache before it is needed.  Next room: delivery.
  */
 
 
@@ -311,4 +312,33 @@ ngx_http_webhook_delivery_number(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_delivery_seqs(zone, &tree);
     ngx_rbtree_insert(&tree, &d->seq_node);
     zone->sh->seqs = tree.root;
+}
+
+
+void
+ngx_http_webhook_queue_expect(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_job_t *job)
+{
+    uint32_t                       payload, oldest;
+    ngx_http_webhook_zpayload_t   *p;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    /* without the lock, so that it may be another's by now */
+
+    d = ngx_http_webhook_block(zone, job->index);
+    payload = d->payload;
+    oldest = zone->slots[job->slot].log.head;
+
+    if (payload >= zone->sh->nblocks || oldest >= zone->sh->nblocks) {
+        return;
+    }
+
+    p = ngx_http_webhook_block(zone, payload);
+
+    __builtin_prefetch(ngx_http_webhook_delivery_exec_bucket(zone, job->slot,
+                                                             p->key));
+
+    d = ngx_http_webhook_block(zone, oldest);
+
+    __builtin_prefetch(ngx_http_webhook_delivery_uuid_bucket(zone, d->uuid));
 }

@@ -175,6 +175,14 @@ ngx_int_t ngx_http_webhook_queue_copy(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_job_t *job, u_char *payload, u_char *headers);
 
 /*
+ * A taken job is about to end: fetches what that will read, and nobody has read
+ * for long, into the CPU's cache.  Nothing changes.
+ */
+
+void ngx_http_webhook_queue_expect(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_job_t *job);
+
+/*
  * Ends an attempt: judges it (ngx_http_webhook_retry_judge() with the slot's
  * health, under the lock), logs the attempt, moves the delivery on.  "url":
  * nothing secret.  sent: the request headers as sent, secrets replaced by

@@ -467,6 +467,8 @@ ngx_http_webhook_send_done(ngx_http_webhook_detached_t *d)
         }
     }
 
+    ngx_http_webhook_queue_expect(t->mcf->zone, &t->job);
+
     ngx_http_webhook_zone_count(t->mcf->zone,
                                 result->reused
                                 ? NGX_HTTP_WEBHOOK_CNT_REUSED
