@@ -13,6 +13,8 @@
 #include "ngx_http_webhook_format.h"
 
 
+static ngx_inline u_char *ngx_http_webhook_time_pair(u_char *p,
+    uint64_t value);
 static int64_t ngx_http_webhook_time_number(u_char **p, u_char *last,
     ngx_uint_t digits);
 static int64_t ngx_http_webhook_time_days(int64_t year, int64_t month,
@@ -90,12 +92,7 @@ ngx_http_webhook_uuid_parse(ngx_str_t *text, u_char uuid[16])
 void
 ngx_http_webhook_time_text(uint64_t ms, u_char *text)
 {
-    ngx_uint_t  i, n, value, width;
-    int64_t     days, era, doe, yoe, doy, mp, year, month, day, secs;
-    int64_t     field[7];
-
-    static const u_char      sep[] = "--T::.Z";
-    static const ngx_uint_t  widths[] = { 4, 2, 2, 2, 2, 2, 3 };
+    uint64_t  days, secs, era, doe, yoe, doy, mp, year, month, day;
 
     /* civil from days, over eras of 400 years that begin in March */
 
@@ -112,26 +109,32 @@ ngx_http_webhook_time_text(uint64_t ms, u_char *text)
     month = mp < 10 ? mp + 3 : mp - 9;
     year = yoe + era * 400 + (month <= 2);
 
-    field[0] = year;
-    field[1] = month;
-    field[2] = day;
-    field[3] = secs / 3600;
-    field[4] = secs / 60 % 60;
-    field[5] = secs % 60;
-    field[6] = ms % 1000;
+    text = ngx_http_webhook_time_pair(text, year / 100 % 100);
+    text = ngx_http_webhook_time_pair(text, year % 100);
+    *text++ = '-';
+    text = ngx_http_webhook_time_pair(text, month);
+    *text++ = '-';
+    text = ngx_http_webhook_time_pair(text, day);
+    *text++ = 'T';
+    text = ngx_http_webhook_time_pair(text, secs / 3600);
+    *text++ = ':';
+    text = ngx_http_webhook_time_pair(text, secs / 60 % 60);
+    *text++ = ':';
+    text = ngx_http_webhook_time_pair(text, secs % 60);
+    *text++ = '.';
+    *text++ = (u_char) ('0' + ms / 100 % 10);
+    text = ngx_http_webhook_time_pair(text, ms % 100);
+    *text = 'Z';
+}
 
-    for (i = 0; i < 7; i++) {
-        value = (ngx_uint_t) field[i];
-        width = widths[i];
 
-        for (n = width; n; n--) {
-            text[n - 1] = (u_char) ('0' + value % 10);
-            value /= 10;
-        }
+static ngx_inline u_char *
+ngx_http_webhook_time_pair(u_char *p, uint64_t value)
+{
+    *p++ = (u_char) ('0' + value / 10);
+    *p++ = (u_char) ('0' + value % 10);
 
-        text += width;
-        *text++ = sep[i];
-    }
+    return p;
 }
 
 

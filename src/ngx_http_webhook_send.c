@@ -421,14 +421,23 @@ static ngx_int_t
 ngx_http_webhook_send_number(ngx_pool_t *pool, ngx_http_webhook_try_t *t,
     ngx_str_t *name, ngx_uint_t number)
 {
-    ngx_str_t  value;
+    u_char     *p;
+    ngx_str_t   value;
 
-    value.data = ngx_pnalloc(pool, NGX_INT_T_LEN);
-    if (value.data == NULL) {
+    p = ngx_pnalloc(pool, NGX_INT_T_LEN);
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    value.len = ngx_sprintf(value.data, "%ui", number) - value.data;
+    p += NGX_INT_T_LEN;
+    value.data = p;
+
+    do {
+        *--value.data = (u_char) ('0' + number % 10);
+        number /= 10;
+    } while (number);
+
+    value.len = p - value.data;
 
     return ngx_http_webhook_send_line(t, name, &value, 0);
 }
