@@ -86,6 +86,34 @@ exports.axe = async function (page) {
 
 exports.until = (page, what, value) => page.waitForFunction(what, value, wait);
 
+/*
+ * The longest task of a page so far, in milliseconds, as long as it takes when
+ * nothing else runs: the renderer's main thread knows how long it ran and how
+ * long it waited for a processor.  watchTasks() comes before the page.
+ */
+
+exports.watchTasks = (context) => context.addInitScript(() => {
+    window.longest = 0;
+    new PerformanceObserver((list) => {
+        for (const e of list.getEntries()) {
+            window.longest = Math.max(window.longest, e.duration);
+        }
+    }).observe({ type: 'longtask' });
+});
+
+exports.longestTask = async function (browser, page) {
+    const session = await browser.newBrowserCDPSession();
+    const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+
+    const [renderer] = processInfo.filter((p) => p.type === 'renderer')
+        .sort((a, b) => b.cpuTime - a.cpuTime);
+    const [ran, waited] = fs.readFileSync('/proc/' + renderer.id + '/schedstat',
+        'utf8').split(' ').map(Number);
+
+    return Math.round(await page.evaluate(() => window.longest)
+                      * ran / (ran + waited));
+};
+
 exports.spec = spec;
 exports.say = say;
 exports.wait = wait;

@@ -3,20 +3,14 @@
 /* Copies every delivery's command, and looks how hostile ones are shown. */
 
 const fs = require('fs');
-const { run, open, until, spec, say, wait } = require('./browser.js');
+const { run, open, until, watchTasks, longestTask, spec, say, wait }
+    = require('./browser.js');
 
 run(async (browser) => {
     const context = await browser.newContext({
         permissions: ['clipboard-read', 'clipboard-write'] });
 
-    await context.addInitScript(() => {
-        window.longest = 0;
-        new PerformanceObserver((list) => {
-            for (const e of list.getEntries()) {
-                window.longest = Math.max(window.longest, e.duration);
-            }
-        }).observe({ type: 'longtask' });
-    });
+    await watchTasks(context);
 
     const page = await open(context, '/status/');
     const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
@@ -94,6 +88,6 @@ run(async (browser) => {
         () => navigator.clipboard.readText()) === fs.readFileSync(spec.dir
         + '/curl-' + spec.uuids['json shell'], 'utf8')));
 
-    say('longest', Math.round(await page.evaluate(() => window.longest)));
+    say('longest', await longestTask(browser, page));
     say('faults', page.faults.join(' | '));
 });
