@@ -2,7 +2,7 @@ package Bench::Peers;
 
 # What others send to the same receiver, on the same core, 64 in flight:
 # OpenResty's cosockets, undici, BullMQ (its redis on the receiver's core, where
-# it is faster), nginx's mirror.
+# it is faster, and on its own, where our store is), nginx's mirror.
 
 ###############################################################################
 
@@ -149,8 +149,9 @@ sub run {
 		'/usr/lib/nginx/modules/ndk_http_module.so',
 		'/usr/lib/nginx/modules/ngx_http_lua_module.so']);
 	my $copier = $servers->nginx($mirror, modules => []);
-	my $everysec = redis($servers, 'everysec');
-	my $always = redis($servers, 'always');
+	my $everysec = redis($servers, 'everysec', \&far);
+	my $always = redis($servers, 'always', \&far);
+	my $beside = redis($servers, 'always', \&near);
 
 	my $node = sub {
 		my ($script, @arguments) = @_;
@@ -171,13 +172,14 @@ sub run {
 		(map { my $how = $_; ($how => sub {
 			drain($servers->sender('off'), $how, 1, '600', $n);
 		}) } qw/ builtin via /),
-		(map { my $sync = $_; ($sync => sub {
-			drain($servers->sender($sync), 'builtin', 1, '600', $n);
-		}) } qw/ normal full /),
+		(map { my ($sync, $how) = split; ("$sync $how" => sub {
+			drain($servers->sender($sync), $how, 1, '600', $n);
+		}) } 'normal builtin', 'full builtin', 'full via'),
 		resty => sub { resty($resty, 3 * $n) },
 		undici => sub { $node->('undici.mjs') },
 		everysec => sub { $node->('bullmq.mjs', $everysec) },
 		always => sub { $node->('bullmq.mjs', $always) },
+		beside => sub { $node->('bullmq.mjs', $beside) },
 		mirror => sub { mirrored($copier, $body) },
 	);
 
@@ -201,17 +203,23 @@ sub run {
 		[ resty => 'OpenResty cosockets, HMAC; no queue' ],
 		[ undici => 'undici, HMAC; no queue' ],
 		[ mirror => 'mirror; unsigned, no queue' ],
-		[ full => 'built-in, store full' ],
-		[ normal => 'built-in, store normal' ],
+		[ 'full via' => 'via, store full' ],
+		[ 'full builtin' => 'built-in, store full' ],
+		[ 'normal builtin' => 'built-in, store normal' ],
 		[ everysec => 'BullMQ, redis (fsync each 1 s), undici, HMAC' ],
-		[ always => 'BullMQ, redis (fsync each time), undici, HMAC' ]);
+		[ always => 'BullMQ, redis (fsync each time), undici, HMAC' ],
+		[ beside => 'the same, redis on that core, too' ]);
 
 	for ([ via => 'resty', 'via over OpenResty' ],
 		[ via => 'undici', 'via over undici' ],
-		[ normal => 'everysec', 'built-in, store normal, over BullMQ, '
-			. 'fsync each 1 s' ],
-		[ full => 'always', 'built-in, store full, over BullMQ, '
-			. 'fsync each time' ])
+		[ 'normal builtin' => 'everysec', 'built-in, store normal, '
+			. 'over BullMQ, fsync each 1 s' ],
+		[ 'full builtin' => 'always', 'built-in, store full, over '
+			. 'BullMQ, fsync each time' ],
+		[ 'full via' => 'always', 'via, store full, over BullMQ, '
+			. 'fsync each time' ],
+		[ 'full via' => 'beside', 'via, store full, over BullMQ, all '
+			. 'on one core' ])
 	{
 		my ($name, $other, $text) = @$_;
 
@@ -264,13 +272,14 @@ sub mirrored {
 }
 
 sub redis {
-	my ($servers, $fsync) = @_;
+	my ($servers, $fsync, $core) = @_;
 
-	my $port = $servers->free_port("redis-$fsync");
-	my $dir = $servers->dir() . "/redis-$fsync";
+	my $name = join '-', 'redis', $fsync, $core == \&near ? 'near' : 'far';
+	my $port = $servers->free_port($name);
+	my $dir = $servers->dir() . "/$name";
 	mkdir $dir;
 
-	start("$dir/log", far('redis-server', '--port', $port, '--bind',
+	start("$dir/log", $core->('redis-server', '--port', $port, '--bind',
 		'127.0.0.1', '--dir', $dir, '--save', '', '--appendonly',
 		'yes', '--appendfsync', $fsync));
 
