@@ -46,6 +46,8 @@ typedef struct {
     uint64_t                       bottom;
     uint64_t                       end;      /* of all steps: bottom, or top */
     uint64_t                       begun;    /* ms */
+    uint64_t                       cut;      /* a row that came too late */
+    ngx_uint_t                     seen;     /* boolean: a row before it */
     ngx_uint_t                     oldest;   /* boolean: first */
 } ngx_http_webhook_page_t;
 
@@ -244,6 +246,11 @@ ngx_http_webhook_page_steps(ngx_http_webhook_page_t *page)
             return NGX_OK;
         }
 
+        if (page->cut) {
+            query->next = page->cut + 1;
+            return NGX_OK;
+        }
+
         if (page->oldest) {
             page->bottom = page->top;
             query->next = page->top - 1;
@@ -354,9 +361,21 @@ ngx_http_webhook_page_rows(ngx_http_webhook_page_t *page)
 
         said = ngx_http_webhook_row_delivery(stmt, row);
 
-        if (said == NGX_OK
-            && (page->oldest || !ngx_http_webhook_page_late(page)))
+        /* the next page goes on with it */
+
+        if (said == NGX_OK && !page->oldest && page->seen
+            && ngx_http_webhook_page_late(page))
         {
+            page->cut = row->delivery.summary.seq;
+            query->rows.nelts--;
+
+            rc = SQLITE_DONE;
+            break;
+        }
+
+        page->seen = 1;
+
+        if (said == NGX_OK) {
 
             /* of two with one UUID the newer */
 
