@@ -117,6 +117,8 @@ typedef struct {
     ngx_str_t                         uri;
 #if (NGX_PCRE)
     ngx_http_regex_t                 *regex;
+    ngx_str_t                         end;      /* the regex is this and "$";
+                                                   or empty */
 #endif
     ngx_http_complex_value_t         *when;     /* NULL: always */
     u_char                            status[200 / 8];  /* bits, from 200 on */

@@ -21,6 +21,7 @@ static ngx_uint_t ngx_http_webhook_api_uri(ngx_http_request_t *r,
 #if (NGX_PCRE)
 static ngx_uint_t ngx_http_webhook_api_uri_regex(ngx_http_request_t *r,
     ngx_http_webhook_api_route_t *rp, ngx_str_t *uri);
+static ngx_uint_t ngx_http_webhook_api_uri_end(ngx_str_t *end, ngx_str_t *uri);
 #endif
 
 
@@ -163,6 +164,10 @@ ngx_http_webhook_api_uri_regex(ngx_http_request_t *r,
     ngx_uint_t                  ncaptures, realloc;
     ngx_http_core_main_conf_t  *cmcf;
 
+    if (rp->end.len) {
+        return ngx_http_webhook_api_uri_end(&rp->end, uri);
+    }
+
     if (rp->regex->nvariables == 0) {
 
         rc = ngx_regex_exec(rp->regex->regex, uri, NULL, 0);
@@ -195,6 +200,24 @@ ngx_http_webhook_api_uri_regex(ngx_http_request_t *r,
     r->realloc_captures = realloc;
 
     return rc == NGX_OK;
+}
+
+
+/* "$" is also before a line's end that is the last character */
+
+static ngx_uint_t
+ngx_http_webhook_api_uri_end(ngx_str_t *end, ngx_str_t *uri)
+{
+    u_char  *last;
+
+    last = uri->data + uri->len;
+
+    if (uri->len > end->len && last[-1] == LF) {
+        last--;
+    }
+
+    return (size_t) (last - uri->data) >= end->len
+           && ngx_memcmp(last - end->len, end->data, end->len) == 0;
 }
 
 #endif

@@ -22,6 +22,10 @@ static char *ngx_http_webhook_api_route_plain(ngx_conf_t *cf,
     ngx_str_t *value);
 static char *ngx_http_webhook_api_route_regex(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp, ngx_str_t *value);
+#if (NGX_PCRE)
+static void ngx_http_webhook_api_route_end(ngx_http_webhook_api_route_t *rp,
+    ngx_uint_t options);
+#endif
 static char *ngx_http_webhook_api_route_status(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp, u_char *p, u_char *last);
 static ngx_int_t ngx_http_webhook_api_route_range(u_char *p, size_t len,
@@ -295,6 +299,7 @@ ngx_http_webhook_api_route_regex(ngx_conf_t *cf,
     rp->regex = ngx_http_regex_compile(cf, &rc);
 
     if (rp->regex) {
+        ngx_http_webhook_api_route_end(rp, rc.options);
         return NGX_CONF_OK;
     }
 
@@ -318,6 +323,29 @@ ngx_http_webhook_api_route_regex(ngx_conf_t *cf,
 
 #endif
 }
+
+
+#if (NGX_PCRE)
+
+/* "/jobs$" and the like need no regex */
+
+static void
+ngx_http_webhook_api_route_end(ngx_http_webhook_api_route_t *rp,
+    ngx_uint_t options)
+{
+    size_t  n;
+
+    n = strcspn((char *) rp->uri.data, "\\^$.[]|()?*+{}");
+
+    if (n + 1 == rp->uri.len && rp->uri.data[n] == '$'
+        && !(options & NGX_REGEX_CASELESS))
+    {
+        rp->end.data = rp->uri.data;
+        rp->end.len = n;
+    }
+}
+
+#endif
 
 
 static char *

@@ -64,6 +64,8 @@ $t->http_config(<<'EOF');
         route GET /one { each /envelope ""; }
         route GET ~^/two/(?<one>.)$ { id $one; }
         route GET ~^/uri/(?<uid>.+)$ { id $uid; execution $uid; }
+        route GET ~/the/end$ { }
+        route GET ~*/The/END$ { id /upper; }
         route * /any { launch; }
     }
 
@@ -250,6 +252,25 @@ is($t->get('/two/x')->header('X-Captures'), 'tw',
 	'captures of a location stay');
 is(names(grep { $_->{execution}{id} eq 'x' } events('GET', '/nothing', '{}')),
 	'STARTED', 'while those of the route are read');
+
+# a regex that is a text and "$"
+
+for my $uri ('/the/end', '/a/b/the/end', '/not/the/end?x', '/the/end%0A',
+	'/the%2Fend')
+{
+	is(names(events('GET', $uri, { id => $fresh++, status => 'Running' })),
+		'STARTED', "ends so: $uri");
+}
+
+for my $uri ('/the/end/', '/the/ending', '/he/end', '/end', '/The/end',
+	'/the/end%0A%0A', '/the/end%0D', '/the/end%0Ax')
+{
+	is(names(events('GET', $uri, { id => $fresh++, status => 'Running' })),
+		'', "does not end so: $uri");
+}
+
+is(names(events('GET', '/some/the/End', { upper => $fresh++,
+	status => 'Running' })), 'STARTED', 'without case');
 
 # states
 
