@@ -269,7 +269,11 @@ ngx_http_webhook_dispatch_handler(ngx_event_t *ev)
     first = dp->next;
 
     for (i = 0; i < n; i++) {
-        index = (first + i) % n;
+        index = first + i;
+
+        if (index >= n) {
+            index -= n;
+        }
 
         if (!dp->senders[index].ready) {
             continue;

@@ -21,7 +21,8 @@
 
 typedef struct {
     ngx_array_t  *words;       /* ngx_str_t */
-    uint32_t      first;       /* bit (c & 31): a word begins with c */
+    uint32_t      first[32];   /* by (c & 31): bit (n & 31) of each word n
+                                  that begins with c */
 } ngx_http_webhook_redact_t;
 
 
@@ -34,6 +35,8 @@ static ngx_uint_t ngx_http_webhook_json_secret(
     ngx_http_webhook_redact_t *redact, const char *name, size_t len);
 static ngx_uint_t ngx_http_webhook_json_secret_pair(
     ngx_http_webhook_redact_t *redact, json_t *object);
+static ngx_inline void ngx_http_webhook_text_char(
+    ngx_http_webhook_text_t *text, u_char c);
 static size_t ngx_http_webhook_utf8(const u_char *p, const u_char *last);
 
 
@@ -148,13 +151,13 @@ ngx_http_webhook_json_write(ngx_http_webhook_text_t *text, json_t *value,
     }
 
     ctx.words = redact;
-    ctx.first = 0;
+    ngx_memzero(ctx.first, sizeof(ctx.first));
 
     word = redact->elts;
 
     for (i = 0; i < redact->nelts; i++) {
         if (word[i].len) {
-            ctx.first |= (uint32_t) 1 << (word[i].data[0] & 31);
+            ctx.first[word[i].data[0] & 31] |= (uint32_t) 1 << (i & 31);
         }
     }
 
@@ -178,18 +181,18 @@ ngx_http_webhook_json_value(ngx_http_webhook_text_t *text, json_t *value,
         return;
 
     case JSON_ARRAY:
-        ngx_http_webhook_text_append(text, "[", 1);
+        ngx_http_webhook_text_char(text, '[');
 
         json_array_foreach(value, i, element) {
 
             if (i) {
-                ngx_http_webhook_text_append(text, ",", 1);
+                ngx_http_webhook_text_char(text, ',');
             }
 
             ngx_http_webhook_json_value(text, element, redact);
         }
 
-        ngx_http_webhook_text_append(text, "]", 1);
+        ngx_http_webhook_text_char(text, ']');
         return;
 
     case JSON_STRING:
@@ -221,7 +224,7 @@ ngx_http_webhook_json_object(ngx_http_webhook_text_t *text, json_t *object,
     pair = redact && ngx_http_webhook_json_secret_pair(redact, object);
     n = 0;
 
-    ngx_http_webhook_text_append(text, "{", 1);
+    ngx_http_webhook_text_char(text, '{');
 
     for (iter = json_object_iter(object);
          iter;
@@ -231,11 +234,11 @@ ngx_http_webhook_json_object(ngx_http_webhook_text_t *text, json_t *object,
         len = strlen(key);
 
         if (n++) {
-            ngx_http_webhook_text_append(text, ",", 1);
+            ngx_http_webhook_text_char(text, ',');
         }
 
         ngx_http_webhook_text_string(text, key, len);
-        ngx_http_webhook_text_append(text, ":", 1);
+        ngx_http_webhook_text_char(text, ':');
 
         if (redact
             && ((pair && strcasecmp(key, "value") == 0)
@@ -249,7 +252,7 @@ ngx_http_webhook_json_object(ngx_http_webhook_text_t *text, json_t *object,
                                     redact);
     }
 
-    ngx_http_webhook_text_append(text, "}", 1);
+    ngx_http_webhook_text_char(text, '}');
 }
 
 
@@ -291,6 +294,7 @@ ngx_http_webhook_json_secret(ngx_http_webhook_redact_t *redact,
 {
     size_t      i, k, n;
     u_char      c;
+    uint32_t    first;
     ngx_str_t  *word;
     ngx_uint_t  w;
 
@@ -300,11 +304,17 @@ ngx_http_webhook_json_secret(ngx_http_webhook_redact_t *redact,
 
         c = ngx_tolower((u_char) name[i]);
 
-        if (!(redact->first & ((uint32_t) 1 << (c & 31)))) {
+        first = redact->first[c & 31];
+
+        if (first == 0) {
             continue;
         }
 
         for (w = 0; w < redact->words->nelts; w++) {
+
+            if (!(first & ((uint32_t) 1 << (w & 31)))) {
+                continue;
+            }
 
             n = 0;
 
@@ -369,6 +379,20 @@ ngx_http_webhook_text_append(ngx_http_webhook_text_t *text, const void *data,
 }
 
 
+static ngx_inline void
+ngx_http_webhook_text_char(ngx_http_webhook_text_t *text, u_char c)
+{
+    if (text->failed || text->len == text->size
+        || (text->max && text->len == text->max))
+    {
+        ngx_http_webhook_text_append(text, &c, 1);
+        return;
+    }
+
+    text->data[text->len++] = c;
+}
+
+
 void
 ngx_http_webhook_text_string(ngx_http_webhook_text_t *text, const void *data,
     size_t len)
@@ -383,7 +407,7 @@ ngx_http_webhook_text_string(ngx_http_webhook_text_t *text, const void *data,
     p = data;
     last = p + len;
 
-    ngx_http_webhook_text_append(text, "\"", 1);
+    ngx_http_webhook_text_char(text, '"');
 
     for (start = p; p < last; start = p) {
 
@@ -447,7 +471,7 @@ ngx_http_webhook_text_string(ngx_http_webhook_text_t *text, const void *data,
         }
     }
 
-    ngx_http_webhook_text_append(text, "\"", 1);
+    ngx_http_webhook_text_char(text, '"');
 }
 
 
