@@ -29,7 +29,9 @@ typedef struct {
     ngx_event_t                      timer;
     ngx_http_webhook_detached_t     *busy[NGX_HTTP_WEBHOOK_WATCH_MAX];
     ngx_uint_t                       nbusy;
-    time_t                           complained;
+    time_t                           failed;   /* complained of a status */
+    time_t                           astray;   /* the same, of no location */
+    time_t                           unread;   /* the same, of no route */
     time_t                           crowded;  /* the same, of no room */
     time_t                           denied;   /* the same, of 401 */
     u_char                          *text;     /* of the record just taken */
@@ -529,27 +531,32 @@ ngx_http_webhook_watch_complain(ngx_http_webhook_watch_run_t *run,
         return;
     }
 
-    if (ngx_http_webhook_watch_often(&worker->complained)) {
-        return;
-    }
-
     if (!run->observed && status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "webhook watch: the URI in %s:%ui comes to no location "
-                      "with \"webhook_observe\"",
-                      run->watch->file, run->watch->line);
+        if (!ngx_http_webhook_watch_often(&worker->astray)) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "webhook watch: the URI in %s:%ui comes to no "
+                          "location with \"webhook_observe\"",
+                          run->watch->file, run->watch->line);
+        }
+
         return;
     }
 
     if (status >= NGX_HTTP_OK && status < NGX_HTTP_BAD_REQUEST) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "webhook watch: no route of webhook_api reads the "
-                      "answer to the URI in %s:%ui",
-                      run->watch->file, run->watch->line);
+        if (!ngx_http_webhook_watch_often(&worker->unread)) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "webhook watch: no route of webhook_api reads the "
+                          "answer to the URI in %s:%ui",
+                          run->watch->file, run->watch->line);
+        }
+
         return;
     }
 
-    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                  "webhook watch: webhook_api \"%V\" answered with status %ui",
-                  &run->api->name, status);
+    if (!ngx_http_webhook_watch_often(&worker->failed)) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "webhook watch: webhook_api \"%V\" answered with status "
+                      "%ui",
+                      &run->api->name, status);
+    }
 }

@@ -369,6 +369,58 @@ my ($ok, $said) = $t->test_config('webhook_api x { id /id; watch /a/$job;
 ok($ok, 'an outer line is for routes that have what it needs')
 	or diag($said);
 
+$t->done(more => 1);
+
+###############################################################################
+
+# each sort of complaint is said, whatever was said before, and once
+
+$t = WebhookTest->new(workers => 1);
+$api = $t->upstream('api');
+
+$t->http_config(<<'EOF');
+
+webhook_api jobs {
+    id       /id;
+    state    /status;
+    states   LAUNCHED queued;
+    states   FINISHED done;
+
+    route POST /api/fails { launch; watch /api/broken every=100ms; }
+    route GET /api/broken { }
+    route POST /api/away { launch; watch /away every=100ms; }
+    route POST /api/read { launch; watch /api/unread every=100ms; }
+}
+
+server {
+    listen  127.0.0.1:%%PORT_0%%;
+
+    location /api/ {
+        proxy_pass       %%URL_api%%;
+        webhook_observe  jobs;
+        webhook hook { url http://127.0.0.1:%%PORT_none%%/; retry 1h; }
+    }
+}
+
+EOF
+
+$t->run();
+
+my @complaints = (fails => qr/answered with status 503/,
+	read => qr/no route of webhook_api reads the answer/,
+	away => qr/comes to no location with "webhook_observe"/);
+
+$api->set('/api/broken' => { status => 503 },
+	'/api/unread' => job('read', 'queued'));
+
+while (my ($name, $complaint) = splice @complaints, 0, 2) {
+	$api->set("/api/$name" => job($name, 'queued'));
+	$t->post("/api/$name", '{}');
+	ok($t->wait_log($complaint), "said: $name");
+}
+
+is(scalar $t->grep_log(qr/webhook watch:/), 3, 'each once');
+
 $t->done();
 
 ###############################################################################
