@@ -30,7 +30,8 @@ typedef struct {
     ngx_queue_t                       asks;
     ngx_event_t                       start;
     ngx_uint_t                        nbusy;
-    time_t                            complained;
+    time_t                            failed;  /* complained of an answer */
+    time_t                            astray;  /* the same, of no location */
     u_char                            secret[NGX_HTTP_WEBHOOK_CACHE_KEY];
 } ngx_http_webhook_enrich_worker_t;
 
@@ -437,6 +438,8 @@ static void
 ngx_http_webhook_enrich_failed(ngx_http_webhook_detached_t *d,
     ngx_http_webhook_enrich_ask_t *ask)
 {
+    time_t                            *said;
+    ngx_uint_t                         astray;
     ngx_http_webhook_enrich_worker_t  *worker;
 
     worker = &ngx_http_webhook_enrich_worker;
@@ -444,15 +447,16 @@ ngx_http_webhook_enrich_failed(ngx_http_webhook_detached_t *d,
     ngx_http_webhook_observe_note(d->sr ? d->sr : d->request, ask->api,
                                   NGX_HTTP_WEBHOOK_CNT_NOT_ENRICHED, NULL);
 
-    if (worker->complained
-        && worker->complained + NGX_HTTP_WEBHOOK_ENRICH_COMPLAIN > ngx_time())
-    {
+    astray = (!ask->own.found && d->result.status);
+    said = astray ? &worker->astray : &worker->failed;
+
+    if (*said && *said + NGX_HTTP_WEBHOOK_ENRICH_COMPLAIN > ngx_time()) {
         return;
     }
 
-    worker->complained = ngx_time();
+    *said = ngx_time();
 
-    if (!ask->own.found && d->result.status) {
+    if (astray) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "webhook enrich: the URI in %s:%ui comes to no location "
                       "with \"webhook_observe %V\"",

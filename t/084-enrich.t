@@ -479,6 +479,56 @@ my ($ok, $said) = $t->test_config('webhook_api x { id /id;
 ok($ok, 'an outer line is for routes that have what it needs')
 	or diag($said);
 
+$t->done(more => 1);
+
+###############################################################################
+
+# a location that does not observe is said, whatever failed before, and once
+
+$t = WebhookTest->new(workers => 1);
+$api = $t->upstream('api');
+
+$t->http_config(<<'EOC');
+
+webhook_api runs {
+    id      /id;
+    state   /status;
+    states  LAUNCHED queued;
+
+    route POST /api/fails { launch; enrich goal /api/broken ttl=0; }
+    route POST /api/away { launch; enrich goal /away ttl=0; }
+}
+
+server {
+    listen  127.0.0.1:%%PORT_0%%;
+
+    location /api/ {
+        proxy_pass       %%URL_api%%;
+        webhook_observe  runs;
+        webhook hook { url http://127.0.0.1:%%PORT_none%%/; retry 1h; }
+    }
+
+    location /away { proxy_pass %%URL_api%%; }
+}
+
+EOC
+
+$t->run();
+
+$api->set('/api/broken' => { status => 503 });
+
+for my $name (qw/ fails away fails away /) {
+	$api->set("/api/$name" => { json => { id => $name . ++$n,
+		status => 'queued' } });
+	$t->post("/api/$name", '{}');
+	ok($t->wait_log($name eq 'fails'
+		? qr/no usable answer to the URI in \S+, status 503/
+		: qr/comes to no location with "webhook_observe runs"/),
+		"said: $name");
+}
+
+is(scalar $t->grep_log(qr/webhook enrich:/), 2, 'each once');
+
 $t->done();
 
 ###############################################################################
