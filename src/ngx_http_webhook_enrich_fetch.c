@@ -447,7 +447,12 @@ ngx_http_webhook_enrich_failed(ngx_http_webhook_detached_t *d,
     ngx_http_webhook_observe_note(d->sr ? d->sr : d->request, ask->api,
                                   NGX_HTTP_WEBHOOK_CNT_NOT_ENRICHED, NULL);
 
-    astray = (!ask->own.found && d->result.status);
+    /* what the guard refuses ends without a status */
+
+    astray = (!ask->own.found
+              && (d->result.status
+                  || d->result.error == NGX_HTTP_WEBHOOK_ERR_INTERNAL));
+
     said = astray ? &worker->astray : &worker->failed;
 
     if (*said && *said + NGX_HTTP_WEBHOOK_ENRICH_COMPLAIN > ngx_time()) {
