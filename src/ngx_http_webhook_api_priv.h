@@ -111,7 +111,6 @@ typedef struct {
 
 
 typedef struct {
-    ngx_uint_t                        index;
     uint32_t                          methods;  /* bits */
     ngx_uint_t                        type;     /* NGX_HTTP_WEBHOOK_URI_... */
     ngx_str_t                         uri;

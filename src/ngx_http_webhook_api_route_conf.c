@@ -57,7 +57,6 @@ ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    rp->index = ctx->api->routes.nelts;
     rp->file = cf->conf_file->file.name.data;
     rp->line = cf->conf_file->line;
 
