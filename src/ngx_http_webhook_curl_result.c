@@ -130,6 +130,7 @@ ngx_http_webhook_curl_peer(ngx_http_webhook_curl_handle_t *h)
 void
 ngx_http_webhook_curl_verdict(ngx_http_webhook_curl_handle_t *h, CURLcode code)
 {
+    curl_off_t                    first;
     ngx_http_webhook_hook_t      *hook;
     ngx_http_webhook_detached_t  *d;
 
@@ -150,7 +151,18 @@ ngx_http_webhook_curl_verdict(ngx_http_webhook_curl_handle_t *h, CURLcode code)
         return;
     }
 
-    if (h->no_memory || code == CURLE_OUT_OF_MEMORY) {
+    first = 0;
+
+    if (code == CURLE_OUT_OF_MEMORY) {
+
+        /* that is what older ones say of a line that is too long for them */
+
+        (void) curl_easy_getinfo(h->easy, CURLINFO_STARTTRANSFER_TIME_T,
+                                 &first);
+        h->large |= (first != 0);
+    }
+
+    if (h->no_memory || (code == CURLE_OUT_OF_MEMORY && !h->large)) {
         ngx_http_webhook_curl_error(d, NGX_HTTP_WEBHOOK_ERR_INTERNAL,
                                     "no memory");
         return;

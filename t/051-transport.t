@@ -46,6 +46,10 @@ my %cases = (
 		1 .. 40 } }, '', { code => 200 } ],
 	flood => [ undef, 'url %%URL_r%%/flood;',
 		{ error => 'protocol', message => qr/large/ } ],
+	line => [ undef, 'url %%URL_r%%/line;',
+		{ error => 'protocol', message => qr/large/ } ],
+	reason => [ undef, 'url %%URL_r%%/reason;',
+		{ error => 'protocol', message => qr/large/ } ],
 	'continue' => [ { raw => "HTTP/1.1 100 Continue\r\n\r\n$ok" }, '',
 		{ code => 200, body => 'ok', headers => $ok_headers } ],
 	hints => [ { raw => "$hints$ok" }, '',
@@ -111,6 +115,8 @@ my $proxy = $t->receiver('proxy', rules => { '*' => { status => 403 },
 
 # too much for an argument
 
+$r->set('/line' => { status => 503, headers => { 'X-A' => 'v' x 200_000 } });
+$r->set('/reason' => { status => 503, reason => 'v' x 200_000 });
 $r->set('/flood' => { status => 200, headers => {
 	map { ("X-$_" => 'v' x 900) } 1 .. 300 } });
 
