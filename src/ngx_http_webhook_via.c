@@ -99,7 +99,9 @@ ngx_http_webhook_via_collect(ngx_http_webhook_detached_t *d)
             return;
         }
 
-        if (ctx->body && !ctx->last && !ctx->enough) {
+        /* with NGX_ERROR nginx says nothing of the end to filters */
+
+        if (!ctx->last && !ctx->enough && (ctx->body || d->rc == NGX_ERROR)) {
             result->error = NGX_HTTP_WEBHOOK_ERR_BROKEN;
             ngx_str_set(&result->message,
                         "the connection broke within the answer's body");

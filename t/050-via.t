@@ -27,6 +27,8 @@ my %behaviour = (
 		then => 'close' },
 	chunks => { status => 200, size => 5000, chunked => 1000,
 		truncate => 1500, then => 'close' },
+	chunk => { raw => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		. "zz\r\n", then => 'keep' },
 	reset => { drop => 'reset' },
 	garbage => { raw => "no http at all\n\n", then => 'close' },
 	hang => { drop => 'hang' },
@@ -47,6 +49,7 @@ my %via = (
 	accel_kept => [ '', 200, undef, 'accel' ],
 	short => [ '', 200, 'broken' ],
 	chunks => [ '', 200, 'broken' ],
+	chunk => [ '', 200, 'broken' ],
 	reset => [ '', undef, 'reset' ],
 	garbage => [ '', undef, 'protocol' ],
 	hang => [ '', undef, 'timeout' ],
