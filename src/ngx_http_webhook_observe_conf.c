@@ -52,6 +52,8 @@ static ngx_http_upstream_conf_t *ngx_http_webhook_observe_upstream(
     ngx_conf_t *cf, void **loc_conf, char **proxy);
 static void ngx_http_webhook_observe_warn(
     ngx_http_webhook_observe_walk_t *walk, ngx_http_webhook_api_t *api);
+static u_char *ngx_http_webhook_observe_port(
+    ngx_http_upstream_srv_conf_t *uscf, u_char *text);
 static ngx_uint_t ngx_http_webhook_observe_same_hooks(ngx_array_t *a,
     ngx_array_t *b);
 static ngx_uint_t ngx_http_webhook_observe_launches(
@@ -518,6 +520,7 @@ ngx_http_webhook_observe_warn(ngx_http_webhook_observe_walk_t *walk,
 {
     ngx_uint_t                         i, hooks, proxies, launches;
     ngx_http_webhook_observe_place_t  *p, *first, *proxy;
+    u_char                             port[2][sizeof(":") + NGX_INT_T_LEN];
 
     hooks = 0;
     proxies = 0;
@@ -579,14 +582,30 @@ ngx_http_webhook_observe_warn(ngx_http_webhook_observe_walk_t *walk,
             proxies = 1;
 
             ngx_log_error(NGX_LOG_WARN, walk->cf->log, 0,
-                          "webhook_api \"%V\" is observed in front of \"%V\" "
-                          "and \"%V\" without \"realm=\": if these are two "
-                          "installations, equal ids will be taken for one "
-                          "execution",
+                          "webhook_api \"%V\" is observed in front of "
+                          "\"%V%s\" and \"%V%s\" without \"realm=\": if these "
+                          "are two installations, equal ids will be taken for "
+                          "one execution",
                           &api->name, &proxy->upstream->upstream->host,
-                          &p[i].upstream->upstream->host);
+                          ngx_http_webhook_observe_port(
+                              proxy->upstream->upstream, port[0]),
+                          &p[i].upstream->upstream->host,
+                          ngx_http_webhook_observe_port(
+                              p[i].upstream->upstream, port[1]));
         }
     }
+}
+
+
+static u_char *
+ngx_http_webhook_observe_port(ngx_http_upstream_srv_conf_t *uscf, u_char *text)
+{
+    u_char  *p;
+
+    p = uscf->port ? ngx_sprintf(text, ":%ui", (ngx_uint_t) uscf->port) : text;
+    *p = '\0';
+
+    return text;
 }
 
 

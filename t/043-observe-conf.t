@@ -136,6 +136,10 @@ warned($api . $up . server('webhook_observe one; location /a/ { proxy_pass
 	http://u; } location /b/ { proxy_pass http://v; }'),
 	qr/"one" is observed in front of "(?:u" and "v|v" and "u)" without/,
 	'different proxies');
+warned($api . server('webhook_observe one; location /a/ { proxy_pass
+	http://127.0.0.1:81; } location /b/ { proxy_pass http://127.0.0.1:82; }'),
+	qr/of "127.0.0.1:8[12]" and "127.0.0.1:8[12]" without/,
+	'different proxies on one machine');
 quiet($api . $up . server('webhook_observe one; location /a/ { proxy_pass
 	http://u; } location /b/ { proxy_pass http://u/c; }'), 'one proxy');
 quiet($api . $up . server('webhook_observe one realm=$server_name; location
