@@ -342,6 +342,17 @@ ngx_http_webhook_api_finish(ngx_conf_t *cf, ngx_http_webhook_api_ctx_t *ctx)
             return NGX_CONF_ERROR;
         }
 
+        if ((route[i].launch || route[i].rerun)
+            && ngx_http_webhook_api_status_errors(&route[i]))
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "the \"status\" of an error cannot be that of a "
+                          "\"launch\" or \"rerun\", in \"route\" \"%V\" in "
+                          "%s:%ui",
+                          &rp->name, rp->file, rp->line);
+            return NGX_CONF_ERROR;
+        }
+
         route[i].bodyless = ngx_http_webhook_api_bodyless(&rp->scope);
     }
 

@@ -120,7 +120,7 @@ typedef struct {
                                                    or empty */
 #endif
     ngx_http_complex_value_t         *when;     /* NULL: always */
-    u_char                            status[200 / 8];  /* bits, from 200 on */
+    u_char                            status[300 / 8];  /* bits, from 200 on */
 
     ngx_http_webhook_api_scope_t      scope;
     ngx_array_t                       texts;    /* ..._api_value_t *, the VALUEs
@@ -174,6 +174,10 @@ typedef struct {
 
 ngx_uint_t ngx_http_webhook_api_takes(ngx_http_request_t *r,
     ngx_http_webhook_route_t *route, uint32_t method, ngx_str_t *uri);
+
+/* Whether its "status" names an error. */
+
+ngx_uint_t ngx_http_webhook_api_status_errors(ngx_http_webhook_route_t *route);
 
 
 /*

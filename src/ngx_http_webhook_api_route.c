@@ -230,13 +230,28 @@ ngx_http_webhook_api_status(ngx_http_webhook_route_t *route, ngx_uint_t status)
 
     rp = route->priv;
 
-    if (status < 200 || status > 399) {
+    if (status < 200 || status > 499) {
         return 0;
     }
 
     status -= 200;
 
     return (rp->status[status / 8] >> (status % 8)) & 1;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_api_status_errors(ngx_http_webhook_route_t *route)
+{
+    ngx_uint_t  status;
+
+    for (status = NGX_HTTP_BAD_REQUEST; status < 500; status++) {
+        if (ngx_http_webhook_api_status(route, status)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -14,6 +14,12 @@
 #include "ngx_http_webhook_api_priv.h"
 
 
+/* nginx has no names for these */
+
+#define NGX_HTTP_WEBHOOK_STATUS_GONE           410
+#define NGX_HTTP_WEBHOOK_STATUS_UNPROCESSABLE  422
+
+
 static char *ngx_http_webhook_api_route_methods(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp, ngx_str_t *value);
 static char *ngx_http_webhook_api_route_uri(ngx_conf_t *cf,
@@ -368,7 +374,8 @@ ngx_http_webhook_api_route_status(ngx_conf_t *cf,
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid status \"%V\", it must be one as "
                                "\"200\", \"2xx\" or \"200-204\", from 200 to "
-                               "399, and neither 206 nor 304", &text);
+                               "399, and neither 206 nor 304; or 404, 408, "
+                               "409, 410 or 422", &text);
             return NGX_CONF_ERROR;
         }
 
@@ -403,13 +410,25 @@ ngx_http_webhook_api_route_range(u_char *p, size_t len, ngx_uint_t *first,
     *first = ngx_atoi(p, 3);
     *last = (len == 7) ? (ngx_uint_t) ngx_atoi(p + 4, 3) : *first;
 
-    if (*first < 200 || *first > *last || *last > 399
-        || (*first == *last && (*first == 206 || *first == 304)))
-    {
-        return NGX_ERROR;
+    if (*first == *last) {
+
+        switch (*first) {
+
+        case NGX_HTTP_NOT_FOUND:
+        case NGX_HTTP_REQUEST_TIME_OUT:
+        case NGX_HTTP_CONFLICT:
+        case NGX_HTTP_WEBHOOK_STATUS_GONE:
+        case NGX_HTTP_WEBHOOK_STATUS_UNPROCESSABLE:
+            return NGX_OK;
+
+        case NGX_HTTP_PARTIAL_CONTENT:
+        case NGX_HTTP_NOT_MODIFIED:
+            return NGX_ERROR;
+        }
     }
 
-    return NGX_OK;
+    return (*first < 200 || *first > *last || *last > 399) ? NGX_ERROR
+                                                           : NGX_OK;
 }
 
 

@@ -197,7 +197,6 @@ ngx_http_webhook_observe_refuse(ngx_http_request_t *r,
     status = r->headers_out.status;
 
     if (status < NGX_HTTP_OK
-        || status >= NGX_HTTP_BAD_REQUEST
         || status == NGX_HTTP_PARTIAL_CONTENT
         || status == NGX_HTTP_NOT_MODIFIED
         || (status == NGX_HTTP_NO_CONTENT && !route->bodyless)

@@ -119,6 +119,10 @@ ngx_uint_t ngx_http_webhook_observe_reason(ngx_uint_t reason);
 
 ngx_uint_t ngx_http_webhook_observe_parse_reason(const char *reason);
 
+/* Whether it needs no document, as that of an error may be anything. */
+
+ngx_uint_t ngx_http_webhook_observe_bare(ngx_http_webhook_observe_ctx_t *ctx);
+
 /* In the master: compares the clocks, once for all workers. */
 
 void ngx_http_webhook_observe_clock(void);

@@ -124,6 +124,13 @@ ngx_http_webhook_observe_copy(ngx_http_webhook_observe_ctx_t *ctx,
         counter = ngx_http_webhook_observe_append(ctx, b->pos,
                                                   b->last - b->pos);
 
+        if (counter == NGX_HTTP_WEBHOOK_CNT_NOT_JSON
+            && ngx_http_webhook_observe_bare(ctx))
+        {
+            ctx->len = 0;
+            return 1;
+        }
+
         if (counter != NGX_HTTP_WEBHOOK_OBSERVE_NO) {
             ngx_http_webhook_observe_give_up(ctx, counter);
             return 0;

@@ -193,7 +193,17 @@ ngx_http_webhook_observe_document(ngx_http_webhook_observe_ctx_t *ctx,
         return NGX_HTTP_WEBHOOK_CNT_TRUNCATED;
     }
 
-    return ngx_http_webhook_observe_parse_reason(reason);
+    return ngx_http_webhook_observe_bare(ctx)
+           ? NGX_HTTP_WEBHOOK_OBSERVE_NO
+           : ngx_http_webhook_observe_parse_reason(reason);
+}
+
+
+ngx_uint_t
+ngx_http_webhook_observe_bare(ngx_http_webhook_observe_ctx_t *ctx)
+{
+    return ctx->route->bodyless
+           && ctx->request->headers_out.status >= NGX_HTTP_BAD_REQUEST;
 }
 
 

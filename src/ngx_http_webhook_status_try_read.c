@@ -62,7 +62,6 @@ ngx_uint_t
 ngx_http_webhook_try_accepts(ngx_http_webhook_dry_t *dry)
 {
     return dry->status >= NGX_HTTP_OK
-           && dry->status < NGX_HTTP_BAD_REQUEST
            && dry->status != NGX_HTTP_PARTIAL_CONTENT
            && dry->status != NGX_HTTP_NOT_MODIFIED
            && (dry->status != NGX_HTTP_NO_CONTENT || dry->route->bodyless)
@@ -109,6 +108,11 @@ ngx_http_webhook_try_read(ngx_http_webhook_status_t *s,
                                           &reason);
         if (doc) {
             reason = "ok";
+
+        } else if (dry->route->bodyless
+                   && dry->status >= NGX_HTTP_BAD_REQUEST)
+        {
+            reason = "not needed";
         }
     }
 

@@ -452,7 +452,7 @@ ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d)
         }
     }
 
-    answered = (run->ctx && status < NGX_HTTP_BAD_REQUEST);
+    answered = (run->ctx != NULL);
     denied = (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN);
 
     if (worker->exiting && !answered) {

@@ -240,14 +240,23 @@ check("route GET ~^/(?<uri>a) { # <<\n}", 'the duplicate "uri" variable');
 	unlike($said, qr/must be quoted/, 'what is not wrong is not blamed');
 }
 
-for my $status ('2xx', '200', '200,201', '200-204', '2xx,3xx', '303') {
+for my $status ('2xx', '200', '200,201', '200-204', '2xx,3xx', '303', '404',
+	'2xx,404,408,409,410,422')
+{
 	check("route GET /a status=$status { }");
 }
 
 for my $status ('', '4xx', '1xx', '2', '2xy', '200,', '199', '400', '204-200',
-	'200-400', '206', '304', 'abc', '200 ', '-200', '2000')
+	'200-400', '206', '304', 'abc', '200 ', '-200', '2000', '401', '403', '429',
+	'499', '500', '404-410', '200-404', '422-422x')
 {
 	check("route GET /a 'status=$status' { # <<\n}", 'invalid status "');
+}
+
+for my $kind ('launch', 'rerun') {
+	check("route GET /a status=200,404 { # <<\n$kind; }",
+		"the \"status\" of an error cannot be that of a \"launch\" or " .
+		'"rerun", in "route" "GET /a"');
 }
 
 check("route GET /a status=200 status=201 { # <<\n}",

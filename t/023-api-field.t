@@ -72,6 +72,19 @@ webhook_api field {
         present  FINISHED /groups/*/ended;
     }
 
+    route GET ~^/gone/(?<name>[^/]+)$ status=2xx,404,410 {
+        id      $name;
+        state   $status;
+        states  STARTED  200;
+        states  FINISHED 404 410;
+    }
+
+    route GET /refused status=200,202,422 {
+        state   $status;
+        states  STARTED  202;
+        states  FINISHED 200 422;
+    }
+
     route GET /flags {
         state    /none;
         present  STARTED  /begun=true;
@@ -191,6 +204,27 @@ is(events('GET /flags', { id => 15, finished => JSON::PP::false,
 	begun => JSON::PP::true }), '15 STARTED', 'flags');
 is(events('GET /flags', { id => 15, finished => JSON::PP::true }),
 	'15 FINISHED', 'a flag is set');
+
+# errors that say how it ended, where "status" names them
+
+is(events('GET /gone/e1', { }), 'e1 STARTED', 'it is there');
+is(events('GET /gone/e1', { }, answer => { status => 403 }), '',
+	'another error says nothing');
+is(events('GET /gone/e1', { }, answer => { status => 500 }), '', 'nor that');
+is(events('GET /gone/e1', { error => 'no such' }, answer => { status => 404 }),
+	'e1 FINISHED', 'it is gone');
+is(events('GET /gone/e2', { }, answer => { status => 404 }), '',
+	'an unknown one that is gone');
+is(events('GET /gone/e3', { }), 'e3 STARTED', 'it is there');
+is(events('GET /gone/e3', '<html>', answer => { status => 410 }),
+	'e3 FINISHED', 'it is gone, as a page says');
+is(events('GET /gone/e4', '<html>'), '', 'a page that is no error');
+is(events('GET /refused', { id => 'e5' }, answer => { status => 202 }),
+	'e5 STARTED', 'it runs');
+is(events('GET /refused', '<html>', answer => { status => 422 }), '',
+	'an error that does not say whose');
+is(events('GET /refused', { id => 'e5', code => '000904' },
+	answer => { status => 422 }), 'e5 FINISHED', 'it failed');
 
 # keys
 
