@@ -81,7 +81,8 @@ void ngx_http_webhook_pointer_delete(json_t *doc,
     const ngx_http_webhook_pointer_t *pointer);
 
 /*
- * Parses a document, bounded in depth and in number of values.  A new
+ * Parses a document (RFC 8259), bounded in depth and in number of values; of
+ * members of one name the last one counts, in the first one's place.  A new
  * reference, or NULL with *reason set to a constant text: "not JSON",
  * "inexact" (an integer beyond 64 bits, NUL in a string), "too deep",
  * "too many values", "no memory".
@@ -118,6 +119,17 @@ void ngx_http_webhook_text_string(ngx_http_webhook_text_t *text,
     const void *data, size_t len);      /* as a quoted JSON string; bytes that
                                            are not UTF-8 become U+FFFD */
 void ngx_http_webhook_text_free(ngx_http_webhook_text_t *text);
+
+/*
+ * The first byte from p on that does not stand for itself in a JSON string:
+ * a quote, a backslash, a control character or one beyond ASCII; or "last".
+ */
+
+const u_char *ngx_http_webhook_text_plain(const u_char *p, const u_char *last);
+
+/* The length of the character at p < last, 0 if it is not UTF-8 (RFC 3629). */
+
+size_t ngx_http_webhook_text_utf8(const u_char *p, const u_char *last);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_JSON_H_INCLUDED_ */

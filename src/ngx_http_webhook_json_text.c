@@ -17,6 +17,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_JSON_NUMBER  32      /* bytes of a number's text */
+#define NGX_HTTP_WEBHOOK_TEXT_EACH    0x0101010101010101ULL
 
 
 typedef struct {
@@ -37,7 +38,6 @@ static ngx_uint_t ngx_http_webhook_json_secret_pair(
     ngx_http_webhook_redact_t *redact, json_t *object);
 static ngx_inline void ngx_http_webhook_text_char(
     ngx_http_webhook_text_t *text, u_char c);
-static size_t ngx_http_webhook_utf8(const u_char *p, const u_char *last);
 
 
 ngx_int_t
@@ -411,12 +411,10 @@ ngx_http_webhook_text_string(ngx_http_webhook_text_t *text, const void *data,
 
     for (start = p; p < last; start = p) {
 
-        while (p < last && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') {
-            p++;
-        }
+        p = ngx_http_webhook_text_plain(p, last);
 
         if (p < last && *p >= 0x80) {
-            n = ngx_http_webhook_utf8(p, last);
+            n = ngx_http_webhook_text_utf8(p, last);
 
             if (n) {
                 p += n;
@@ -475,10 +473,43 @@ ngx_http_webhook_text_string(ngx_http_webhook_text_t *text, const void *data,
 }
 
 
-/* the length of the character at p, 0 if it is not UTF-8 (RFC 3629) */
+/* eight bytes at a time, as long as all are plain */
 
-static size_t
-ngx_http_webhook_utf8(const u_char *p, const u_char *last)
+const u_char *
+ngx_http_webhook_text_plain(const u_char *p, const u_char *last)
+{
+    uint64_t  m, other;
+
+    while (last - p >= (ssize_t) sizeof(uint64_t)) {
+
+        ngx_memcpy(&m, p, sizeof(uint64_t));
+
+        /* a borrow comes from one that is not, and is within these eight */
+
+        other = m
+                | (m - NGX_HTTP_WEBHOOK_TEXT_EACH * 0x20)
+                | ((m ^ NGX_HTTP_WEBHOOK_TEXT_EACH * '"')
+                   - NGX_HTTP_WEBHOOK_TEXT_EACH)
+                | ((m ^ NGX_HTTP_WEBHOOK_TEXT_EACH * '\\')
+                   - NGX_HTTP_WEBHOOK_TEXT_EACH);
+
+        if (other & NGX_HTTP_WEBHOOK_TEXT_EACH * 0x80) {
+            break;
+        }
+
+        p += sizeof(uint64_t);
+    }
+
+    while (p < last && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') {
+        p++;
+    }
+
+    return p;
+}
+
+
+size_t
+ngx_http_webhook_text_utf8(const u_char *p, const u_char *last)
 {
     u_char  low, high;
     size_t  i, n;

@@ -5,7 +5,7 @@
 
 
 /*
- * rooms: json json_text
+ * rooms: json_read json_pointer json_text
  */
 
 
@@ -16,6 +16,7 @@
 
 
 static void parsing(void);
+static void as_jansson(void);
 static void limits(void);
 static void numbers(void);
 static void pointers(void);
@@ -66,6 +67,7 @@ int
 main(void)
 {
     parsing();
+    as_jansson();
     limits();
     numbers();
     pointers();
@@ -135,6 +137,132 @@ parsing(void)
     doc = ngx_http_webhook_json_parse((u_char *) "[12]34", 4, &reason);
     check(doc != NULL, "length is kept to");
     json_decref(doc);
+}
+
+
+/* whether it is read in another way than by jansson */
+
+static ngx_uint_t
+differs(const char *text, size_t len)
+{
+    char          *one, *two;
+    json_t        *doc, *theirs;
+    ngx_uint_t     bad;
+    const char    *reason;
+    json_error_t   error;
+
+    doc = ngx_http_webhook_json_parse((u_char *) text, len, &reason);
+    theirs = json_loadb(text, len, JSON_DECODE_ANY, &error);
+
+    if (doc == NULL || theirs == NULL) {
+        bad = doc || theirs || strncmp(reason, "too ", 4) == 0;
+
+    } else {
+        one = json_dumps(doc, JSON_ENCODE_ANY);
+        two = json_dumps(theirs, JSON_ENCODE_ANY);
+
+        bad = strcmp(one, two) != 0 || !json_equal(doc, theirs);
+
+        free(one);
+        free(two);
+    }
+
+    json_decref(doc);
+    json_decref(theirs);
+
+    if (bad) {
+        printf("# %.*s\n", (int) len, text);
+    }
+
+    return bad;
+}
+
+
+static void
+as_jansson(void)
+{
+    char        *p, buf[512];
+    size_t       i, n, len;
+    uint64_t     seed;
+    ngx_uint_t   bad;
+
+    static const char  *parts[] = {
+        "{", "}", "[", "]", ",", ":", "\"", "\\", "a", "n", "\\u00", "\\ud83d",
+        "\\ude00", "0", "1", "12345678", "-", "+", ".", "e", "E", "true",
+        "false", "null", " ", "\t", "\r", "\n", "\f", "\x01", "\x7f", "\x80",
+        "\xc3\xa9", "\xe2\x82", "\xed\xa0\x80", "\xf0\x9f\x98\x80", "\xff",
+        "/", "'", "\"a\"", "\"k\":", "[[", "]]"
+    };
+
+    static const char  *documents[] = {
+        "{\"id\":17,\"state\":\"running\",\"steps\":[{\"name\":\"caf\xc3\xa9\","
+        "\"ok\":true,\"took\":1.25e3},{},[]],\"note\":\"a\\n\\u00e9\\ud83d"
+        "\\ude00\\/\",\"k\\u0065y\":null,\"id\":-9223372036854775808}",
+        "[123456789012345678,1234567890123456789,9223372036854775807,-0,-0.0,"
+        "0.1,1e5,1E-5,[[[[]]]],{\"\":{\"\":\"\"}},\"\\\"\\\\\\b\\f\\r\\t\"]"
+    };
+
+    enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
+
+    /* all of three parts; then longer ones, and documents with something else
+       in some places, by chance */
+
+    bad = 0;
+
+    for (n = 0; n < PARTS * PARTS * PARTS; n++) {
+        p = buf;
+
+        for (i = n, len = 0; len < 3; len++, i /= PARTS) {
+            p = stpcpy(p, parts[i % PARTS]);
+        }
+
+        bad += differs(buf, p - buf);
+    }
+
+    check_number(bad, 0, "three parts are read as jansson does");
+
+    seed = 88172645463325252;
+    bad = 0;
+
+    for (n = 0; n < 100000; n++) {
+        p = buf;
+        *p++ = '[';
+
+        for (i = seed % 20; i; i--) {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+
+            p = stpcpy(p, parts[seed % PARTS]);
+        }
+
+        *p++ = ']';
+        bad += differs(buf, p - buf);
+    }
+
+    check_number(bad, 0, "and so are more parts");
+
+    bad = 0;
+
+    for (n = 0; n < 100000; n++) {
+        len = stpcpy(buf, documents[n % 2]) - buf;
+
+        for (i = n / 2 % 4; i; i--) {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+
+            buf[seed % len] = parts[(seed >> 20) % PARTS][0];
+        }
+
+        if (n % 7 == 0) {
+            len -= seed % len;
+        }
+
+        bad += differs(buf, len);
+    }
+
+    check_number(bad, 0, "and documents with faults");
 }
 
 

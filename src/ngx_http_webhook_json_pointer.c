@@ -5,9 +5,8 @@
 
 
 /*
- * json: bytes -> jansson values; JSON Pointer (RFC 6901).  What comes in was
- * written by others: a cheap scan bounds depth and number of values before a
- * tree is built, so that all rooms may recurse.  json_text.c is the way back.
+ * json_pointer: what a JSON Pointer (RFC 6901) names in a jansson value, a
+ * segment "*" naming everything there.  json_text.c is the way back to bytes.
  * Next room: api, payload.
  */
 
@@ -15,12 +14,6 @@
 #include "ngx_http_webhook_json.h"
 
 
-#define NGX_HTTP_WEBHOOK_JSON_DEPTH       128
-#define NGX_HTTP_WEBHOOK_JSON_VALUES      131072
-#define NGX_HTTP_WEBHOOK_JSON_CONTAINERS  32768   /* these cost the most */
-
-
-static const char *ngx_http_webhook_json_scan(const u_char *p, size_t len);
 static json_t *ngx_http_webhook_pointer_step(json_t *value,
     const ngx_str_t *segment);
 static ngx_int_t ngx_http_webhook_pointer_walk(json_t *value,
@@ -28,108 +21,6 @@ static ngx_int_t ngx_http_webhook_pointer_walk(json_t *value,
     ngx_http_webhook_pointer_pt handler, void *data, const char *key);
 static void ngx_http_webhook_pointer_remove(json_t *value,
     const ngx_str_t *segments, ngx_uint_t n);
-
-
-json_t *
-ngx_http_webhook_json_parse(const u_char *data, size_t len,
-    const char **reason)
-{
-    json_t        *doc;
-    json_error_t   error;
-
-    *reason = ngx_http_webhook_json_scan(data, len);
-
-    if (*reason) {
-        return NULL;
-    }
-
-    doc = json_loadb((const char *) data, len, JSON_DECODE_ANY, &error);
-
-    if (doc) {
-        return doc;
-    }
-
-    switch (json_error_code(&error)) {
-
-    case json_error_numeric_overflow:
-    case json_error_null_character:
-    case json_error_null_byte_in_key:
-        *reason = "inexact";
-        break;
-
-    case json_error_out_of_memory:
-        *reason = "no memory";
-        break;
-
-    default:
-        *reason = "not JSON";
-        break;
-    }
-
-    return NULL;
-}
-
-
-static const char *
-ngx_http_webhook_json_scan(const u_char *p, size_t len)
-{
-    ngx_uint_t     depth, values, containers;
-    const u_char  *last;
-
-    depth = 0;
-    values = 1;
-    containers = 0;
-
-    for (last = p + len; p < last; p++) {
-
-        switch (*p) {
-
-        case '"':
-
-            for (p++; p < last && *p != '"'; p++) {
-                if (*p == '\\' && p + 1 < last) {
-                    p++;
-                }
-            }
-
-            break;
-
-        case '[':
-        case '{':
-
-            if (++depth > NGX_HTTP_WEBHOOK_JSON_DEPTH) {
-                return "too deep";
-            }
-
-            if (++containers > NGX_HTTP_WEBHOOK_JSON_CONTAINERS) {
-                return "too many values";
-            }
-
-            values++;
-            break;
-
-        case ',':
-
-            if (++values > NGX_HTTP_WEBHOOK_JSON_VALUES) {
-                return "too many values";
-            }
-
-            break;
-
-        case ']':
-        case '}':
-
-            if (depth == 0) {
-                return "not JSON";
-            }
-
-            depth--;
-            break;
-        }
-    }
-
-    return NULL;
-}
 
 
 char *
