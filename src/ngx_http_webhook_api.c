@@ -35,6 +35,7 @@ static ngx_int_t ngx_http_webhook_api_list_item(void *data, json_t *element,
 static ngx_int_t ngx_http_webhook_api_complete(
     ngx_http_webhook_api_reading_t *reading,
     ngx_http_webhook_observation_t *observation, json_t *id);
+static ngx_uint_t ngx_http_webhook_api_same_id(json_t *json, ngx_str_t *id);
 static ngx_int_t ngx_http_webhook_api_own(json_t **member);
 static json_t *ngx_http_webhook_api_string(ngx_str_t *text);
 
@@ -455,10 +456,11 @@ ngx_http_webhook_api_complete(ngx_http_webhook_api_reading_t *reading,
 {
     json_t                         **execution, *json;
     uint32_t                         own;
-    ngx_uint_t                       i;
+    ngx_uint_t                       i, named;
     ngx_http_webhook_api_member_t   *member;
 
     own = 0;
+    named = 0;
     execution = &observation->members[NGX_HTTP_WEBHOOK_EXECUTION];
 
     if (!json_is_object(*execution)) {
@@ -468,9 +470,13 @@ ngx_http_webhook_api_complete(ngx_http_webhook_api_reading_t *reading,
             return NGX_ERROR;
         }
 
-        if (*execution && json_object_set(json, "id", *execution) != 0) {
-            json_decref(json);
-            return NGX_ERROR;
+        if (*execution) {
+            named = 1;
+
+            if (json_object_set(json, "id", *execution) != 0) {
+                json_decref(json);
+                return NGX_ERROR;
+            }
         }
 
         json_decref(*execution);
@@ -486,6 +492,12 @@ ngx_http_webhook_api_complete(ngx_http_webhook_api_reading_t *reading,
 
             if (reading->values[i] == NULL) {
                 continue;
+            }
+
+            if (member[i].member == NGX_HTTP_WEBHOOK_EXECUTION
+                && ngx_strcmp(member[i].name.data, "id") == 0)
+            {
+                named = 1;
             }
 
             if (!(own & (1 << member[i].member))) {
@@ -511,8 +523,10 @@ ngx_http_webhook_api_complete(ngx_http_webhook_api_reading_t *reading,
 
     json = json_object_get(*execution, "id");
 
-    if (json == NULL || json_is_null(json)) {
-
+    if (json == NULL
+        || json_is_null(json)
+        || (!named && !ngx_http_webhook_api_same_id(json, &observation->id)))
+    {
         if (!(own & (1 << NGX_HTTP_WEBHOOK_EXECUTION))
             && ngx_http_webhook_api_own(execution) != NGX_OK)
         {
@@ -525,6 +539,20 @@ ngx_http_webhook_api_complete(ngx_http_webhook_api_reading_t *reading,
     }
 
     return NGX_OK;
+}
+
+
+/* a number and its text are one id, shown as the document has it */
+
+static ngx_uint_t
+ngx_http_webhook_api_same_id(json_t *json, ngx_str_t *id)
+{
+    u_char     buf[32];
+    ngx_str_t  text;
+
+    return ngx_http_webhook_json_scalar(json, &text, buf) == NGX_OK
+           && text.len == id->len
+           && ngx_memcmp(text.data, id->data, id->len) == 0;
 }
 
 

@@ -85,6 +85,17 @@ webhook_api field {
         states  FINISHED 200 422;
     }
 
+    route GET /queued {
+        id            /queueId;
+        execution     "";
+        goal.name     /id;
+    }
+
+    route GET /queued-own {
+        id            /queueId;
+        execution.id  /id;
+    }
+
     route GET /flags {
         state    /none;
         present  STARTED  /begun=true;
@@ -225,6 +236,20 @@ is(events('GET /refused', '<html>', answer => { status => 422 }), '',
 	'an error that does not say whose');
 is(events('GET /refused', { id => 'e5', code => '000904' },
 	answer => { status => 422 }), 'e5 FINISHED', 'it failed');
+
+# an id that the document does not call so
+
+is(events('GET /queued', { id => '1', queueId => 41, status => 'running' }),
+	'41 STARTED', 'one id, whatever else is called so');
+is_deeply($new[0], { type => 'EXECUTION', event => 'STARTED',
+	execution => { id => 41, queueId => 41, status => 'running' },
+	goal => { name => '1' } }, 'in the place of the other');
+is(events('GET /queued', { id => '42', queueId => 42, status => 'running' }),
+	'42 STARTED', 'the same as text');
+is(JSON::PP->new->encode([ $new[0]{execution}{id} ]), '["42"]',
+	'as the document has it');
+is(events('GET /queued-own', { id => '7', queueId => 43, status => 'running' }),
+	'7 STARTED', 'unless a line says otherwise');
 
 # keys
 
