@@ -9,7 +9,7 @@
  * in was written by others: depth and number of values are bounded while the
  * tree is built, so that all rooms may recurse.  Jansson reads each byte by
  * several calls; here it is asked for what needs thought alone: a number that
- * is not a short integer, a string with an escape.  Next room: json_pointer.
+ * is not a short integer, a string with "\u".  Next room: json_pointer.
  */
 
 
@@ -23,12 +23,13 @@
 
 
 typedef struct {
-    const u_char  *p;
-    const u_char  *last;
-    const char    *reason;
-    ngx_uint_t     depth;
-    ngx_uint_t     values;
-    ngx_uint_t     containers;
+    const u_char             *p;
+    const u_char             *last;
+    const char               *reason;
+    ngx_uint_t                depth;
+    ngx_uint_t                values;
+    ngx_uint_t                containers;
+    ngx_http_webhook_text_t   text;        /* a string without its escapes */
 } ngx_http_webhook_json_reader_t;
 
 
@@ -46,6 +47,8 @@ static json_t *ngx_http_webhook_json_read_number(
     ngx_http_webhook_json_reader_t *reader);
 static json_t *ngx_http_webhook_json_read_word(
     ngx_http_webhook_json_reader_t *reader, const char *word, json_t *value);
+static json_t *ngx_http_webhook_json_unescape(
+    ngx_http_webhook_json_reader_t *reader, const u_char *start);
 static json_t *ngx_http_webhook_json_load(
     ngx_http_webhook_json_reader_t *reader, const u_char *start);
 static ngx_int_t ngx_http_webhook_json_enter(
@@ -73,6 +76,8 @@ ngx_http_webhook_json_parse(const u_char *data, size_t len,
     reader.values = 1;
 
     doc = ngx_http_webhook_json_read(&reader);
+
+    ngx_http_webhook_text_free(&reader.text);
 
     if (doc) {
         (void) ngx_http_webhook_json_token(&reader);
@@ -350,7 +355,7 @@ ngx_http_webhook_json_read_text(ngx_http_webhook_json_reader_t *reader,
         return NGX_OK;
     }
 
-    *value = ngx_http_webhook_json_load(reader, start);
+    *value = ngx_http_webhook_json_unescape(reader, start);
 
     if (*value == NULL) {
         return NGX_ERROR;
@@ -360,6 +365,57 @@ ngx_http_webhook_json_read_text(ngx_http_webhook_json_reader_t *reader,
     text->len = json_string_length(*value);
 
     return NGX_OK;
+}
+
+
+/* the string from "start" to where the reader is */
+
+static json_t *
+ngx_http_webhook_json_unescape(ngx_http_webhook_json_reader_t *reader,
+    const u_char *start)
+{
+    u_char                    c;
+    const u_char             *p, *last, *escaped, *letter;
+    ngx_http_webhook_text_t  *text;
+
+    static const u_char       letters[] = "bfnrt\"\\/";
+    static const u_char       meanings[] = "\b\f\n\r\t\"\\/";
+
+    text = &reader->text;
+    text->len = 0;
+
+    last = reader->p - 1;
+
+    for (p = start + 1; p < last; p += 2) {
+
+        escaped = memchr(p, '\\', last - p);
+        if (escaped == NULL) {
+            ngx_http_webhook_text_append(text, p, last - p);
+            break;
+        }
+
+        ngx_http_webhook_text_append(text, p, escaped - p);
+
+        p = escaped;
+
+        letter = memchr(letters, p[1], sizeof(letters) - 1);
+
+        if (letter == NULL) {
+            return ngx_http_webhook_json_load(reader, start);
+        }
+
+        c = meanings[letter - letters];
+
+        ngx_http_webhook_text_append(text, &c, 1);
+    }
+
+    if (text->failed) {
+        reader->reason = "no memory";
+        return NULL;
+    }
+
+    return ngx_http_webhook_json_made(reader,
+                       json_stringn_nocheck((char *) text->data, text->len));
 }
 
 
