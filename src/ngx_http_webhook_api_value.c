@@ -18,6 +18,7 @@
 
 static ngx_int_t ngx_http_webhook_api_pointer(ngx_conf_t *cf, ngx_str_t *text,
     ngx_uint_t wildcards, ngx_http_webhook_api_pointer_t *pointer);
+static u_char *ngx_http_webhook_api_equal(ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_api_event(ngx_conf_t *cf, ngx_uint_t first,
     ngx_uint_t *rank);
 static ngx_int_t ngx_http_webhook_api_conf_text(ngx_conf_t *cf,
@@ -393,7 +394,7 @@ ngx_http_webhook_api_conf_present(ngx_conf_t *cf, ngx_command_t *cmd,
 
         text = value[i];
 
-        p = ngx_strlchr(text.data, text.data + text.len, '=');
+        p = ngx_http_webhook_api_equal(&text);
 
         if (p) {
             equal.data = p + 1;
@@ -415,6 +416,34 @@ ngx_http_webhook_api_conf_present(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* the "=" behind a pointer, not that of a segment "[name=value]" */
+
+static u_char *
+ngx_http_webhook_api_equal(ngx_str_t *text)
+{
+    u_char      *p, *last;
+    ngx_uint_t   within;
+
+    last = text->data + text->len;
+    within = 0;
+
+    for (p = text->data; p < last; p++) {
+
+        if (*p == '/') {
+            within = (p + 1 < last && p[1] == '[');
+
+        } else if (*p == ']') {
+            within = 0;
+
+        } else if (*p == '=' && !within) {
+            return p;
+        }
+    }
+
+    return NULL;
 }
 
 

@@ -28,7 +28,10 @@ typedef struct {
 } ngx_http_webhook_text_t;
 
 
-/* a compiled JSON Pointer, RFC 6901; a segment "*" only where allowed */
+/*
+ * a compiled JSON Pointer, RFC 6901; a segment "*" only where allowed; of a
+ * list "[name=value]" is the first element with that member
+ */
 
 typedef struct {
     ngx_str_t   text;          /* as written */

@@ -6,7 +6,8 @@
 
 /*
  * json_pointer: what a JSON Pointer (RFC 6901) names in a jansson value, a
- * segment "*" naming everything there.  json_text.c is the way back to bytes.
+ * segment "*" naming everything there, and "[name=value]" what of a list has that
+ * member.  json_text.c is the way back to bytes.
  * Next room: api, payload.
  */
 
@@ -15,6 +16,10 @@
 
 
 static json_t *ngx_http_webhook_pointer_step(json_t *value,
+    const ngx_str_t *segment);
+static size_t ngx_http_webhook_pointer_index(json_t *list,
+    const ngx_str_t *segment);
+static size_t ngx_http_webhook_pointer_which(json_t *list,
     const ngx_str_t *segment);
 static ngx_int_t ngx_http_webhook_pointer_walk(json_t *value,
     const ngx_str_t *segments, ngx_uint_t n,
@@ -162,19 +167,35 @@ ngx_http_webhook_pointer_find(json_t *doc, const ngx_str_t *text)
 static json_t *
 ngx_http_webhook_pointer_step(json_t *value, const ngx_str_t *segment)
 {
-    size_t      i;
-    ngx_uint_t  n;
-
     if (json_is_object(value)) {
         return json_object_get(value, (char *) segment->data);
     }
 
-    if (!json_is_array(value)
-        || segment->len == 0
+    if (!json_is_array(value)) {
+        return NULL;
+    }
+
+    return json_array_get(value,
+                          ngx_http_webhook_pointer_index(value, segment));
+}
+
+
+/* where in a list a segment points, or its size: nowhere */
+
+static size_t
+ngx_http_webhook_pointer_index(json_t *list, const ngx_str_t *segment)
+{
+    size_t  i, n;
+
+    if (segment->len && segment->data[0] == '[') {
+        return ngx_http_webhook_pointer_which(list, segment);
+    }
+
+    if (segment->len == 0
         || segment->len > 9
         || (segment->len > 1 && segment->data[0] == '0'))
     {
-        return NULL;
+        return json_array_size(list);
     }
 
     n = 0;
@@ -182,13 +203,57 @@ ngx_http_webhook_pointer_step(json_t *value, const ngx_str_t *segment)
     for (i = 0; i < segment->len; i++) {
 
         if (segment->data[i] < '0' || segment->data[i] > '9') {
-            return NULL;
+            return json_array_size(list);
         }
 
         n = n * 10 + (segment->data[i] - '0');
     }
 
-    return json_array_get(value, n);
+    return n;
+}
+
+
+/* "[name=value]": the first object in the list with this member */
+
+static size_t
+ngx_http_webhook_pointer_which(json_t *list, const ngx_str_t *segment)
+{
+    u_char      *p, *last, buf[32];
+    size_t       i;
+    json_t      *element, *member;
+    ngx_str_t    name, value, text;
+    const char  *key;
+
+    name.data = segment->data + 1;
+    last = segment->data + segment->len - 1;
+
+    p = ngx_strlchr(name.data, last, '=');
+
+    if (p == NULL || *last != ']') {
+        return json_array_size(list);
+    }
+
+    name.len = p - name.data;
+
+    value.data = p + 1;
+    value.len = last - value.data;
+
+    json_array_foreach(list, i, element) {
+
+        json_object_foreach(element, key, member) {
+
+            if (ngx_strlen(key) == name.len
+                && ngx_memcmp(key, name.data, name.len) == 0
+                && ngx_http_webhook_json_scalar(member, &text, buf) == NGX_OK
+                && text.len == value.len
+                && ngx_memcmp(text.data, value.data, value.len) == 0)
+            {
+                return i;
+            }
+        }
+    }
+
+    return i;
 }
 
 
@@ -319,8 +384,10 @@ ngx_http_webhook_pointer_remove(json_t *value, const ngx_str_t *segments,
         } else if (any) {
             (void) json_array_clear(value);
 
-        } else if (ngx_http_webhook_pointer_step(value, segments)) {
-            (void) json_array_remove(value, atoi((char *) segments->data));
+        } else {
+            (void) json_array_remove(value,
+                                     ngx_http_webhook_pointer_index(value,
+                                                                    segments));
         }
 
         return;

@@ -85,6 +85,14 @@ webhook_api field {
         states  FINISHED 200 422;
     }
 
+    route GET /conditions {
+        present    STARTED  /conditions/[type=Running]/status=True;
+        present    FINISHED /conditions/[type=Failed]/status=True
+                            /conditions/[type=Done]/status=True;
+        goal.name  /labels/[key=a~1b]/value;
+        omit       /labels/[key=secret];
+    }
+
     route GET /queued {
         id            /queueId;
         execution     "";
@@ -236,6 +244,29 @@ is(events('GET /refused', '<html>', answer => { status => 422 }), '',
 	'an error that does not say whose');
 is(events('GET /refused', { id => 'e5', code => '000904' },
 	answer => { status => 422 }), 'e5 FINISHED', 'it failed');
+
+# members of lists that are known by a name
+
+sub conditions {
+	my ($id, %status) = @_;
+
+	return { id => $id, conditions => [ map { { type => $_,
+		status => $status{$_} } } sort keys %status ], labels => [
+		{ key => 'secret', value => 's' }, { key => 'a/b', value => 5 } ] };
+}
+
+is(events('GET /conditions', conditions('c1', Done => 'False')), '',
+	'a condition that does not hold');
+is(events('GET /conditions', conditions('c1', Done => 'False',
+	Running => 'True')), 'c1 STARTED', 'one that does, of a list');
+is_deeply($new[0]{goal}, { name => 5 }, 'a label');
+is_deeply($new[0]{execution}{labels}, [ { key => 'a/b', value => 5 } ],
+	'another one is omitted');
+is(events('GET /conditions', conditions('c1', Failed => 'False',
+	Running => 'False', Done => 'Unknown')), '', 'no condition holds');
+is(events('GET /conditions', conditions('c1', Failed => 'True',
+	Running => 'False', Other => 'True')), 'c1 FINISHED',
+	'any of them is enough');
 
 # an id that the document does not call so
 
