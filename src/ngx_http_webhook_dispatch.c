@@ -28,22 +28,22 @@
 
 
 typedef struct {
+    ngx_queue_t                     queue;     /* among those ready */
+    ngx_event_t                     timer;     /* to the next due delivery */
     ngx_http_webhook_signer_t      *signer;
-    ngx_msec_t                      due;       /* when ready next, if timed */
-    unsigned                        ready:1;
-    unsigned                        timed:1;
-    unsigned                        starved:1; /* for webhook_connections */
+    ngx_uint_t                      index;     /* the webhook's */
+    ngx_uint_t                      ready;     /* unsigned  ready:1; */
 } ngx_http_webhook_sender_t;
 
 
 typedef struct {
     ngx_http_webhook_main_conf_t   *mcf;
     ngx_http_webhook_sender_t      *senders;   /* one a webhook */
-    ngx_uint_t                      next;      /* whose turn it is */
+    ngx_queue_t                     ready;     /* senders, by turns */
+    ngx_uint_t                      nready;
     ngx_uint_t                      in_flight;
     ngx_event_t                     event;     /* posted: senders are ready */
-    ngx_event_t                     timer;     /* to the next due delivery */
-    unsigned                        starved:1; /* some sender is */
+    ngx_event_t                     timer;     /* to look for connections */
     unsigned                        exiting:1;
 } ngx_http_webhook_dispatch_t;
 
@@ -52,12 +52,12 @@ static void ngx_http_webhook_dispatch_ping(
     ngx_http_webhook_main_conf_t *mcf, ngx_array_t *fresh, ngx_log_t *log);
 static void ngx_http_webhook_dispatch_ready(ngx_uint_t index);
 static void ngx_http_webhook_dispatch_handler(ngx_event_t *ev);
-static ngx_uint_t ngx_http_webhook_dispatch_sender(ngx_uint_t index,
-    ngx_uint_t max);
-static ngx_uint_t ngx_http_webhook_dispatch_room(
-    ngx_http_webhook_sender_t *sender);
-static void ngx_http_webhook_dispatch_timer(ngx_event_t *ev);
-static void ngx_http_webhook_dispatch_arm(void);
+static ngx_uint_t ngx_http_webhook_dispatch_sender(
+    ngx_http_webhook_sender_t *sender, ngx_uint_t max);
+static ngx_uint_t ngx_http_webhook_dispatch_room(void);
+static void ngx_http_webhook_dispatch_due(ngx_event_t *ev);
+static void ngx_http_webhook_dispatch_look(ngx_event_t *ev);
+static void ngx_http_webhook_dispatch_post(void);
 static void ngx_http_webhook_dispatch_done(ngx_http_webhook_hook_t *hook);
 static void ngx_http_webhook_dispatch_exiting(void);
 
@@ -89,7 +89,9 @@ ngx_http_webhook_dispatch_init_module(ngx_cycle_t *cycle)
 ngx_int_t
 ngx_http_webhook_dispatch_init_process(ngx_cycle_t *cycle)
 {
+    ngx_uint_t                     i;
     ngx_array_t                    fresh;
+    ngx_http_webhook_sender_t     *sender;
     ngx_http_webhook_dispatch_t   *dp;
     ngx_http_webhook_main_conf_t  *mcf;
 
@@ -111,10 +113,23 @@ ngx_http_webhook_dispatch_init_process(ngx_cycle_t *cycle)
     dp->event.log = cycle->log;
     dp->event.data = dp;
 
-    dp->timer.handler = ngx_http_webhook_dispatch_timer;
+    dp->timer.handler = ngx_http_webhook_dispatch_look;
     dp->timer.log = cycle->log;
     dp->timer.data = dp;
     dp->timer.cancelable = 1;
+
+    ngx_queue_init(&dp->ready);
+
+    for (i = 0; i < mcf->hooks.nelts; i++) {
+        sender = &dp->senders[i];
+
+        sender->index = i;
+
+        sender->timer.handler = ngx_http_webhook_dispatch_due;
+        sender->timer.log = cycle->log;
+        sender->timer.data = sender;
+        sender->timer.cancelable = 1;
+    }
 
     if (ngx_array_init(&fresh, cycle->pool, 4,
                        sizeof(ngx_http_webhook_hook_t *))
@@ -235,96 +250,88 @@ ngx_http_webhook_dispatch_variables(ngx_conf_t *cf)
 static void
 ngx_http_webhook_dispatch_ready(ngx_uint_t index)
 {
-    ngx_http_webhook_dispatch_t  *dp;
-
-    dp = &ngx_http_webhook_dispatch;
-
-    if (dp->exiting) {
-        return;
-    }
-
-    dp->senders[index].ready = 1;
-
-    if (!dp->event.posted) {
-        ngx_post_event(&dp->event, &ngx_posted_next_events);
-    }
-}
-
-
-static void
-ngx_http_webhook_dispatch_handler(ngx_event_t *ev)
-{
-    ngx_uint_t                    i, n, first, index, turn, room, sent, again;
-    ngx_http_webhook_dispatch_t  *dp;
-
-    dp = ev->data;
-
-    if (dp->exiting) {
-        return;
-    }
-
-    again = 0;
-    n = dp->mcf->hooks.nelts;
-    turn = NGX_HTTP_WEBHOOK_TURN;
-    first = dp->next;
-
-    for (i = 0; i < n; i++) {
-        index = first + i;
-
-        if (index >= n) {
-            index -= n;
-        }
-
-        if (!dp->senders[index].ready) {
-            continue;
-        }
-
-        room = ngx_http_webhook_dispatch_room(&dp->senders[index]);
-
-        if (room == 0) {
-            dp->senders[index].ready = 0;
-            continue;
-        }
-
-        if (turn == 0) {
-            again = 1;
-            break;
-        }
-
-        sent = ngx_http_webhook_dispatch_sender(index, ngx_min(turn, room));
-
-        if (sent) {
-            turn -= sent;
-            dp->next = (index + 1) % n;
-        }
-
-        again |= dp->senders[index].ready;
-    }
-
-    if (again) {
-        ngx_post_event(&dp->event, &ngx_posted_next_events);
-    }
-
-    ngx_http_webhook_dispatch_arm();
-}
-
-
-static ngx_uint_t
-ngx_http_webhook_dispatch_sender(ngx_uint_t index, ngx_uint_t max)
-{
-    ngx_uint_t                    i, n, failed;
-    ngx_msec_t                    next;
-    ngx_http_webhook_job_t        jobs[NGX_HTTP_WEBHOOK_TAKE];
-    ngx_http_webhook_hook_t      *hook;
     ngx_http_webhook_sender_t    *sender;
     ngx_http_webhook_dispatch_t  *dp;
 
     dp = &ngx_http_webhook_dispatch;
     sender = &dp->senders[index];
+
+    if (!sender->ready) {
+        sender->ready = 1;
+        ngx_queue_insert_tail(&dp->ready, &sender->queue);
+        dp->nready++;
+    }
+
+    ngx_http_webhook_dispatch_post();
+}
+
+
+static void
+ngx_http_webhook_dispatch_post(void)
+{
+    ngx_http_webhook_dispatch_t  *dp;
+
+    dp = &ngx_http_webhook_dispatch;
+
+    if (dp->nready && !dp->exiting && !dp->event.posted) {
+        ngx_post_event(&dp->event, &ngx_posted_next_events);
+    }
+}
+
+
+/* each sender has one turn; for those without room those in flight end first */
+
+static void
+ngx_http_webhook_dispatch_handler(ngx_event_t *ev)
+{
+    ngx_uint_t                    n, turn, room;
+    ngx_queue_t                  *q;
+    ngx_http_webhook_sender_t    *sender;
+    ngx_http_webhook_dispatch_t  *dp;
+
+    dp = ev->data;
+
+    turn = NGX_HTTP_WEBHOOK_TURN;
+
+    for (n = dp->nready; n && turn; n--) {
+
+        room = ngx_http_webhook_dispatch_room();
+
+        if (room == 0) {
+            return;
+        }
+
+        q = ngx_queue_head(&dp->ready);
+        sender = ngx_queue_data(q, ngx_http_webhook_sender_t, queue);
+
+        ngx_queue_remove(q);
+        dp->nready--;
+        sender->ready = 0;
+
+        turn -= ngx_http_webhook_dispatch_sender(sender, ngx_min(turn, room));
+    }
+
+    ngx_http_webhook_dispatch_post();
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_dispatch_sender(ngx_http_webhook_sender_t *sender,
+    ngx_uint_t max)
+{
+    ngx_uint_t                    i, n, index, failed;
+    ngx_msec_t                    next;
+    ngx_http_webhook_job_t        jobs[NGX_HTTP_WEBHOOK_TAKE];
+    ngx_http_webhook_hook_t      *hook;
+    ngx_http_webhook_dispatch_t  *dp;
+
+    dp = &ngx_http_webhook_dispatch;
+    index = sender->index;
     hook = ((ngx_http_webhook_hook_t **) dp->mcf->hooks.elts)[index];
 
-    sender->ready = 0;
-    sender->timed = 0;
+    if (sender->timer.timer_set) {
+        ngx_del_timer(&sender->timer);
+    }
 
     if (!ngx_http_webhook_wake_owned(index)
         || ngx_http_webhook_queue_idle(dp->mcf->zone, hook->slot))
@@ -367,23 +374,23 @@ ngx_http_webhook_dispatch_sender(ngx_uint_t index, ngx_uint_t max)
     }
 
     if (failed) {
-        sender->timed = 1;
-        sender->due = ngx_current_msec + NGX_HTTP_WEBHOOK_NO_MEMORY;
+        ngx_add_timer(&sender->timer, NGX_HTTP_WEBHOOK_NO_MEMORY);
 
     } else if (n == max) {
-        sender->ready = 1;
+        ngx_http_webhook_dispatch_ready(index);
 
     } else if (next != NGX_CONF_UNSET_MSEC) {
-        sender->timed = 1;
-        sender->due = ngx_current_msec + next;
+        ngx_add_timer(&sender->timer, ngx_max(next, 1));
     }
 
     return n;
 }
 
 
+/* how many attempts may begin; later if there is none */
+
 static ngx_uint_t
-ngx_http_webhook_dispatch_room(ngx_http_webhook_sender_t *sender)
+ngx_http_webhook_dispatch_room(void)
 {
     ngx_http_webhook_dispatch_t  *dp;
 
@@ -392,18 +399,15 @@ ngx_http_webhook_dispatch_room(ngx_http_webhook_sender_t *sender)
     /* clients come first */
 
     if (ngx_cycle->free_connection_n < ngx_cycle->connection_n / 8) {
-        sender->timed = 1;
-        sender->due = ngx_current_msec + NGX_HTTP_WEBHOOK_PRESSED;
+
+        if (!dp->timer.timer_set) {
+            ngx_add_timer(&dp->timer, NGX_HTTP_WEBHOOK_PRESSED);
+        }
+
         return 0;
     }
 
     if (dp->in_flight >= dp->mcf->connections) {
-
-        /* a time that has passed would be looked at again and again */
-
-        sender->timed = 0;
-        sender->starved = 1;
-        dp->starved = 1;
         return 0;
     }
 
@@ -412,102 +416,48 @@ ngx_http_webhook_dispatch_room(ngx_http_webhook_sender_t *sender)
 
 
 static void
-ngx_http_webhook_dispatch_timer(ngx_event_t *ev)
+ngx_http_webhook_dispatch_due(ngx_event_t *ev)
 {
-    ngx_uint_t                    i;
-    ngx_msec_int_t                left;
-    ngx_http_webhook_sender_t    *sender;
-    ngx_http_webhook_dispatch_t  *dp;
+    ngx_http_webhook_sender_t  *sender;
 
-    dp = ev->data;
+    sender = ev->data;
 
-    for (i = 0; i < dp->mcf->hooks.nelts; i++) {
-        sender = &dp->senders[i];
-        left = (ngx_msec_int_t) (sender->due - ngx_current_msec);
-
-        if (sender->timed && left <= 0) {
-            ngx_http_webhook_dispatch_ready(i);
-        }
-    }
-
-    ngx_http_webhook_dispatch_arm();
+    ngx_http_webhook_dispatch_ready(sender->index);
 }
 
 
 static void
-ngx_http_webhook_dispatch_arm(void)
+ngx_http_webhook_dispatch_look(ngx_event_t *ev)
 {
-    ngx_uint_t                    i, found;
-    ngx_msec_int_t                left, first;
-    ngx_http_webhook_sender_t    *sender;
-    ngx_http_webhook_dispatch_t  *dp;
-
-    dp = &ngx_http_webhook_dispatch;
-
-    found = 0;
-    first = 0;
-
-    for (i = 0; i < dp->mcf->hooks.nelts; i++) {
-        sender = &dp->senders[i];
-
-        if (!sender->timed || sender->ready) {
-            continue;
-        }
-
-        left = (ngx_msec_int_t) (sender->due - ngx_current_msec);
-
-        if (!found || left < first) {
-            found = 1;
-            first = left;
-        }
-    }
-
-    if (dp->timer.timer_set) {
-        ngx_del_timer(&dp->timer);
-    }
-
-    if (found && !dp->exiting) {
-        ngx_add_timer(&dp->timer, (ngx_msec_t) ngx_max(first, 1));
-    }
+    ngx_http_webhook_dispatch_post();
 }
 
 
 static void
 ngx_http_webhook_dispatch_done(ngx_http_webhook_hook_t *hook)
 {
-    ngx_uint_t                    i;
     ngx_http_webhook_dispatch_t  *dp;
 
     dp = &ngx_http_webhook_dispatch;
 
     dp->in_flight--;
 
-    if (dp->starved) {
-        dp->starved = 0;
-
-        for (i = 0; i < dp->mcf->hooks.nelts; i++) {
-
-            if (dp->senders[i].starved) {
-                dp->senders[i].starved = 0;
-                ngx_http_webhook_dispatch_ready(i);
-            }
-        }
-    }
-
     ngx_http_webhook_store_wake(dp->mcf->zone);
 
     if (ngx_http_webhook_wake_owned(hook->index)) {
         ngx_http_webhook_dispatch_ready(hook->index);
-
-    } else {
-        ngx_http_webhook_wake(hook);
+        return;
     }
+
+    ngx_http_webhook_wake(hook);
+    ngx_http_webhook_dispatch_post();
 }
 
 
 static void
 ngx_http_webhook_dispatch_exiting(void)
 {
+    ngx_uint_t                    i;
     ngx_core_conf_t              *ccf;
     ngx_http_webhook_dispatch_t  *dp;
 
@@ -517,6 +467,12 @@ ngx_http_webhook_dispatch_exiting(void)
 
     if (dp->timer.timer_set) {
         ngx_del_timer(&dp->timer);
+    }
+
+    for (i = 0; i < dp->mcf->hooks.nelts; i++) {
+        if (dp->senders[i].timer.timer_set) {
+            ngx_del_timer(&dp->senders[i].timer);
+        }
     }
 
     if (dp->event.posted) {
