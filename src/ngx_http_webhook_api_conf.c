@@ -471,7 +471,6 @@ ngx_http_webhook_api_omit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_http_webhook_api_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_str_t                     *name;
     ngx_uint_t                     i, id, wildcards;
     ngx_array_t                  **field;
     ngx_http_webhook_api_ctx_t    *ctx;
@@ -483,12 +482,6 @@ ngx_http_webhook_api_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (*field) {
         return "is duplicate";
-    }
-
-    if (cmd->offset == offsetof(ngx_http_webhook_api_scope_t, updated)
-        && cf->args->nelts - 1 > NGX_HTTP_WEBHOOK_UPDATED_MAX)
-    {
-        return "has more than 16 values";
     }
 
     id = (cmd->offset == offsetof(ngx_http_webhook_api_scope_t, id));
@@ -503,8 +496,13 @@ ngx_http_webhook_api_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (cmd->offset == offsetof(ngx_http_webhook_api_scope_t, updated)
+        && (*field)->nelts > NGX_HTTP_WEBHOOK_UPDATED_MAX)
+    {
+        return "has more than 16 values";
+    }
+
     if (id) {
-        name = cf->args->elts;
         value = (*field)->elts;
 
         for (i = 0; i < (*field)->nelts; i++) {
@@ -513,7 +511,7 @@ ngx_http_webhook_api_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                    "\"%V\" is the same for all executions, "
                                    "\"id\" must be a JSON Pointer or hold a "
-                                   "variable", &name[i + 1]);
+                                   "variable", &value[i].name);
                 return NGX_CONF_ERROR;
             }
         }

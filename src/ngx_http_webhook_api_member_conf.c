@@ -379,7 +379,7 @@ ngx_http_webhook_api_member_line(ngx_conf_t *cf, ngx_command_t *cmd,
     value = member->values->elts;
 
     for (i = 0; i < member->values->nelts; i++) {
-        if (value[i].text) {
+        if (ngx_http_webhook_api_is_text(&value[i])) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "text cannot be a whole \"%V\", use \"%V.id\" "
                                "or \"%V.name\"", &cmd->name, &cmd->name,

@@ -33,12 +33,17 @@ typedef struct {
 } ngx_http_webhook_api_pointer_t;
 
 
-/* a VALUE: a pointer, or text with variables */
+/* a VALUE: a pointer, or text with variables, or both in parts */
 
 typedef struct {
     ngx_http_webhook_api_pointer_t    pointer;
-    ngx_http_complex_value_t         *text;    /* NULL: a pointer */
+    ngx_http_complex_value_t         *text;    /* NULL: a pointer, or parts */
     ngx_uint_t                        index;   /* in the texts of a reading */
+    ngx_array_t                      *parts;   /* ..._api_value_t; or NULL */
+#if (NGX_PCRE)
+    ngx_regex_t                      *regex;   /* takes a part of it; or NULL */
+#endif
+    ngx_str_t                         name;    /* as written */
 } ngx_http_webhook_api_value_t;
 
 
@@ -190,13 +195,18 @@ ngx_int_t ngx_http_webhook_api_elements(ngx_http_webhook_api_scope_t *scope,
     json_t *doc, ngx_http_webhook_pointer_pt handler, void *data);
 
 
-/* api_state.c; "element" is NULL when there is no document */
-
-/* A text's value, or a borrowed JSON value that is not null; else declined. */
+/*
+ * api_text.c: A text's value (in the request's pool, or borrowed from the
+ * element), or a borrowed JSON value that is not null; else declined.
+ * "element" is NULL when there is no document, here and below.
+ */
 
 ngx_int_t ngx_http_webhook_api_value(ngx_http_webhook_api_reading_t *reading,
     json_t *element, ngx_http_webhook_api_value_t *value, ngx_str_t *text,
     json_t **json);
+
+
+/* api_state.c */
 
 /* The first line of "require" that does not hold, or NULL. */
 
@@ -211,12 +221,13 @@ ngx_int_t ngx_http_webhook_api_state(ngx_http_webhook_api_reading_t *reading,
 
 /* api_value.c; errors are logged with file and line */
 
-/* A directive's arguments from the n-th on, as pointers and as VALUEs. */
+ngx_int_t ngx_http_webhook_api_conf_pointer(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t wildcards, ngx_http_webhook_api_pointer_t *pointer);
+
+/* A directive's arguments from the n-th on, as pointers. */
 
 ngx_array_t *ngx_http_webhook_api_conf_pointers(ngx_conf_t *cf,
     ngx_array_t *pointers, ngx_uint_t n);
-ngx_array_t *ngx_http_webhook_api_conf_values(ngx_conf_t *cf, ngx_uint_t n,
-    ngx_uint_t wildcards, ngx_uint_t *ntexts);
 
 char *ngx_http_webhook_api_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -229,6 +240,19 @@ char *ngx_http_webhook_api_conf_present(ngx_conf_t *cf, ngx_command_t *cmd,
 
 ngx_int_t ngx_http_webhook_api_conf_inherit(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *route, ngx_http_webhook_api_scope_t *outer);
+
+
+/*
+ * api_text_conf.c: A directive's arguments from the n-th on, as VALUEs (of the
+ * configuration's pool).  NULL: an error was logged.
+ */
+
+ngx_array_t *ngx_http_webhook_api_conf_values(ngx_conf_t *cf, ngx_uint_t n,
+    ngx_uint_t wildcards, ngx_uint_t *ntexts);
+
+/* Whether it is a text, whatever it is made of, and never a JSON value. */
+
+ngx_uint_t ngx_http_webhook_api_is_text(ngx_http_webhook_api_value_t *value);
 
 
 /*

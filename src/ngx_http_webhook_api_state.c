@@ -65,28 +65,6 @@ static void ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
 static ngx_int_t ngx_http_webhook_api_integer(ngx_str_t *text, int64_t *value);
 
 
-ngx_int_t
-ngx_http_webhook_api_value(ngx_http_webhook_api_reading_t *reading,
-    json_t *element, ngx_http_webhook_api_value_t *value, ngx_str_t *text,
-    json_t **json)
-{
-    *json = NULL;
-
-    if (value->text) {
-        *text = reading->texts[value->index];
-        return text->len ? NGX_OK : NGX_DECLINED;
-    }
-
-    if (element == NULL) {
-        return NGX_DECLINED;
-    }
-
-    *json = ngx_http_webhook_pointer_get(element, &value->pointer.pointer);
-
-    return (*json && !json_is_null(*json)) ? NGX_OK : NGX_DECLINED;
-}
-
-
 ngx_http_webhook_api_require_t *
 ngx_http_webhook_api_refused(ngx_http_webhook_api_scope_t *scope,
     json_t *element)

@@ -16,8 +16,6 @@
 #include "ngx_http_webhook_regex.h"
 
 
-static ngx_int_t ngx_http_webhook_api_pointer(ngx_conf_t *cf, ngx_str_t *text,
-    ngx_uint_t wildcards, ngx_http_webhook_api_pointer_t *pointer);
 static u_char *ngx_http_webhook_api_equal(ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_api_event(ngx_conf_t *cf, ngx_uint_t first,
     ngx_uint_t *rank);
@@ -43,8 +41,8 @@ static ngx_str_t  ngx_http_webhook_api_events[] = {
 };
 
 
-static ngx_int_t
-ngx_http_webhook_api_pointer(ngx_conf_t *cf, ngx_str_t *text,
+ngx_int_t
+ngx_http_webhook_api_conf_pointer(ngx_conf_t *cf, ngx_str_t *text,
     ngx_uint_t wildcards, ngx_http_webhook_api_pointer_t *pointer)
 {
     char                        *err;
@@ -113,7 +111,7 @@ ngx_http_webhook_api_conf_pointers(ngx_conf_t *cf, ngx_array_t *pointers,
             return NULL;
         }
 
-        if (ngx_http_webhook_api_pointer(cf, &value[n],
+        if (ngx_http_webhook_api_conf_pointer(cf, &value[n],
                                          NGX_HTTP_WEBHOOK_WILDCARDS, pointer)
             != NGX_OK)
         {
@@ -122,65 +120,6 @@ ngx_http_webhook_api_conf_pointers(ngx_conf_t *cf, ngx_array_t *pointers,
     }
 
     return pointers;
-}
-
-
-ngx_array_t *
-ngx_http_webhook_api_conf_values(ngx_conf_t *cf, ngx_uint_t n,
-    ngx_uint_t wildcards, ngx_uint_t *ntexts)
-{
-    ngx_str_t                         *value;
-    ngx_array_t                       *values;
-    ngx_http_webhook_api_value_t      *av;
-    ngx_http_compile_complex_value_t   ccv;
-
-    values = ngx_array_create(cf->pool, cf->args->nelts,
-                              sizeof(ngx_http_webhook_api_value_t));
-    if (values == NULL) {
-        return NULL;
-    }
-
-    value = cf->args->elts;
-
-    for ( /* void */ ; n < cf->args->nelts; n++) {
-
-        av = ngx_array_push(values);
-        if (av == NULL) {
-            return NULL;
-        }
-
-        ngx_memzero(av, sizeof(ngx_http_webhook_api_value_t));
-
-        if (value[n].len == 0 || value[n].data[0] == '/') {
-
-            if (ngx_http_webhook_api_pointer(cf, &value[n], wildcards,
-                                             &av->pointer)
-                != NGX_OK)
-            {
-                return NULL;
-            }
-
-            continue;
-        }
-
-        av->index = (*ntexts)++;
-        av->text = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-        if (av->text == NULL) {
-            return NULL;
-        }
-
-        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-        ccv.cf = cf;
-        ccv.value = &value[n];
-        ccv.complex_value = av->text;
-
-        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-            return NULL;
-        }
-    }
-
-    return values;
 }
 
 
@@ -214,7 +153,7 @@ ngx_http_webhook_api_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_webhook_api_pointer(cf, &value[1], NGX_HTTP_WEBHOOK_WILDCARDS,
+    if (ngx_http_webhook_api_conf_pointer(cf, &value[1], NGX_HTTP_WEBHOOK_WILDCARDS,
                                      &require->pointer)
         != NGX_OK)
     {
@@ -407,7 +346,7 @@ ngx_http_webhook_api_conf_present(ngx_conf_t *cf, ngx_command_t *cmd,
             }
         }
 
-        if (ngx_http_webhook_api_pointer(cf, &text, NGX_HTTP_WEBHOOK_WILDCARDS,
+        if (ngx_http_webhook_api_conf_pointer(cf, &text, NGX_HTTP_WEBHOOK_WILDCARDS,
                                          &present->pointer)
             != NGX_OK)
         {
@@ -666,6 +605,10 @@ ngx_http_webhook_api_texts(ngx_http_webhook_api_route_t *route,
     value = values->elts;
 
     for (i = 0; i < values->nelts; i++) {
+
+        if (ngx_http_webhook_api_texts(route, value[i].parts) != NGX_OK) {
+            return NGX_ERROR;
+        }
 
         if (value[i].text == NULL) {
             continue;

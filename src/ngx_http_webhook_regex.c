@@ -16,6 +16,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_REGEX_SUBJECT  4096        /* bytes */
+#define NGX_HTTP_WEBHOOK_REGEX_CAPTURES  2          /* all, the first group */
 #define NGX_HTTP_WEBHOOK_REGEX_TIME     50000000    /* ns, of one document */
 
 
@@ -28,6 +29,8 @@
 #endif
 
 
+static ngx_int_t ngx_http_webhook_regex_exec(ngx_regex_t *regex,
+    ngx_str_t *text, int *captures, ngx_uint_t ncaptures);
 static uint64_t ngx_http_webhook_regex_now(void);
 
 
@@ -51,12 +54,47 @@ ngx_http_webhook_regex_spent(void)
 ngx_uint_t
 ngx_http_webhook_regex_match(ngx_regex_t *regex, ngx_str_t *text)
 {
+    return ngx_http_webhook_regex_exec(regex, text, NULL, 0) >= 0;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_regex_part(ngx_regex_t *regex, ngx_str_t *text)
+{
+    int        captures[NGX_HTTP_WEBHOOK_REGEX_CAPTURES * 3];
+    ngx_int_t  rc, n;
+
+    rc = ngx_http_webhook_regex_exec(regex, text, captures,
+                                     NGX_HTTP_WEBHOOK_REGEX_CAPTURES * 3);
+    if (rc < 0) {
+        return 0;
+    }
+
+    /* 0: there are more groups than captures */
+
+    n = (rc == 1) ? 0 : 2;
+
+    if (captures[n] < 0 || captures[n] >= captures[n + 1]) {
+        return 0;
+    }
+
+    text->len = captures[n + 1] - captures[n];
+    text->data += captures[n];
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_regex_exec(ngx_regex_t *regex, ngx_str_t *text,
+    int *captures, ngx_uint_t ncaptures)
+{
     uint64_t   start;
     ngx_int_t  rc;
     ngx_str_t  subject;
 
     if (ngx_http_webhook_regex_spent()) {
-        return 0;
+        return NGX_REGEX_NO_MATCHED;
     }
 
     subject.data = text->data;
@@ -64,7 +102,7 @@ ngx_http_webhook_regex_match(ngx_regex_t *regex, ngx_str_t *text)
 
     start = ngx_http_webhook_regex_now();
 
-    rc = ngx_regex_exec(regex, &subject, NULL, 0);
+    rc = ngx_regex_exec(regex, &subject, captures, ncaptures);
 
     ngx_http_webhook_regex_used += ngx_http_webhook_regex_now() - start;
 
@@ -72,7 +110,7 @@ ngx_http_webhook_regex_match(ngx_regex_t *regex, ngx_str_t *text)
         ngx_http_webhook_regex_used = NGX_HTTP_WEBHOOK_REGEX_TIME;
     }
 
-    return rc >= 0;
+    return rc;
 }
 
 

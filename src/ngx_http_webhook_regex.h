@@ -40,6 +40,13 @@ ngx_uint_t ngx_http_webhook_regex_spent(void);
 
 ngx_uint_t ngx_http_webhook_regex_match(ngx_regex_t *regex, ngx_str_t *text);
 
+/*
+ * The same; *text becomes what the first group matched, or where the regex has
+ * none, all that did.  0 also when that is empty.
+ */
+
+ngx_uint_t ngx_http_webhook_regex_part(ngx_regex_t *regex, ngx_str_t *text);
+
 
 #endif
 

@@ -270,6 +270,30 @@ check("route GET /a 'when=\${x' { # <<\n}",
 check("route GET /a status=2xx when=\$arg_a-\$http_b { }");
 check("route GET /a foo=1 { # <<\n}", 'invalid parameter "foo=1"');
 
+# parts of values, and values of parts
+
+check("%none %bare id /ref ~[^/]+\$ '\${/a/b}:\${/c~1d}' \$arg_x ~*^x(.);" .
+	"\nroute GET /z { }");
+check("goal.id /a ~\\d+; updated /b ~x \${/a}-\${/b}; run /n ~\\d;");
+check("execution '\${/a}/\$arg_b';");
+check("updated " . join(' ', map { "/a$_ ~x" } 1 .. 16) . ";");
+check("state ~x; # <<", 'a regex must stand behind the value that it takes ' .
+	'a part of, "~x" does not');
+check("state /a ~x ~y; # <<", 'a regex must stand behind the value that it ' .
+	'takes a part of, "~y" does not');
+check("state /*/a ~x; # <<",
+	'a regex takes a part of one value, "/*/a" may be several');
+check("state /a ~; # <<", 'empty regex in "~"');
+check("state /a ~*; # <<", 'empty regex in "~*"');
+check("state /a '~x('; # <<", 'in "x("');
+check("state '\${/a'; # <<",
+	'the closing bracket of "${/" in "${/a" is missing');
+check("state '\${/a/*}'; # <<",
+	'invalid JSON Pointer "/a/*": must not have a "*" segment here');
+check("state 'x\${/a~}'; # <<", 'invalid JSON Pointer "/a~"');
+check("goal /a ~x; # <<", 'text cannot be a whole "goal"');
+check("goal '\${/a}'; # <<", 'text cannot be a whole "goal"');
+
 # what a route needs
 
 check("%none %bare route GET /z { # <<\n}", 'no "id" for "route" "GET /z"');

@@ -93,6 +93,20 @@ webhook_api field {
         omit       /labels/[key=secret];
     }
 
+    route POST /by-ref {
+        launch;
+        id  /ref ~[^/]+$ $upstream_http_location ~/refs/(\w+)\?;
+    }
+
+    route GET /by-parts {
+        each       /runs/* "";
+        id         "${/dag}/${/run/number}";
+        goal.id    /goal/url ~*/GOALS/(\d+);
+        goal.name  "$request_method ${/name}";
+        updated    /text ~\d+;
+        state      /text ~^\w+;
+    }
+
     route GET /queued {
         id            /queueId;
         execution     "";
@@ -267,6 +281,36 @@ is(events('GET /conditions', conditions('c1', Failed => 'False',
 is(events('GET /conditions', conditions('c1', Failed => 'True',
 	Running => 'False', Other => 'True')), 'c1 FINISHED',
 	'any of them is enough');
+
+# a part of a value, and a value of parts
+
+is(events('POST /by-ref', { ref => '/refs/r1' }, answer => { status => 202 }),
+	'r1 LAUNCHED', 'the last part of a path');
+is_deeply($new[0]{execution}, { id => 'r1', ref => '/refs/r1' },
+	'the rest is as it was');
+is(events('POST /by-ref', '', answer => { status => 201, headers => {
+	Location => 'http://api/refs/r2?x' } }), 'r2 LAUNCHED',
+	'what a group of a regex takes of a header');
+is(events('POST /by-ref', { ref => '/refs/' }), '', 'there is none');
+is(events('POST /by-ref', { ref => {} }), '', 'nor in an object');
+
+sub part {
+	my ($dag, $number, $text, %o) = @_;
+	return { dag => $dag, run => { number => $number }, text => $text, %o };
+}
+
+is(events('GET /by-parts', part('a', 1, 'running', name => "n\x{fc}",
+	goal => { url => 'http://x/goals/77/' })), 'a/1 STARTED', 'two parts');
+is_deeply($new[0]{goal}, { id => '77', name => "GET n\x{fc}" },
+	'a part of a member, and one of parts');
+is(events('GET /by-parts', { runs => [ part('a', 1, 'running 5'),
+	part('b', 1, 'running'), part('c', 1, 'queued'), part('c', undef, 'done'),
+	part('', 2, 'running') ] }), 'a/1 UPDATED b/1 STARTED c/1 LAUNCHED',
+	'each its own, and none where a part is not there');
+is(events('GET /by-parts', part('a', 1, 'running as 5')), '',
+	'what a regex leaves out is no change');
+is(events('GET /by-parts', part('a', 1, 'done.')), 'a/1 FINISHED',
+	'a part of a status');
 
 # an id that the document does not call so
 

@@ -1,0 +1,146 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * api_text: a VALUE of a description and an element of a document -> its text,
+ * or the JSON value that it points at.  Next room: api_state, api.
+ */
+
+
+#include "ngx_http_webhook_api_priv.h"
+#include "ngx_http_webhook_regex.h"
+
+
+#define NGX_HTTP_WEBHOOK_API_NUMBER  32    /* bytes, as text */
+
+
+static ngx_int_t ngx_http_webhook_api_parts(
+    ngx_http_webhook_api_reading_t *reading, json_t *element,
+    ngx_array_t *parts, ngx_str_t *text);
+static ngx_int_t ngx_http_webhook_api_scalar(
+    ngx_http_webhook_api_reading_t *reading, json_t *json, ngx_str_t *text);
+
+
+ngx_int_t
+ngx_http_webhook_api_value(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_api_value_t *value, ngx_str_t *text,
+    json_t **json)
+{
+    ngx_int_t  rc;
+
+    *json = NULL;
+
+    if (value->text) {
+        *text = reading->texts[value->index];
+        rc = text->len ? NGX_OK : NGX_DECLINED;
+
+    } else if (element == NULL) {
+        rc = NGX_DECLINED;
+
+    } else if (value->parts) {
+        rc = ngx_http_webhook_api_parts(reading, element, value->parts, text);
+
+    } else {
+        *json = ngx_http_webhook_pointer_get(element,
+                                             &value->pointer.pointer);
+
+        rc = (*json && !json_is_null(*json)) ? NGX_OK : NGX_DECLINED;
+    }
+
+#if (NGX_PCRE)
+
+    if (rc == NGX_OK && value->regex) {
+
+        if (*json) {
+            rc = ngx_http_webhook_api_scalar(reading, *json, text);
+            *json = NULL;
+        }
+
+        if (rc == NGX_OK
+            && !ngx_http_webhook_regex_part(value->regex, text))
+        {
+            rc = NGX_DECLINED;
+        }
+    }
+
+#endif
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_parts(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_array_t *parts, ngx_str_t *text)
+{
+    u_char                        *p;
+    json_t                        *json;
+    ngx_str_t                     *piece;
+    ngx_int_t                      rc;
+    ngx_uint_t                     i;
+    ngx_http_webhook_api_value_t  *part;
+
+    piece = ngx_palloc(reading->request->pool,
+                       parts->nelts * sizeof(ngx_str_t));
+    if (piece == NULL) {
+        return NGX_ERROR;
+    }
+
+    part = parts->elts;
+    text->len = 0;
+
+    for (i = 0; i < parts->nelts; i++) {
+
+        rc = ngx_http_webhook_api_value(reading, element, &part[i], &piece[i],
+                                        &json);
+
+        if (rc == NGX_OK && json) {
+            rc = ngx_http_webhook_api_scalar(reading, json, &piece[i]);
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        text->len += piece[i].len;
+    }
+
+    text->data = ngx_pnalloc(reading->request->pool, text->len + 1);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = text->data;
+
+    for (i = 0; i < parts->nelts; i++) {
+        p = ngx_cpymem(p, piece[i].data, piece[i].len);
+    }
+
+    return NGX_OK;
+}
+
+
+/* the text of what is a scalar and not empty */
+
+static ngx_int_t
+ngx_http_webhook_api_scalar(ngx_http_webhook_api_reading_t *reading,
+    json_t *json, ngx_str_t *text)
+{
+    u_char  *buf;
+
+    buf = ngx_pnalloc(reading->request->pool, NGX_HTTP_WEBHOOK_API_NUMBER);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_webhook_json_scalar(json, text, buf) != NGX_OK
+        || text->len == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}

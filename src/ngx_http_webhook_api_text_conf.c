@@ -1,0 +1,252 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * api_text_conf: the arguments of a directive -> VALUEs: pointers, texts with
+ * variables and "${/pointer}", each with the regex that may follow it.  Next
+ * rooms: api_conf, api_member_conf; api_text reads them.
+ */
+
+
+#include "ngx_http_webhook_api_priv.h"
+#include "ngx_http_webhook_regex.h"
+
+
+static ngx_int_t ngx_http_webhook_api_value_conf(ngx_conf_t *cf,
+    ngx_str_t *text, ngx_uint_t wildcards, ngx_uint_t *ntexts,
+    ngx_http_webhook_api_value_t *value);
+static ngx_int_t ngx_http_webhook_api_text_conf(ngx_conf_t *cf,
+    ngx_str_t *text, ngx_uint_t *ntexts, ngx_http_webhook_api_value_t *value);
+static ngx_int_t ngx_http_webhook_api_parts_conf(ngx_conf_t *cf,
+    ngx_str_t *text, ngx_uint_t *ntexts, ngx_http_webhook_api_value_t *value);
+static ngx_int_t ngx_http_webhook_api_regex_conf(ngx_conf_t *cf,
+    ngx_str_t *text, ngx_http_webhook_api_value_t *value);
+
+
+ngx_array_t *
+ngx_http_webhook_api_conf_values(ngx_conf_t *cf, ngx_uint_t n,
+    ngx_uint_t wildcards, ngx_uint_t *ntexts)
+{
+    ngx_str_t                     *arg;
+    ngx_array_t                   *values;
+    ngx_http_webhook_api_value_t  *value;
+
+    values = ngx_array_create(cf->pool, cf->args->nelts,
+                              sizeof(ngx_http_webhook_api_value_t));
+    if (values == NULL) {
+        return NULL;
+    }
+
+    arg = cf->args->elts;
+    value = NULL;
+
+    for ( /* void */ ; n < cf->args->nelts; n++) {
+
+        if (arg[n].len && arg[n].data[0] == '~') {
+
+            if (ngx_http_webhook_api_regex_conf(cf, &arg[n], value)
+                != NGX_OK)
+            {
+                return NULL;
+            }
+
+            continue;
+        }
+
+        value = ngx_array_push(values);
+        if (value == NULL) {
+            return NULL;
+        }
+
+        ngx_memzero(value, sizeof(ngx_http_webhook_api_value_t));
+
+        value->name = arg[n];
+
+        if (ngx_http_webhook_api_value_conf(cf, &arg[n], wildcards, ntexts,
+                                            value)
+            != NGX_OK)
+        {
+            return NULL;
+        }
+    }
+
+    return values;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_api_is_text(ngx_http_webhook_api_value_t *value)
+{
+#if (NGX_PCRE)
+
+    if (value->regex) {
+        return 1;
+    }
+
+#endif
+
+    return value->text || value->parts;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_value_conf(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t wildcards, ngx_uint_t *ntexts,
+    ngx_http_webhook_api_value_t *value)
+{
+    if (text->len == 0 || text->data[0] == '/') {
+        return ngx_http_webhook_api_conf_pointer(cf, text, wildcards,
+                                                 &value->pointer);
+    }
+
+    if (ngx_strnstr(text->data, "${/", text->len)) {
+        return ngx_http_webhook_api_parts_conf(cf, text, ntexts, value);
+    }
+
+    return ngx_http_webhook_api_text_conf(cf, text, ntexts, value);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_text_conf(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t *ntexts, ngx_http_webhook_api_value_t *value)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    value->index = (*ntexts)++;
+
+    value->text = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (value->text == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = text;
+    ccv.complex_value = value->text;
+
+    return ngx_http_compile_complex_value(&ccv);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_parts_conf(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t *ntexts, ngx_http_webhook_api_value_t *value)
+{
+    u_char                        *p, *last, *begin, *end;
+    ngx_int_t                      rc;
+    ngx_str_t                     *piece;
+    ngx_http_webhook_api_value_t  *part;
+
+    value->parts = ngx_array_create(cf->pool, 4,
+                                    sizeof(ngx_http_webhook_api_value_t));
+    if (value->parts == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = text->data + text->len;
+
+    for (p = text->data; p < last; p = end) {
+
+        begin = ngx_strnstr(p, "${/", last - p);
+
+        part = ngx_array_push(value->parts);
+        piece = ngx_palloc(cf->pool, sizeof(ngx_str_t));
+
+        if (part == NULL || piece == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memzero(part, sizeof(ngx_http_webhook_api_value_t));
+
+        piece->data = p;
+
+        if (begin != p) {
+            end = begin ? begin : last;
+            piece->len = end - p;
+
+            rc = ngx_http_webhook_api_text_conf(cf, piece, ntexts, part);
+
+        } else {
+            end = ngx_strlchr(p, last, '}');
+
+            if (end == NULL) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "the closing bracket of \"${/\" in \"%V\" "
+                                   "is missing", text);
+                return NGX_ERROR;
+            }
+
+            piece->data += 2;
+            piece->len = end++ - piece->data;
+
+            rc = ngx_http_webhook_api_conf_pointer(cf, piece, 0,
+                                                   &part->pointer);
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* "value": what the regex stands behind, or NULL */
+
+static ngx_int_t
+ngx_http_webhook_api_regex_conf(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_webhook_api_value_t *value)
+{
+#if (NGX_PCRE)
+
+    ngx_str_t   pattern;
+    ngx_uint_t  options;
+
+    if (value == NULL || value->regex) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a regex must stand behind the value that it takes "
+                           "a part of, \"%V\" does not", text);
+        return NGX_ERROR;
+    }
+
+    if (value->pointer.pointer.wildcards) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a regex takes a part of one value, \"%V\" may be "
+                           "several", &value->name);
+        return NGX_ERROR;
+    }
+
+    pattern.data = text->data + 1;
+    pattern.len = text->len - 1;
+    options = 0;
+
+    if (pattern.len && pattern.data[0] == '*') {
+        pattern.data++;
+        pattern.len--;
+        options = NGX_REGEX_CASELESS;
+    }
+
+    if (pattern.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "empty regex in \"%V\"",
+                           text);
+        return NGX_ERROR;
+    }
+
+    value->regex = ngx_http_webhook_regex_compile(cf, &pattern, options);
+
+    return value->regex ? NGX_OK : NGX_ERROR;
+
+#else
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "using regex \"%V\" requires PCRE library", text);
+    return NGX_ERROR;
+
+#endif
+}
