@@ -16,6 +16,7 @@
 
 #include "ngx_http_webhook_curl.h"
 #include "ngx_http_webhook_curl_transfer.h"
+#include "ngx_http_webhook_spare.h"
 
 
 typedef struct {
@@ -70,7 +71,9 @@ ngx_http_webhook_curl_init(ngx_cycle_t *cycle, ngx_uint_t max)
         || curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION,
                              ngx_http_webhook_curl_timeout)
            != CURLM_OK
-        || curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long) max)
+        || curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
+                             (long) ngx_min(max,
+                                            ngx_http_webhook_spare_idle()))
            != CURLM_OK
         || ngx_http_webhook_curl_handles_init(cycle, max) != NGX_OK)
     {

@@ -16,6 +16,7 @@
 #include "ngx_http_webhook_detached.h"
 #include "ngx_http_webhook_dispatch.h"
 #include "ngx_http_webhook_emit.h"
+#include "ngx_http_webhook_spare.h"
 #include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_wake.h"
 #include "ngx_http_webhook_watch.h"
@@ -44,6 +45,7 @@ typedef struct {
     ngx_uint_t                      in_flight;
     ngx_event_t                     event;     /* posted: senders are ready */
     ngx_event_t                     timer;     /* to look for connections */
+    time_t                          pressed;   /* when that was said */
     unsigned                        exiting:1;
 } ngx_http_webhook_dispatch_t;
 
@@ -392,13 +394,22 @@ ngx_http_webhook_dispatch_sender(ngx_http_webhook_sender_t *sender,
 static ngx_uint_t
 ngx_http_webhook_dispatch_room(void)
 {
+    ngx_uint_t                    spare;
     ngx_http_webhook_dispatch_t  *dp;
 
     dp = &ngx_http_webhook_dispatch;
 
-    /* clients come first */
+    spare = ngx_http_webhook_spare();
 
-    if (ngx_cycle->free_connection_n < ngx_cycle->connection_n / 8) {
+    if (spare == 0) {
+
+        if (ngx_time() - dp->pressed >= 60) {
+            dp->pressed = ngx_time();
+
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "webhooks wait: an eighth of worker_connections and "
+                          "of the files that may be open is for clients");
+        }
 
         if (!dp->timer.timer_set) {
             ngx_add_timer(&dp->timer, NGX_HTTP_WEBHOOK_PRESSED);
@@ -411,7 +422,7 @@ ngx_http_webhook_dispatch_room(void)
         return 0;
     }
 
-    return dp->mcf->connections - dp->in_flight;
+    return ngx_min(dp->mcf->connections - dp->in_flight, spare);
 }
 
 

@@ -13,6 +13,7 @@
 
 #include "ngx_http_webhook_enrich_priv.h"
 #include "ngx_http_webhook_observe.h"
+#include "ngx_http_webhook_spare.h"
 #include "ngx_http_webhook_zone.h"
 
 #include <openssl/hmac.h>
@@ -312,11 +313,9 @@ ngx_http_webhook_enrich_start(ngx_event_t *ev)
             ask = NULL;
         }
 
-        /* clients come first */
-
         if (ask == NULL
             || worker->nbusy == NGX_HTTP_WEBHOOK_ENRICH_BUSY
-            || ngx_cycle->free_connection_n < ngx_cycle->connection_n / 8)
+            || ngx_http_webhook_spare() == 0)
         {
             return;
         }

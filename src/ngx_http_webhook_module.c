@@ -17,6 +17,7 @@
 #include "ngx_http_webhook_dispatch.h"
 #include "ngx_http_webhook_enrich.h"
 #include "ngx_http_webhook_observe.h"
+#include "ngx_http_webhook_spare.h"
 #include "ngx_http_webhook_status.h"
 #include "ngx_http_webhook_via.h"
 #include "ngx_http_webhook_watch.h"
@@ -276,6 +277,7 @@ ngx_http_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static ngx_int_t
 ngx_http_webhook_init_module(ngx_cycle_t *cycle)
 {
+    ngx_uint_t                     sockets;
     ngx_http_webhook_main_conf_t  *mcf;
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_webhook_module);
@@ -286,8 +288,10 @@ ngx_http_webhook_init_module(ngx_cycle_t *cycle)
 
     /* "events" may stand behind "http" */
 
+    sockets = ngx_http_webhook_spare_init_module(cycle);
+
     if (mcf->connections == NGX_CONF_UNSET_UINT) {
-        mcf->connections = ngx_max(cycle->connection_n / 8, 1);
+        mcf->connections = ngx_max(sockets / 8, 1);
 
     } else if (mcf->connections > cycle->connection_n) {
         ngx_log_error(NGX_LOG_WARN, cycle->log, 0,

@@ -11,6 +11,7 @@
  */
 
 
+#include "ngx_http_webhook_spare.h"
 #include "ngx_http_webhook_watch.h"
 #include "ngx_http_webhook_zone.h"
 
@@ -291,11 +292,9 @@ ngx_http_webhook_watch_room(void)
         worker->begun = 0;
     }
 
-    /* clients come first */
-
     return worker->nbusy < NGX_HTTP_WEBHOOK_WATCH_MAX
            && worker->begun < NGX_HTTP_WEBHOOK_WATCH_MAX
-           && ngx_cycle->free_connection_n >= ngx_cycle->connection_n / 8;
+           && ngx_http_webhook_spare() > 0;
 }
 
 

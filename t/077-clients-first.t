@@ -1,0 +1,116 @@
+#!/usr/bin/perl
+
+# Clients come first, where connections or files are short; but a connection
+# that is idle is in nobody's way.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+my ($t, $r);
+
+# more idle clients than worker_connections; nginx closes as many as it needs
+
+for my $via ('', 'via @via;') {
+	my $name = $via ? 'via' : 'built-in';
+
+	start('keepalive_timeout 10m;', "$via url %%URL_r%%/;",
+		connections => 128);
+
+	my @clients = map {
+		my $c = $t->connect();
+		$c->request('GET', '/none');
+		$c
+	} 1 .. 140;
+
+	$t->post('/run/40', '');
+
+	is($r->wait_requests(40), 40, "idle clients, $name - all are sent");
+
+	$t->done(more => 1);
+}
+
+# fewer files than worker_connections: clients are served all the while, and
+# connections that libcurl keeps are not all there is
+
+start('webhook_connections 1000;', 'url %%URL_r%%/;',
+	main => 'worker_rlimit_nofile 128;');
+
+$r->set('/' => { status => 204, hold => 1 });
+$t->post('/run/200', '');
+
+my $held = wait_for { $t->grep_log(qr/webhooks wait: an eighth/) };
+ok($held, 'files - said so');
+cmp_ok(scalar $r->requests(), '<', 110, 'files - not all of them');
+
+my @c = map { my $c = $t->connect(); $c->send_request('GET', '/none'); $c }
+	1 .. 5;
+
+is(grep({ my $x = $_->read_response(); $x && $x->status == 404 } @c), 5,
+	'files - clients are served');
+
+$r->set('/' => { status => 204 });
+$r->release();
+
+is($r->wait_requests(200, 20), 200, 'files - all are sent');
+is($t->grep_log(qr/webhooks wait: an eighth/), 1, 'files - said once');
+is($t->grep_log(qr/Too many open files/), 0, 'files - never none left');
+
+$t->done();
+
+###############################################################################
+
+sub start {
+	my ($http, $hook, %o) = @_;
+
+	my $main = delete $o{main};
+
+	$t = WebhookTest->new(workers => 1, %o);
+	$r = $t->receiver('r');
+	my $up = $t->upstream('up');
+
+	$up->set("/run/$_" => { json => { runs => [ 1 .. $_ ] } })
+		for 40, 200;
+
+	$t->http_config(<<"EOF", main => $main);
+
+webhook_zone zone=w:4m;
+$http
+
+webhook_api test {
+    id     "";
+    each   /runs/*;
+    route  POST /run/* { launch; }
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+
+    location / {
+        proxy_pass %%URL_up%%;
+        proxy_ignore_client_abort on;
+        webhook_observe test;
+
+        webhook h { $hook events EXECUTION; max_in_flight 1000; }
+    }
+
+    location \@via {
+        include %%CONF%%/webhook/via.conf;
+        proxy_pass %%URL_r%%;
+    }
+}
+
+EOF
+
+	$t->run();
+}
+
+###############################################################################
