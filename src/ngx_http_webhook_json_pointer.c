@@ -6,9 +6,8 @@
 
 /*
  * json_pointer: what a JSON Pointer (RFC 6901) names in a jansson value, a
- * segment "*" naming everything there, and "[name=value]" what of a list has that
- * member.  json_text.c is the way back to bytes.
- * Next room: api, payload.
+ * segment "*" naming everything there, and "[name=value]" what of a list has
+ * that member.  json_text.c is the way back to bytes.  Next room: api, payload.
  */
 
 

@@ -58,6 +58,8 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
         return NGX_OK;
     }
 
+    ngx_http_webhook_db_init();
+
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
     mcf->store->user = ccf->user;

@@ -29,6 +29,13 @@ static ngx_int_t ngx_http_webhook_db_try(ngx_http_webhook_db_t *db);
 static void ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db);
 
 
+void
+ngx_http_webhook_db_init(void)
+{
+    (void) sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+
 ngx_int_t
 ngx_http_webhook_db_open(ngx_http_webhook_db_t *db)
 {

@@ -308,6 +308,13 @@ struct ngx_http_webhook_db_s {
 };
 
 
+/*
+ * SQLite need not count its memory, for which each allocation takes a lock.
+ * Before it is used; later it has no effect.
+ */
+
+void ngx_http_webhook_db_init(void);
+
 /* NGX_OK, NGX_ERROR with db->error; opens a new file if this is damaged. */
 
 ngx_int_t ngx_http_webhook_db_open(ngx_http_webhook_db_t *db);
