@@ -119,7 +119,10 @@ ngx_uint_t ngx_http_webhook_observe_reason(ngx_uint_t reason);
 
 ngx_uint_t ngx_http_webhook_observe_parse_reason(const char *reason);
 
-/* Whether it needs no document, as that of an error may be anything. */
+/*
+ * Whether it needs no document, as that of a redirect or an error may be
+ * anything.
+ */
 
 ngx_uint_t ngx_http_webhook_observe_bare(ngx_http_webhook_observe_ctx_t *ctx);
 

@@ -203,7 +203,7 @@ ngx_uint_t
 ngx_http_webhook_observe_bare(ngx_http_webhook_observe_ctx_t *ctx)
 {
     return ctx->route->bodyless
-           && ctx->request->headers_out.status >= NGX_HTTP_BAD_REQUEST;
+           && ctx->request->headers_out.status >= NGX_HTTP_SPECIAL_RESPONSE;
 }
 
 

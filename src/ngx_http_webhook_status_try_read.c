@@ -110,7 +110,7 @@ ngx_http_webhook_try_read(ngx_http_webhook_status_t *s,
             reason = "ok";
 
         } else if (dry->route->bodyless
-                   && dry->status >= NGX_HTTP_BAD_REQUEST)
+                   && dry->status >= NGX_HTTP_SPECIAL_RESPONSE)
         {
             reason = "not needed";
         }

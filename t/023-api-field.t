@@ -98,6 +98,12 @@ webhook_api field {
         id  /ref ~[^/]+$ $upstream_http_location ~/refs/(\w+)\?;
     }
 
+    route POST /see-other status=303 {
+        launch;
+        id         $upstream_http_location ~[^/]+$;
+        execution  $upstream_http_location ~[^/]+$;
+    }
+
     route GET /by-parts {
         each       /runs/* "";
         id         "${/dag}/${/run/number}";
@@ -291,6 +297,12 @@ is_deeply($new[0]{execution}, { id => 'r1', ref => '/refs/r1' },
 is(events('POST /by-ref', '', answer => { status => 201, headers => {
 	Location => 'http://api/refs/r2?x' } }), 'r2 LAUNCHED',
 	'what a group of a regex takes of a header');
+is(events('POST /see-other', '<html>See other</html>', answer => {
+	status => 303, headers => { Location => '/jobs/s1',
+	'Content-Type' => 'text/html' } }), 's1 LAUNCHED',
+	'a redirect, which comes with a page');
+is(events('POST /see-other', '<html>See other</html>', answer => {
+	status => 303, headers => { Location => '/jobs/' } }), '', 'to nowhere');
 is(events('POST /by-ref', { ref => '/refs/' }), '', 'there is none');
 is(events('POST /by-ref', { ref => {} }), '', 'nor in an object');
 
