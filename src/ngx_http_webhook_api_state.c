@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_webhook_api_priv.h"
+#include "ngx_http_webhook_format.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_regex.h"
 
@@ -566,6 +567,13 @@ ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
         }
 
         if (ngx_http_webhook_api_integer(&text, &observation->run) == NGX_OK) {
+            observation->has_run = 1;
+            return;
+        }
+
+        observation->run = ngx_http_webhook_time_parse(&text);
+
+        if (observation->run != NGX_ERROR) {
             observation->has_run = 1;
             return;
         }

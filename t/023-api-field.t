@@ -62,6 +62,8 @@ webhook_api field {
     route GET /runs/* { run /run_attempt; }
     route POST ~^/runs/(?<again>\d+)/rerun$ { rerun; id $again; run /none; }
 
+    route GET /dated { run /started; }
+
     route GET /first {
         states  STARTED  failing;
         states  FINISHED ~^fail;
@@ -375,6 +377,26 @@ is(events("GET $uri", { id => 20, status => 'done', run_attempt => 2 }), '',
 	'an answer that still shows the run before');
 is(events("GET $uri", { id => 20, status => 'done', run_attempt => 3 }),
 	'20 STARTED 20 FINISHED', 'the third one');
+
+# runs that are told by when they were started
+
+sub dated {
+	my ($status, $started) = @_;
+
+	return events('GET /dated', { id => 25, status => $status,
+		started => $started });
+}
+
+is(dated('queued', '0001-01-01T00:00:00Z'), '25 LAUNCHED', 'not yet started');
+is(dated('running', '2026-11-28T09:00:00.123456789Z'), '25 STARTED',
+	'a date that appears is of the same run');
+is(dated('done', '2026-11-28T10:00:00.123+01:00'), '25 FINISHED',
+	'the same date, as another zone has it');
+is(dated('running', '2026-11-28T08:59:59Z'), '', 'an older one');
+is(dated('running', 'yesterday'), '', 'no date');
+is(dated('running', '2026-11-28T09:00:01Z'), '25 LAUNCHED 25 STARTED',
+	'a later date is of a new run');
+is(dated('done', '2026-11-28T09:00:01Z'), '25 FINISHED', 'its end');
 
 # aggregates over all elements of nested lists
 
