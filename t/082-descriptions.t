@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The other shipped descriptions: documents of GitHub Actions, GitLab and Step
-# Functions through nginx, to what a receiver gets.
+# The other shipped descriptions: documents of GitHub Actions, GitLab, Step
+# Functions, Jenkins and Kubernetes through nginx, to what a receiver gets.
 
 ###############################################################################
 
@@ -15,7 +15,7 @@ use WebhookTest;
 
 ###############################################################################
 
-my @apis = qw/ github-actions gitlab stepfunctions /;
+my @apis = qw/ github-actions gitlab stepfunctions jenkins kubernetes-jobs /;
 
 my $t = WebhookTest->new(workers => 1);
 my $r = $t->receiver('r');
@@ -57,7 +57,7 @@ $t->run();
 
 ###############################################################################
 
-my ($api, $seen);
+my ($api, $seen, %answer);
 
 # what the API answers to a request, and the events that come of it
 
@@ -67,7 +67,9 @@ sub events {
 	my ($path) = $uri =~ /^([^?]*)/;
 
 	$up{$api}->set($path => { status => $status, headers => {
-		'Content-Type' => 'application/json' }, body => $document });
+		'Content-Type' => 'application/json', %answer },
+		body => ref $document ? JSON::PP->new->encode($document)
+			: $document });
 
 	$t->request($method, $uri, port => "$api-server", body =>
 		$method eq 'GET' ? undef : '{}', headers => \@headers);
@@ -91,6 +93,11 @@ sub barrier {
 		stepfunctions => ['POST', '/', 200,
 			'{"executionArn":"' . (1e9 + ++$n) . '"}',
 			'X-Amz-Target' => 'AWSStepFunctions.StartExecution'],
+		jenkins => ['GET', '/job/barrier/1/api/json', 200,
+			'{"building":true,"queueId":' . (1e9 + ++$n) . '}'],
+		'kubernetes-jobs' => ['POST',
+			'/apis/batch/v1/namespaces/ns/jobs', 201,
+			'{"kind":"Job","metadata":{"uid":"' . (1e9 + ++$n) . '"}}'],
 	}->{$api} };
 
 	$up{$api}->set($p => { status => $status, body => $document });
@@ -236,6 +243,104 @@ is(names(events('POST', '/', 200,
 	executionArn => 'x'), 'X-Amz-Target' =>
 	'AWSStepFunctions.GetExecutionHistory')), '',
 	'stepfunctions - something else');
+
+###############################################################################
+
+$api = 'jenkins';
+
+my $build = { _class => 'org.jenkinsci.plugins.workflow.job.WorkflowRun',
+	actions => [ { parameters => [ { name => 'x', value => 's3cret' } ] } ],
+	building => JSON::PP::true, displayName => '#17', id => '17',
+	number => 17, queueId => 42, result => undef };
+
+%answer = (Location => 'http://ci.example.com/queue/item/42/');
+@e = events('POST', '/job/team/job/web/buildWithParameters?x=1', 201, '');
+is(names(@e), 'LAUNCHED', 'jenkins - launched');
+is_deeply($e[0]{execution}, { id => '42' }, 'jenkins - its item');
+is($e[0]{goal}{name}, 'team/job/web', 'jenkins - its job');
+is(names(events('POST', '/job/team/job/web/build', 302, '')), '',
+	'jenkins - a redirect, perhaps to a login');
+%answer = ();
+
+my $item = { id => 42, task => { name => 'web' }, cancelled =>
+	JSON::PP::false, why => 'Waiting for next available executor' };
+
+is(names(events('GET', '/queue/item/42/api/json', 200, $item)), '',
+	'jenkins - waits');
+@e = events('GET', '/queue/item/42/api/json', 200, { %$item,
+	why => undef, executable => { number => 17, url => 'x' } });
+is(names(@e), 'STARTED', 'jenkins - has left the queue');
+is($e[0]{execution}{executable}{number}, 17, 'jenkins - its build');
+is(names(events('GET', '/job/team/job/web/17/api/json', 200, $build)), '',
+	'jenkins - builds');
+@e = events('GET', '/job/team/job/web/lastBuild/api/json', 200, { %$build,
+	building => JSON::PP::false, result => 'FAILURE' });
+is(names(@e), 'FINISHED', 'jenkins - finished');
+is($e[0]{execution}{id}, 42, 'jenkins - one id');
+is($e[0]{execution}{result}, 'FAILURE', 'jenkins - result');
+ok(!exists $e[0]{execution}{actions}, 'jenkins - no parameters');
+is(names(events('GET', '/job/web/api/json?tree=builds[number,queueId,building]',
+	200, { builds => [ { %$build, queueId => 43 }, { %$build, queueId => -1 },
+	{ number => 3 } ] })), 'STARTED', 'jenkins - list');
+
+%answer = (Location => 'http://ci.example.com/queue/item/44/');
+is(names(events('POST', '/ci/job/web/build', 201, '')), 'LAUNCHED',
+	'jenkins - below a path');
+%answer = ();
+is(names(events('GET', '/ci/queue/item/44/api/json', 200, { %$item, id => 44,
+	cancelled => JSON::PP::true })), 'STARTED FINISHED',
+	'jenkins - cancelled in the queue');
+
+###############################################################################
+
+$api = 'kubernetes-jobs';
+
+my $jobs = '/apis/batch/v1/namespaces/ns/jobs';
+
+sub kubernetes {
+	my ($uid, %status) = @_;
+
+	return { kind => 'Job', apiVersion => 'batch/v1', metadata => {
+		name => 'pi', namespace => 'ns', uid => $uid, managedFields => [] },
+		spec => { template => {} }, status => \%status };
+}
+
+sub conditions {
+	return conditions => [ map { { type => $_, status => 'True' } } @_ ];
+}
+
+my @started = (startTime => '2026-11-28T12:00:00Z');
+
+@e = events('POST', $jobs, 201, kubernetes('u1'));
+is(names(@e), 'LAUNCHED', 'kubernetes - created');
+is_deeply($e[0]{execution}, { kind => 'Job', apiVersion => 'batch/v1',
+	metadata => { name => 'pi', namespace => 'ns', uid => 'u1' },
+	status => {}, id => 'u1' }, 'kubernetes - what is sent');
+is_deeply([ $e[0]{goal}, $e[0]{project} ], [ { name => 'pi' },
+	{ name => 'ns' } ], 'kubernetes - name and namespace');
+is(names(events('POST', $jobs, 201, { kind => 'Status', metadata => {
+	uid => 'u9' } })), '', 'kubernetes - something else');
+is(names(events('GET', "$jobs/pi", 200, kubernetes('u1', @started,
+	active => 1))), 'STARTED', 'kubernetes - runs');
+is(names(events('GET', "$jobs/pi", 200, kubernetes('u1', @started,
+	active => 1, failed => 1))), 'UPDATED', 'kubernetes - a pod failed');
+is(names(events('GET', "$jobs/pi", 200, kubernetes('u1', @started,
+	failed => 1, conditions('FailureTarget')))), '',
+	'kubernetes - being ended');
+is(names(events('GET', "$jobs/pi", 200, kubernetes('u1', @started,
+	failed => 1, conditions('FailureTarget', 'Failed')))), 'FINISHED',
+	'kubernetes - failed');
+is(names(events('GET', $jobs, 200, { kind => 'JobList', items => [
+	map { { %$_, kind => undef } }
+		kubernetes('u1', @started, failed => 1, conditions('Failed')),
+		kubernetes('u2', @started, active => 1) ] })), 'STARTED',
+	'kubernetes - list');
+is(names(events('GET', "$jobs/pi", 200, kubernetes('u2', @started,
+	succeeded => 1, conditions('SuccessCriteriaMet', 'Complete')))),
+	'FINISHED', 'kubernetes - complete');
+is(names(events('GET', "$jobs?watch=true", 200,
+	'{"type":"ADDED","object":{}}' . "\n" . '{"type":"ADDED"}')), '',
+	'kubernetes - a watch is not read');
 
 $t->done();
 
