@@ -97,6 +97,14 @@ ngx_http_webhook_pointer_compile(ngx_pool_t *pool, ngx_str_t *text,
         if (segment->len == 1 && segment->data[0] == '*') {
             pointer->wildcards++;
         }
+
+        if (segment->len
+            && segment->data[0] == '['
+            && (dst[-2] != ']'
+                || ngx_strlchr(segment->data, dst - 1, '=') == NULL))
+        {
+            return "must be as \"[name=value]\" where it has \"/[\"";
+        }
     }
 
     if (pointer->wildcards > max_wildcards) {
