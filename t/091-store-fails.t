@@ -338,7 +338,8 @@ subtest 'another binary' => sub {
 # whoever saw the events
 
 subtest 'two masters' => sub {
-	my $s = WebhookTest::Store->new(daemon => 1, hook => 'max_in_flight 8;');
+	my $s = WebhookTest::Store->new(daemon => 1,
+		hook => 'max_in_flight 8; timeout 60s;');
 	my ($t, $r) = @$s{qw/ t r /};
 
 	$r->set('*' => { hold => 1 });

@@ -138,8 +138,8 @@ sub status {
 sub sql {
 	my ($self, $text, @options) = @_;
 
-	open my $f, '-|', 'sqlite3', '-batch', @options,
-		"$self->{dir}/webhooks.db", $text or die "sqlite3: $!\n";
+	open my $f, '-|', 'sqlite3', '-batch', '-cmd', '.timeout 10000',
+		@options, "$self->{dir}/webhooks.db", $text or die "sqlite3: $!\n";
 	my $said = do { local $/; <$f> };
 	close $f;
 
