@@ -26,6 +26,7 @@
 
 
 static ngx_int_t ngx_http_webhook_db_try(ngx_http_webhook_db_t *db);
+static ngx_uint_t ngx_http_webhook_db_moved(ngx_http_webhook_db_t *db);
 static void ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db);
 
 
@@ -42,7 +43,13 @@ ngx_http_webhook_db_open(ngx_http_webhook_db_t *db)
     ngx_int_t  rc;
 
     if (db->handle) {
-        return NGX_OK;
+
+        if (!ngx_http_webhook_db_moved(db)) {
+            return NGX_OK;
+        }
+
+        db->moved = 1;
+        ngx_http_webhook_db_aside(db);
     }
 
     rc = ngx_http_webhook_db_try(db);
@@ -55,6 +62,21 @@ ngx_http_webhook_db_open(ngx_http_webhook_db_t *db)
     }
 
     return (rc == NGX_OK) ? NGX_OK : NGX_ERROR;
+}
+
+
+/* somebody has removed the file, or another one is in its place */
+
+static ngx_uint_t
+ngx_http_webhook_db_moved(ngx_http_webhook_db_t *db)
+{
+    int  moved;
+
+    moved = 0;
+
+    (void) sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_HAS_MOVED,
+                                &moved);
+    return moved;
 }
 
 
@@ -212,6 +234,7 @@ ngx_http_webhook_db_failed(ngx_http_webhook_db_t *db, ngx_int_t rc)
     db->full = (rc == SQLITE_FULL);
 
     if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB) {
+        db->moved = 0;
         ngx_http_webhook_db_aside(db);
         return;
     }
@@ -224,14 +247,17 @@ ngx_http_webhook_db_failed(ngx_http_webhook_db_t *db, ngx_int_t rc)
 }
 
 
-/* "a.db" -> "a.db.damaged-TIME", with what belongs to it */
+/*
+ * "a.db" -> "a.db.damaged-TIME", with what belongs to it; db->aside is empty if
+ * nothing was there
+ */
 
 static void
 ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db)
 {
     u_char      *p, from[NGX_MAX_PATH], to[NGX_MAX_PATH];
     time_t       now;
-    ngx_uint_t   i;
+    ngx_uint_t   i, gone;
 
     static const char  *tails[] = { "", "-wal", "-shm" };
 
@@ -248,6 +274,8 @@ ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db)
 
     } while (access((char *) db->aside, F_OK) == 0);
 
+    gone = 0;
+
     for (i = 0; i < 3; i++) {
         p = ngx_snprintf(from, NGX_MAX_PATH - 1, "%V%s", &db->conf->name,
                          tails[i]);
@@ -256,9 +284,21 @@ ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db)
         p = ngx_snprintf(to, NGX_MAX_PATH - 1, "%s%s", db->aside, tails[i]);
         *p = '\0';
 
-        if (ngx_rename_file(from, to) == NGX_FILE_ERROR && i == 0) {
-            return;
+        if (gone) {
+            (void) ngx_delete_file(from);
+
+        } else if (ngx_rename_file(from, to) == NGX_FILE_ERROR && i == 0) {
+
+            if (ngx_errno != NGX_ENOENT) {
+                return;
+            }
+
+            gone = 1;
         }
+    }
+
+    if (gone) {
+        db->aside[0] = '\0';
     }
 
     db->damaged++;

@@ -412,10 +412,20 @@ ngx_http_webhook_store_damaged(ngx_http_webhook_storer_t *st)
 
     (void) ngx_atomic_fetch_add(&st->zone->sh->asides, 1);
 
-    ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
-                  "webhook_store \"%V\" was damaged and has been set aside as "
-                  "\"%s\"; a new one is begun: deliveries that waited in it "
-                  "alone are not sent", &st->conf->name, st->db.aside);
+    if (st->db.aside[0]) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                      "webhook_store \"%V\" was %s and has been set aside as "
+                      "\"%s\"; a new one is begun: deliveries that waited in "
+                      "it alone are not sent", &st->conf->name,
+                      st->db.moved ? "replaced while it was in use" : "damaged",
+                      st->db.aside);
+
+    } else {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                      "webhook_store \"%V\" was removed while it was in use; "
+                      "a new one is begun: deliveries that waited in it alone "
+                      "are not sent", &st->conf->name);
+    }
 
     ngx_http_webhook_zone_lock(st->zone);
     ngx_http_webhook_zone_begin(st->zone);

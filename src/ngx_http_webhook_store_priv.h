@@ -295,6 +295,7 @@ struct ngx_http_webhook_db_s {
     ngx_http_webhook_store_t    *conf;
     ngx_array_t                 *redact;     /* names of "webhook_redact" */
     ngx_uint_t                   damaged;    /* one was set aside */
+    ngx_uint_t                   moved;      /* it was in the place of ours */
     ngx_uint_t                   foreign;    /* of a layout not known */
     ngx_uint_t                   ours;       /* the lock is */
     ngx_uint_t                   headed;     /* there are rows of headers */
@@ -315,7 +316,10 @@ struct ngx_http_webhook_db_s {
 
 void ngx_http_webhook_db_init(void);
 
-/* NGX_OK, NGX_ERROR with db->error; opens a new file if this is damaged. */
+/*
+ * NGX_OK, NGX_ERROR with db->error; opens a new file if this is damaged, or not
+ * the one that was open.
+ */
 
 ngx_int_t ngx_http_webhook_db_open(ngx_http_webhook_db_t *db);
 void ngx_http_webhook_db_close(ngx_http_webhook_db_t *db);

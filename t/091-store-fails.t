@@ -161,6 +161,66 @@ subtest 'a damaged file' => sub {
 
 ###############################################################################
 
+subtest 'a file that is taken away' => sub {
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+	my $file = "$s->{dir}/webhooks.db";
+
+	$t->allow(qr/was (?:removed|replaced) while it was in use/);
+	$t->run();
+
+	$r->set('*' => { status => 503 });
+	$s->status('waiting', 'queued', launch => 1);
+	ok($s->on_disk(waiting => 1), 'waits');
+
+	for my $how ('removed', 'moved', 'replaced') {
+		$t->mark_log();
+
+		system("cp $file $file.copy") if $how eq 'replaced';
+
+		$how eq 'removed' ? unlink(glob "$file*")
+			: $how eq 'moved' ? rename($file, "$file.old")
+			: rename("$file.copy", $file);
+
+		$s->status($how, 'queued', launch => 1);
+
+		ok($t->wait_log(qr/\[alert\].*webhooks\.db" was \w+ while/),
+			"$how - said");
+		is($t->grep_log(qr/was \w+ while/), 1, "$how - once");
+		ok(wait_for(sub {
+			($s->sql("SELECT group_concat(execution) FROM"
+				. " deliveries WHERE execution IN ('waiting',"
+				. " '$how')") || '')
+				=~ /^(?:waiting,$how|$how,waiting)$/
+		}), "$how - what waits is in the new one");
+	}
+
+	$r->set('*' => { status => 204 });
+	$t->crash();
+	$t->run();
+
+	ok(wait_for(sub { $s->on_disk(waiting => 0) }), 'sent after a crash');
+
+	# no directory
+
+	system("rm -r $s->{dir}");
+	$s->status('alone', 'queued', launch => 1);
+	ok($t->wait_log(qr/fails: the file cannot be opened.*unstored/),
+		'no directory - said');
+	ok($r->wait_request(sub { $_[0]->json->{execution}
+		&& $_[0]->json->{execution}{id} eq 'alone' }),
+		'no directory - sent');
+
+	mkdir $s->{dir};
+	ok(wait_for(sub { $s->sql("SELECT count(*) FROM deliveries WHERE"
+		. " execution = 'alone' AND ended > 0") }),
+		'a directory - written');
+
+	$s->done();
+};
+
+###############################################################################
+
 subtest 'a full disk' => sub {
 	my $s = WebhookTest::Store->new(store => 'keep=1h');
 
