@@ -17,6 +17,7 @@
 #include "ngx_http_webhook_curl.h"
 #include "ngx_http_webhook_curl_transfer.h"
 #include "ngx_http_webhook_spare.h"
+#include <openssl/err.h>
 
 
 typedef struct {
@@ -42,6 +43,7 @@ static void ngx_http_webhook_curl_timer_handler(ngx_event_t *ev);
 static void ngx_http_webhook_curl_process_handler(ngx_event_t *ev);
 static ngx_http_webhook_curl_handle_t *ngx_http_webhook_curl_refused(void);
 static void ngx_http_webhook_curl_post(void);
+static void ngx_http_webhook_curl_forget(void);
 static void ngx_http_webhook_curl_pin(void);
 
 
@@ -174,6 +176,7 @@ ngx_http_webhook_curl_remove(ngx_http_webhook_curl_handle_t *h)
     if (ngx_http_webhook_curl_loop.multi) {
         (void) curl_multi_remove_handle(ngx_http_webhook_curl_loop.multi,
                                         h->easy);
+        ngx_http_webhook_curl_forget();
         ngx_http_webhook_curl_settle(h);
     }
 }
@@ -186,7 +189,19 @@ ngx_http_webhook_curl_action(ngx_socket_t fd, int events)
 
     (void) curl_multi_socket_action(ngx_http_webhook_curl_loop.multi, fd,
                                     events, &n);
+    ngx_http_webhook_curl_forget();
     ngx_http_webhook_curl_post();
+}
+
+
+/* What OpenSSL has left would be said, as an alert, of nginx's next client. */
+
+static void
+ngx_http_webhook_curl_forget(void)
+{
+    if (ERR_peek_error()) {
+        ERR_clear_error();
+    }
 }
 
 
@@ -286,6 +301,7 @@ ngx_http_webhook_curl_process_handler(ngx_event_t *ev)
         loop->expired = 0;
         (void) curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0,
                                         &n);
+        ngx_http_webhook_curl_forget();
     }
 
     for ( ;; ) {

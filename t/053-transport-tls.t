@@ -68,6 +68,9 @@ webhook_api test {
 
 server {
     listen 127.0.0.1:%%PORT_0%%;
+    listen 127.0.0.1:%%PORT_ssl%% ssl;
+    ssl_certificate $good->{cert};
+    ssl_certificate_key $good->{key};
     server_name localhost;
 
     $hooks
@@ -117,6 +120,13 @@ for my $name (sort keys %cases) {
 			"$name - nothing was sent");
 	}
 }
+
+# what failed there is not said of a client: no alert is logged
+
+my $client = $t->curl('--cacert', $good->{ca}, 'https://localhost:'
+	. $t->port('ssl') . '/status/hooks');
+
+is($client->status, 200, 'a client, TLS');
 
 my $phases = ended('trusted')->{attempts}[0]{phases};
 
