@@ -263,7 +263,7 @@ ngx_http_webhook_emit_watch(ngx_http_webhook_source_t *source,
     ngx_memcpy(watch->key, key, 16);
 
     ngx_http_webhook_watch_begin(source->request, source->route->watch,
-                                 &observation->id, source->realm, watch);
+                                 observation, source->realm, watch);
 
     state->watch = watch->token;
 

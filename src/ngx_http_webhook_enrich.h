@@ -110,6 +110,14 @@ ngx_uint_t ngx_http_webhook_enrich_lacks(
     ngx_http_webhook_enrich_line_t *line);
 
 /*
+ * Those of "values" (by index, in the pool) that are members of an observation.
+ * NGX_DECLINED: one is lacking; NGX_ERROR: no memory.
+ */
+
+ngx_int_t ngx_http_webhook_enrich_values(ngx_pool_t *pool, ngx_array_t *parts,
+    ngx_http_webhook_observation_t *observation, ngx_str_t *values);
+
+/*
  * The URI to ask; "values" (ngx_http_webhook_watch_values()) get those of
  * members.  NGX_DECLINED: a member is lacking, or a value is refused;
  * NGX_ERROR: no memory.

@@ -367,7 +367,7 @@ ngx_http_webhook_enrich_route(ngx_conf_t *cf, ngx_http_webhook_route_t *route,
 
     for (i = 0; i < lines->nelts; i++) {
 
-        if (!ngx_http_webhook_watch_captured(rp, lp[i]->uri, 1, &name)) {
+        if (!ngx_http_webhook_watch_captured(rp, lp[i]->uri, &name)) {
 
             if (rp->scope.enrich == NULL) {
                 continue;

@@ -48,18 +48,32 @@ ngx_http_webhook_enrich_uri(ngx_pool_t *pool,
     ngx_http_webhook_observation_t *observation,
     ngx_http_webhook_enrich_line_t *line, ngx_str_t *values, ngx_str_t *uri)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_http_webhook_enrich_values(pool, line->uri, observation, values);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_webhook_watch_assemble(pool, line->uri, values, 0, uri);
+}
+
+
+ngx_int_t
+ngx_http_webhook_enrich_values(ngx_pool_t *pool, ngx_array_t *parts,
+    ngx_http_webhook_observation_t *observation, ngx_str_t *values)
+{
     u_char                         *buf;
     json_t                         *value;
     ngx_uint_t                      i;
     ngx_http_webhook_watch_part_t  *part;
 
-    part = line->uri->elts;
+    part = parts->elts;
 
-    for (i = 0; i < line->uri->nelts; i++) {
+    for (i = 0; i < parts->nelts; i++) {
 
-        if (part[i].index != NGX_HTTP_WEBHOOK_WATCH_MEMBER
-            || values[i].len)
-        {
+        if (part[i].index != NGX_HTTP_WEBHOOK_WATCH_MEMBER || values[i].len) {
             continue;
         }
 
@@ -86,7 +100,7 @@ ngx_http_webhook_enrich_uri(ngx_pool_t *pool,
         }
     }
 
-    return ngx_http_webhook_watch_assemble(pool, line->uri, values, 0, uri);
+    return NGX_OK;
 }
 
 

@@ -62,7 +62,8 @@ static ngx_http_webhook_watch_worker_t  ngx_http_webhook_watch_worker;
 
 void
 ngx_http_webhook_watch_begin(ngx_http_request_t *r,
-    ngx_http_webhook_watch_t *watch, ngx_str_t *id, ngx_str_t *realm,
+    ngx_http_webhook_watch_t *watch,
+    ngx_http_webhook_observation_t *observation, ngx_str_t *realm,
     ngx_http_webhook_watch_job_t *job)
 {
     ngx_int_t                         rc;
@@ -89,12 +90,20 @@ ngx_http_webhook_watch_begin(ngx_http_request_t *r,
         return;
     }
 
-    rc = ngx_http_webhook_watch_text(r, watch->uri, id, 0, &job->uri);
+    rc = ngx_http_webhook_watch_text(r, watch->uri, observation, 0,
+                                     &job->uri);
 
     ngx_str_null(&job->body);
 
     if (rc == NGX_OK && watch->body) {
-        rc = ngx_http_webhook_watch_text(r, watch->body, id, 1, &job->body);
+        rc = ngx_http_webhook_watch_text(r, watch->body, observation, 1,
+                                         &job->body);
+    }
+
+    /* a later response may have the members that this one lacks */
+
+    if (rc == NGX_AGAIN) {
+        return;
     }
 
     if (rc != NGX_ERROR) {

@@ -33,7 +33,7 @@
 
 #define NGX_HTTP_WEBHOOK_WATCH_END     -1      /* nothing */
 #define NGX_HTTP_WEBHOOK_WATCH_ID      -2      /* $webhook_execution */
-#define NGX_HTTP_WEBHOOK_WATCH_MEMBER  -3      /* ${member.name}, of "enrich" */
+#define NGX_HTTP_WEBHOOK_WATCH_MEMBER  -3      /* ${member.name} */
 
 typedef struct {
     ngx_str_t                     literal;
@@ -125,25 +125,27 @@ ngx_array_t *ngx_http_webhook_watch_compile_uri(ngx_conf_t *cf,
     ngx_str_t *text);
 
 /*
- * Whether a route has all the captures that a text needs, and "members" may
- * stand in it; if not, *name is one that it lacks.
+ * Whether a route has all the captures that a text needs; if not, *name is one
+ * that it lacks.
  */
 
 ngx_uint_t ngx_http_webhook_watch_captured(ngx_http_webhook_api_route_t *rp,
-    ngx_array_t *parts, ngx_uint_t members, ngx_str_t *name);
+    ngx_array_t *parts, ngx_str_t *name);
 
 /*
- * A text, its values percent-encoded as one segment of a path, or ("json") as
- * they stand in a JSON string.  NGX_DECLINED: a value is refused; NGX_ERROR:
- * no memory.
+ * A text in r->pool, its values percent-encoded as one segment of a path, or
+ * ("json") as they stand in a JSON string.  NGX_AGAIN: a member is lacking;
+ * NGX_DECLINED: a value is refused; NGX_ERROR: no memory.
  */
 
 ngx_int_t ngx_http_webhook_watch_text(ngx_http_request_t *r,
-    ngx_array_t *parts, ngx_str_t *id, ngx_uint_t json, ngx_str_t *text);
+    ngx_array_t *parts, ngx_http_webhook_observation_t *observation,
+    ngx_uint_t json, ngx_str_t *text);
 
 /*
- * The same in two steps: copies of what stands behind each part, by index,
- * empty where there is nothing; and the text made of them.
+ * The same in steps: copies of what stands behind each part, by index, empty
+ * where there is nothing, as for members, see ngx_http_webhook_enrich_values();
+ * and the text made of them.
  */
 
 ngx_str_t *ngx_http_webhook_watch_values(ngx_http_request_t *r,
@@ -221,7 +223,8 @@ ngx_int_t ngx_http_webhook_watch_prepare(ngx_http_webhook_detached_t *d,
  */
 
 void ngx_http_webhook_watch_begin(ngx_http_request_t *r,
-    ngx_http_webhook_watch_t *watch, ngx_str_t *id, ngx_str_t *realm,
+    ngx_http_webhook_watch_t *watch,
+    ngx_http_webhook_observation_t *observation, ngx_str_t *realm,
     ngx_http_webhook_watch_job_t *job);
 
 /* There may be some that nobody waits for. */

@@ -354,7 +354,7 @@ ngx_http_webhook_watch_captures(ngx_conf_t *cf,
 
     rp = route->priv;
 
-    if (ngx_http_webhook_watch_captured(rp, parts, 0, &name)) {
+    if (ngx_http_webhook_watch_captured(rp, parts, &name)) {
         return NGX_OK;
     }
 

@@ -11,6 +11,7 @@
  */
 
 
+#include "ngx_http_webhook_enrich.h"
 #include "ngx_http_webhook_watch.h"
 
 
@@ -190,7 +191,7 @@ ngx_http_webhook_watch_name(ngx_conf_t *cf, u_char **pp, u_char *last,
 
 ngx_uint_t
 ngx_http_webhook_watch_captured(ngx_http_webhook_api_route_t *rp,
-    ngx_array_t *parts, ngx_uint_t members, ngx_str_t *name)
+    ngx_array_t *parts, ngx_str_t *name)
 {
     ngx_uint_t                      i;
     ngx_http_webhook_watch_part_t  *part;
@@ -202,9 +203,7 @@ ngx_http_webhook_watch_captured(ngx_http_webhook_api_route_t *rp,
 
     for (i = 0; i < parts->nelts; i++) {
 
-        if (part[i].index < 0
-            && (members || part[i].index != NGX_HTTP_WEBHOOK_WATCH_MEMBER))
-        {
+        if (part[i].index < 0) {
             continue;
         }
 
@@ -232,13 +231,22 @@ ngx_http_webhook_watch_captured(ngx_http_webhook_api_route_t *rp,
 
 ngx_int_t
 ngx_http_webhook_watch_text(ngx_http_request_t *r, ngx_array_t *parts,
-    ngx_str_t *id, ngx_uint_t json, ngx_str_t *text)
+    ngx_http_webhook_observation_t *observation, ngx_uint_t json,
+    ngx_str_t *text)
 {
+    ngx_int_t   rc;
     ngx_str_t  *values;
 
-    values = ngx_http_webhook_watch_values(r, parts, id, r->pool);
+    values = ngx_http_webhook_watch_values(r, parts, &observation->id,
+                                           r->pool);
     if (values == NULL) {
         return NGX_ERROR;
+    }
+
+    rc = ngx_http_webhook_enrich_values(r->pool, parts, observation, values);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_AGAIN : NGX_ERROR;
     }
 
     return ngx_http_webhook_watch_assemble(r->pool, parts, values, json, text);

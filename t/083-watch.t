@@ -51,6 +51,23 @@ webhook_api jobs {
     }
     route GET /api/teams/* { }
 
+    route POST,GET ~^/api/named {
+        id         "${/space}/${/name}";
+        execution  "";
+        goal.of    /of;
+        watch      /api/named/${execution.space}/${goal.of} every=100ms;
+    }
+
+    route POST /api/gone {
+        launch;
+        watch  /api/gone/$webhook_execution every=100ms;
+    }
+    route GET ~^/api/gone/(?<gone>\w+)$ status=2xx,404 {
+        id     /id $gone;
+        state  /status $status;
+        states FINISHED 404;
+    }
+
     route POST /api/short { launch; watch /api/short/$webhook_execution
         every=300ms for=1s; }
     route GET /api/short/* { }
@@ -227,6 +244,29 @@ for my $case ([ 'a%20b', 'x/y?z#%' ], [ '%C3%BC', '1' ]) {
 is(join(' ', map { $_->target() } grep { $_->method() eq 'GET'
 	&& $_->target() =~ m!^/api/teams/! } $api->requests()),
 	'/api/teams/a%20b/x%2Fy%3Fz%23%25 /api/teams/%C3%BC/1', 'encoded');
+
+# members of the response that has them all
+
+my %named = (space => 'a b', name => 'n', of => 'c/d');
+
+$api->set('/api/named' => job(1, 'queued', %named, of => undef));
+$t->post('/api/named', '{}');
+is(events('a b/n', 1), 'LAUNCHED', 'launched, and not all is known');
+
+$api->set('/api/named/list' => job(1, 'queued', %named),
+	'*' => [ job(1, 'running', %named), job(1, 'done', %named) ]);
+$t->get('/api/named/list');
+is(events('a b/n', 3), 'LAUNCHED STARTED FINISHED', 'with what a poll shows');
+
+is(join(' ', map { $_->target() } grep { $_->target() =~ m!named/a! }
+	$api->requests()), join(' ', ('/api/named/a%20b/c%2Fd') x 2), 'encoded');
+
+# an execution that is gone when it has ended
+
+$api->set('/api/gone' => job('g', 'queued'), '/api/gone/g' => [
+	job('g', 'running'), { status => 404, body => 'not found' } ]);
+$t->post('/api/gone', '{}');
+is(events('g', 3), 'LAUNCHED STARTED FINISHED', 'until there is none');
 
 # what cannot be a segment
 

@@ -470,7 +470,7 @@ refused('enrich goal /a; enrich_header Range;', qr/"Range" is reserved/);
 refused('enrich goal /a; enrich_header A a;', qr/duplicate header "a"/);
 refused('', qr/"enrich_header" without "enrich" for "route"/,
 	'route GET / { enrich_header A; }');
-refused('watch /a/${goal.id};', qr/needs "\$goal.id"/);
+refused('watch /a/${goal};', qr/needs "\$goal", which is no named capture/);
 
 my ($ok, $said) = $t->test_config('webhook_api x { id /id;
 	enrich goal /a/$job; enrich project.name /b/${project.id};
