@@ -140,6 +140,16 @@ ngx_http_webhook_via_collect(ngx_http_webhook_detached_t *d)
     if (u->state->connect_time == (ngx_msec_t) -1) {
         result->error = NGX_HTTP_WEBHOOK_ERR_CONNECT;
         ngx_str_set(&result->message, "could not connect");
+
+#if (NGX_HTTP_SSL)
+
+        if (u->ssl) {
+            ngx_str_set(&result->message, "could not connect, or the TLS "
+                        "handshake failed: the error log says which");
+        }
+
+#endif
+
         return;
     }
 

@@ -29,7 +29,14 @@ my %peers = (
 	h2 => $t->receiver('h2', tls => $good, http2 => 1, rules => {
 		'/h2-reset' => { drop => 'close' } }),
 	plain => $t->receiver('plain'),
+	new => $t->receiver('new', tls => { %$good, minVersion => 'TLSv1.3' }),
 );
+
+# the shipped file, but the authority
+
+my $via = read_file(repo('conf/webhook/via.conf'));
+$via =~ s/^(proxy_ssl_trusted_certificate\s+)\S+;/$1$good->{ca};/m;
+$t->file('via.conf', $via);
 
 # name => [ peer, settings, code, error, message ]
 
@@ -50,11 +57,21 @@ my %cases = (
 	h2 => [ 'h2', "$ca http2 on;", 204 ],
 	'h2-not' => [ 'good', "$ca http2 on;", 204 ],
 	'h2-off' => [ 'h2', $ca, 204 ],
+	new => [ 'new', $ca, 204 ],
+	via => [ 'good', 'via @good;', 204 ],
+	'via-new' => [ 'new', 'via @new;', 204 ],
+	'via-name' => [ 'other', 'via @other;', undef, 'connect',
+		qr/TLS handshake failed/ ],
 	'h2-reset' => [ 'h2', "$ca http2 on;", undef, qr/^(protocol|reset)$/ ],
 );
 
-my $hooks = join '', map { "webhook $_ { url https://127.0.0.1"
-	. ":%%PORT_$cases{$_}[0]%%/$_; $cases{$_}[1] }\n" } sort keys %cases;
+# nginx itself knows no names that are addresses
+
+my $hooks = join '', map { "webhook $_ { url https://"
+	. (/^via/ ? 'localhost' : '127.0.0.1') . ":%%PORT_$cases{$_}[0]%%/$_; $cases{$_}[1] }\n" } sort keys %cases;
+
+my $locations = join '', map { "location \@$_ { include %%TESTDIR%%/via.conf;"
+	. " proxy_pass https://127.0.0.1:%%PORT_$_%%; }\n" } qw/ good new other /;
 
 $t->http_config(<<"EOF");
 
@@ -74,7 +91,7 @@ server {
     server_name localhost;
 
     $hooks
-
+    $locations
     location /run/ {
         webhook_observe test;
         proxy_ignore_client_abort on;
