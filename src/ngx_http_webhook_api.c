@@ -525,7 +525,9 @@ ngx_http_webhook_api_complete(ngx_http_webhook_api_reading_t *reading,
 
     if (json == NULL
         || json_is_null(json)
-        || (!named && !ngx_http_webhook_api_same_id(json, &observation->id)))
+        || (!named
+            && json != id
+            && !ngx_http_webhook_api_same_id(json, &observation->id)))
     {
         if (!(own & (1 << NGX_HTTP_WEBHOOK_EXECUTION))
             && ngx_http_webhook_api_own(execution) != NGX_OK)
