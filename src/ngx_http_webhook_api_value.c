@@ -112,7 +112,8 @@ ngx_http_webhook_api_conf_pointers(ngx_conf_t *cf, ngx_array_t *pointers,
         }
 
         if (ngx_http_webhook_api_conf_pointer(cf, &value[n],
-                                         NGX_HTTP_WEBHOOK_WILDCARDS, pointer)
+                                              NGX_HTTP_WEBHOOK_WILDCARDS,
+                                              pointer)
             != NGX_OK)
         {
             return NULL;
@@ -153,8 +154,9 @@ ngx_http_webhook_api_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_webhook_api_conf_pointer(cf, &value[1], NGX_HTTP_WEBHOOK_WILDCARDS,
-                                     &require->pointer)
+    if (ngx_http_webhook_api_conf_pointer(cf, &value[1],
+                                          NGX_HTTP_WEBHOOK_WILDCARDS,
+                                          &require->pointer)
         != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -346,8 +348,9 @@ ngx_http_webhook_api_conf_present(ngx_conf_t *cf, ngx_command_t *cmd,
             }
         }
 
-        if (ngx_http_webhook_api_conf_pointer(cf, &text, NGX_HTTP_WEBHOOK_WILDCARDS,
-                                         &present->pointer)
+        if (ngx_http_webhook_api_conf_pointer(cf, &text,
+                                              NGX_HTTP_WEBHOOK_WILDCARDS,
+                                              &present->pointer)
             != NGX_OK)
         {
             return NGX_CONF_ERROR;
