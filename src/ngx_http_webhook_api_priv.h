@@ -125,7 +125,7 @@ typedef struct {
                                                    or empty */
 #endif
     ngx_http_complex_value_t         *when;     /* NULL: always */
-    u_char                            status[300 / 8];  /* bits, from 200 on */
+    u_char                            status[304 / 8];  /* bits, from 200 on */
 
     ngx_http_webhook_api_scope_t      scope;
     ngx_array_t                       texts;    /* ..._api_value_t *, the VALUEs
