@@ -331,7 +331,7 @@ ngx_http_webhook_try_observation(ngx_http_webhook_status_t *s,
             continue;
         }
 
-        if (text->data[text->len - 1] != '[') {
+        if (text->len && text->data[text->len - 1] != '[') {
             ngx_http_webhook_status_literal(text, ",");
         }
 

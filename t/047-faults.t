@@ -1,0 +1,257 @@
+#!/usr/bin/perl
+
+# Allocations and system calls of the module that fail, each of them once: the
+# client's response is what the API answered, no worker dies, what is lost is
+# counted and said, and then all goes on as before.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Compress::Zlib ();
+use Test::More;
+
+use WebhookTest;
+use WebhookTest::Faults;
+
+###############################################################################
+
+WebhookTest::Faults::available()
+	or plan skip_all => 'neither under a sanitizer nor linked in';
+
+my $t = WebhookTest->new(workers => 1);
+my $f = WebhookTest::Faults->new($t);
+my $up = $t->upstream('up');
+my $r = $t->receiver('ci');
+
+$t->http_config(<<'CONF');
+
+webhook_zone zone=webhooks:2m;
+
+webhook_defaults {
+    events  EXECUTION;
+    secret  "a secret of at least 24 bytes";
+    retry   100ms 100ms 100ms 100ms;
+}
+
+webhook_api test {
+    id            /id;
+    execution     "";
+    omit          /bulk;
+    goal.name     $arg_n;
+    project.list  /list/*;
+    state         /status;
+    states        LAUNCHED queued;
+    updated       /progress;
+    route POST /jobs { launch; }
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    proxy_ignore_client_abort on;
+
+    location / {
+        webhook_observe test;
+        proxy_pass %%URL_up%%;
+
+        webhook ci { url %%URL_ci%%/ci; header X-Id $request_id; }
+    }
+
+    location /hooks/ { webhook_status write=on; }
+}
+
+CONF
+
+# what is made to fail is said by nginx, and by libraries' callers
+
+$t->allow(qr/\((?:12|23|24|28|37|101|105): /);
+$t->run();
+
+my ($pid) = $t->worker_pids();
+my $id = 0;
+
+sub hook { json($t->get('/hooks/hooks/ci')->body()) }
+sub fds { scalar(my @f = glob "/proc/$pid/fd/*") }
+
+sub lost {
+	my ($n) = $t->get('/hooks/metrics')->body()
+		=~ /^nginx_webhook_observations_total\{reason="total"\} (\d+)/m;
+
+	return $n;
+}
+
+# what has come to the receiver
+
+my (%arrived, $looked, $leaks);
+
+sub arrived {
+	my ($name) = @_;
+
+	my @requests = $r->requests();
+
+	for (@requests[$looked || 0 .. $#requests]) {
+		$arrived{$1} = 1 if $_->body() =~ /"execution":\{"id":"(\w+)"/;
+		$leaks++ if $_->body() =~ /s3cr3t/;
+	}
+
+	$looked = @requests;
+
+	return $arrived{$name};
+}
+
+# one launch; what the client got, in one text
+
+sub launch {
+	my ($name, %o) = @_;
+
+	$up->set('/jobs' => { gzip => $o{gzip}, chunked => $o{chunked},
+		headers => { 'Content-Type' => 'application/json' },
+		body => qq({"id":"$name","status":"queued","bulk":"s3cr3t",)
+			. '"progress":1,"list":[1,{"a":"b"}],"t":"\u00e4"}' });
+
+	my $got = $t->post('/jobs?n=x', '{}', headers => $o{headers}) or return '';
+	my @headers = map { "$_->[0]: $_->[1]" }
+		grep { $_->[0] !~ /^(Date|Content-Length)$/ } $got->headers();
+	my $body = $got->body();
+
+	$body = Compress::Zlib::memGunzip($body) if $o{gzip};
+	$body =~ s/"$name"/""/;
+
+	return join "\n", $got->status, $got->complete, @headers, $body;
+}
+
+# the first call fails, then the second, and so on until there are no more
+
+sub series {
+	my ($what, $kinds, %o) = @_;
+
+	my ($n, @names) = 0;
+	my ($like, $wrong) = (launch($what . 'first', %o), 0);
+
+	ok(wait_for(sub { arrived($what . 'first') }), "$what: works");
+
+	my ($lost, $fds) = (lost(), fds());
+
+	$t->mark_log();
+
+	for (;;) {
+		my $name = $what . ++$n;
+		my ($counted, $still) = (-1, 0);
+
+		push @names, $name;
+		$o{before}->() if $o{before};
+
+		$f->arm(pid => $pid, kinds => $kinds, nth => $n);
+		$wrong++ if launch($name, %o) ne $like;
+
+		wait_for {
+			return 1 if $f->failed();
+
+			$still = $counted == $f->counted() && arrived($name)
+				? $still + 1 : 0;
+			$counted = $f->counted();
+
+			return $still > 3;
+		};
+
+		last if !$f->failed() || !$t->alive($pid);
+	}
+
+	$f->disarm();
+	note("$what: $n");
+
+	cmp_ok($n, '>', $o{calls}, "$what: many");
+	ok($t->alive($pid), "$what: the worker lives") or ($pid) =
+		wait_for { $t->worker_pids() } && $t->worker_pids();
+	is($wrong, 0, "$what: all clients have their answers");
+
+	launch($what . 'last', %o);
+	ok(wait_for(sub { arrived($what . 'last') }), "$what: all is well again");
+
+	ok(wait_for(sub { my $h = hook(); !$h->{waiting} && !$h->{in_flight} }),
+		"$what: nothing waits");
+
+	my @missing = grep { !arrived($_) } @names;
+
+	is(lost() - $lost, @missing, "$what: what is lost is counted");
+	is(!$t->grep_log(qr/has lost its events: no memory/), !@missing,
+		"$what: and said") if $kinds == ALLOC;
+
+	is($leaks, undef, "$what: nothing is sent that was to be left out");
+
+	# libcurl sees that connections are closed when it wants another one
+
+	my $i = 0;
+
+	$r->close_all();
+	ok(wait_for(sub { launch($what . 'close' . ++$i); fds() <= $fds }),
+		"$what: no descriptor is left");
+}
+
+###############################################################################
+
+# what any worker does once
+
+launch($_, gzip => JSON::PP::true) for qw/ 1 2 3 /;
+ok(wait_for(sub { arrived(3) }), 'works');
+
+series('plain', ALLOC, calls => 60);
+series('gzip', ALLOC, calls => 60, gzip => JSON::PP::true,
+	headers => [ 'Accept-Encoding' => 'gzip' ]);
+
+my $close = sub {
+	$r->close_all();
+	wait_for { !$t->connected($r->port()) };
+};
+
+series('connect', ALLOC, calls => 60, before => $close);
+series('system', SYSCALL, calls => 3, before => $close);
+
+###############################################################################
+
+# the status endpoint: an answer that is right, or one that says that it is not
+
+my ($uuid) = $t->get('/hooks/deliveries?limit=1')->body() =~ /"uuid":"([^"]+)/;
+
+for my $it (
+	[ GET => '/hooks/hooks' ], [ GET => '/hooks/metrics' ],
+	[ GET => '/hooks/deliveries' ], [ GET => "/hooks/deliveries/$uuid" ],
+	[ GET => '/hooks/observed' ], [ GET => '/hooks/hooks/ci' ],
+	[ POST => '/hooks/hooks/ci/pause' ], [ POST => '/hooks/hooks/ci/resume' ],
+	[ POST => '/hooks/try?api=test&method=POST&uri=/jobs&hook=ci',
+		'{"id":1,"status":"queued","progress":1,"list":[1]}' ])
+{
+	my ($method, $uri, $body) = @$it;
+	my ($n, $like, $bad) = (0, undef, '');
+
+	for (;;) {
+		$f->arm(pid => $pid, kinds => ALLOC, nth => $n++);
+
+		my $got = $t->request($method, $uri, body => $body || '',
+			headers => [ 'X-Webhook-Write' => 1 ]);
+
+		$f->disarm();
+
+		if (!$got || !$got->complete()) {
+			$bad = "$n: no answer";
+
+		} elsif ($got->status() < 500 && !($like ||= $got->status())) {
+			$bad = "$n: status";
+
+		} elsif ($got->status() == 200 && $uri !~ /metrics/) {
+			$bad = "$n: no JSON: " . $got->body()
+				unless eval { json($got->body()) };
+		}
+
+		last if $bad || $n > 1 && !$f->failed();
+	}
+
+	cmp_ok($n, '>', 2, "$method $uri: $n");
+	is($bad, '', "$method $uri: answers");
+	ok($t->alive($pid), "$method $uri: the worker lives");
+}
+
+$t->done();
+
+###############################################################################
