@@ -20,9 +20,13 @@
 #include <openssl/err.h>
 
 
+#define NGX_HTTP_WEBHOOK_CURL_RENEW  1000           /* ms */
+
+
 typedef struct {
     CURLM                           *multi;       /* NULL: not running */
     ngx_log_t                       *log;
+    ngx_uint_t                       max;         /* connections */
 
     ngx_queue_t                      transfers;
     ngx_event_t                      timer;
@@ -32,11 +36,15 @@ typedef struct {
     unsigned                         expired:1;
     unsigned                         refused:1;   /* some transfer's socket
                                                      cannot be watched */
+    unsigned                         broken:1;    /* see below */
     unsigned                         processing:1;
     unsigned                         closing:1;
 } ngx_http_webhook_curl_loop_t;
 
 
+static CURLM *ngx_http_webhook_curl_multi(ngx_uint_t max);
+static void ngx_http_webhook_curl_perform(ngx_socket_t fd, int events);
+static void ngx_http_webhook_curl_renew(void);
 static int ngx_http_webhook_curl_timeout(CURLM *multi, long timeout,
     void *ctx);
 static void ngx_http_webhook_curl_timer_handler(ngx_event_t *ev);
@@ -64,19 +72,9 @@ ngx_http_webhook_curl_init(ngx_cycle_t *cycle, ngx_uint_t max)
         return NGX_ERROR;
     }
 
-    multi = curl_multi_init();
+    multi = ngx_http_webhook_curl_multi(max);
 
     if (multi == NULL
-        || curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
-                             ngx_http_webhook_curl_watch)
-           != CURLM_OK
-        || curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION,
-                             ngx_http_webhook_curl_timeout)
-           != CURLM_OK
-        || curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
-                             (long) ngx_min(max,
-                                            ngx_http_webhook_spare_idle()))
-           != CURLM_OK
         || ngx_http_webhook_curl_handles_init(cycle, max) != NGX_OK)
     {
         ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
@@ -93,6 +91,7 @@ ngx_http_webhook_curl_init(ngx_cycle_t *cycle, ngx_uint_t max)
 
     loop->multi = multi;
     loop->log = cycle->log;
+    loop->max = max;
     loop->dumb.fd = (ngx_socket_t) -1;
 
     loop->timer.handler = ngx_http_webhook_curl_timer_handler;
@@ -111,6 +110,36 @@ ngx_http_webhook_curl_init(ngx_cycle_t *cycle, ngx_uint_t max)
     ngx_http_webhook_curl_pin();
 
     return NGX_OK;
+}
+
+
+static CURLM *
+ngx_http_webhook_curl_multi(ngx_uint_t max)
+{
+    CURLM  *multi;
+
+    multi = curl_multi_init();
+
+    if (multi == NULL) {
+        return NULL;
+    }
+
+    if (curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
+                          ngx_http_webhook_curl_watch)
+        != CURLM_OK
+        || curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION,
+                             ngx_http_webhook_curl_timeout)
+           != CURLM_OK
+        || curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
+                             (long) ngx_min(max,
+                                            ngx_http_webhook_spare_idle()))
+           != CURLM_OK)
+    {
+        (void) curl_multi_cleanup(multi);
+        return NULL;
+    }
+
+    return multi;
 }
 
 
@@ -152,7 +181,9 @@ ngx_http_webhook_curl_add(ngx_http_webhook_curl_handle_t *h)
 
     loop = &ngx_http_webhook_curl_loop;
 
-    if (curl_multi_add_handle(loop->multi, h->easy) != CURLM_OK) {
+    if (loop->broken
+        || curl_multi_add_handle(loop->multi, h->easy) != CURLM_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -185,11 +216,7 @@ ngx_http_webhook_curl_remove(ngx_http_webhook_curl_handle_t *h)
 void
 ngx_http_webhook_curl_action(ngx_socket_t fd, int events)
 {
-    int  n;
-
-    (void) curl_multi_socket_action(ngx_http_webhook_curl_loop.multi, fd,
-                                    events, &n);
-    ngx_http_webhook_curl_forget();
+    ngx_http_webhook_curl_perform(fd, events);
     ngx_http_webhook_curl_post();
 }
 
@@ -202,6 +229,70 @@ ngx_http_webhook_curl_forget(void)
     if (ERR_peek_error()) {
         ERR_clear_error();
     }
+}
+
+
+/*
+ * When libcurl has no memory for what it knows of a socket, versions before
+ * 8.15 keep an entry of its number by which they divide by zero as soon as
+ * there is another socket of that number.
+ */
+
+static void
+ngx_http_webhook_curl_perform(ngx_socket_t fd, int events)
+{
+    int                            n;
+    ngx_http_webhook_curl_loop_t  *loop;
+
+    loop = &ngx_http_webhook_curl_loop;
+
+    if (loop->broken) {
+        return;
+    }
+
+    if (curl_multi_socket_action(loop->multi, fd, events, &n)
+        == CURLM_OUT_OF_MEMORY
+        && curl_version_info(CURLVERSION_NOW)->version_num < 0x080f00)
+    {
+        ngx_log_error(NGX_LOG_ERR, loop->log, 0,
+                      "libcurl had no memory, all its attempts are ended");
+        loop->broken = 1;
+    }
+
+    ngx_http_webhook_curl_forget();
+}
+
+
+/*
+ * The transfers are ended.  These versions of curl_multi_cleanup() do not wait
+ * for a resolver's thread.
+ */
+
+static void
+ngx_http_webhook_curl_renew(void)
+{
+    CURLM                         *multi;
+    ngx_http_webhook_curl_loop_t  *loop;
+
+    loop = &ngx_http_webhook_curl_loop;
+
+    multi = ngx_http_webhook_curl_multi(loop->max);
+
+    if (multi == NULL) {
+
+        if (loop->timer.timer_set) {
+            ngx_del_timer(&loop->timer);
+        }
+
+        ngx_add_timer(&loop->timer, NGX_HTTP_WEBHOOK_CURL_RENEW);
+        return;
+    }
+
+    (void) curl_multi_cleanup(loop->multi);
+    ngx_http_webhook_curl_forget();
+
+    loop->multi = multi;
+    loop->broken = 0;
 }
 
 
@@ -299,9 +390,7 @@ ngx_http_webhook_curl_process_handler(ngx_event_t *ev)
 
     if (loop->expired) {
         loop->expired = 0;
-        (void) curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0,
-                                        &n);
-        ngx_http_webhook_curl_forget();
+        ngx_http_webhook_curl_perform(CURL_SOCKET_TIMEOUT, 0);
     }
 
     for ( ;; ) {
@@ -319,7 +408,7 @@ ngx_http_webhook_curl_process_handler(ngx_event_t *ev)
         }
     }
 
-    while (loop->refused || loop->closing) {
+    while (loop->refused || loop->broken || loop->closing) {
         h = ngx_http_webhook_curl_refused();
 
         if (h == NULL) {
@@ -328,7 +417,12 @@ ngx_http_webhook_curl_process_handler(ngx_event_t *ev)
         }
 
         h->closing = loop->closing;
-        ngx_http_webhook_curl_ended(h, CURLE_ABORTED_BY_CALLBACK);
+        ngx_http_webhook_curl_ended(h, loop->broken ? CURLE_OUT_OF_MEMORY
+                                                : CURLE_ABORTED_BY_CALLBACK);
+    }
+
+    if (loop->broken) {
+        ngx_http_webhook_curl_renew();
     }
 
     loop->processing = 0;
@@ -352,7 +446,7 @@ ngx_http_webhook_curl_refused(void)
     {
         h = ngx_queue_data(q, ngx_http_webhook_curl_handle_t, queue);
 
-        if (loop->closing || h->refused) {
+        if (loop->closing || loop->broken || h->refused) {
             return h;
         }
     }

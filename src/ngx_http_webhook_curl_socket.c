@@ -182,7 +182,10 @@ ngx_http_webhook_curl_open_socket(void *ctx, curlsocktype purpose,
         return CURL_SOCKET_BAD;
     }
 
-    fd = ngx_socket(address->family, address->socktype, address->protocol);
+    /* libcurl does not look whether it could make it so itself */
+
+    fd = ngx_socket(address->family, address->socktype|SOCK_NONBLOCK,
+                    address->protocol);
 
     if (fd == (ngx_socket_t) -1) {
         h->error = ngx_socket_errno;
