@@ -22,6 +22,7 @@ static ngx_int_t ngx_http_webhook_api_observe(
 static ngx_int_t ngx_http_webhook_api_id(
     ngx_http_webhook_api_reading_t *reading, json_t *element,
     ngx_http_webhook_observation_t *observation, json_t **id);
+static void ngx_http_webhook_api_drop(ngx_array_t *list);
 static ngx_int_t ngx_http_webhook_api_members(
     ngx_http_webhook_api_reading_t *reading, json_t *element,
     ngx_http_webhook_observation_t *observation);
@@ -126,19 +127,27 @@ ngx_http_webhook_api_read(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
 void
 ngx_http_webhook_api_free(ngx_array_t *list)
 {
-    ngx_uint_t                       i, n;
+    while (list->nelts) {
+        ngx_http_webhook_api_drop(list);
+    }
+}
+
+
+/* the last one: what is there in part may not be sent, nothing is left out */
+
+static void
+ngx_http_webhook_api_drop(ngx_array_t *list)
+{
+    ngx_uint_t                       i;
     ngx_http_webhook_observation_t  *observation;
 
     observation = list->elts;
+    observation += --list->nelts;
 
-    for (i = 0; i < list->nelts; i++) {
-        for (n = 0; n < NGX_HTTP_WEBHOOK_MEMBERS; n++) {
-            json_decref(observation[i].members[n]);
-            observation[i].members[n] = NULL;
-        }
+    for (i = 0; i < NGX_HTTP_WEBHOOK_MEMBERS; i++) {
+        json_decref(observation->members[i]);
+        observation->members[i] = NULL;
     }
-
-    list->nelts = 0;
 }
 
 
@@ -245,6 +254,7 @@ ngx_http_webhook_api_observe(ngx_http_webhook_api_reading_t *reading,
            != NGX_OK)
     {
         json_decref(id);
+        ngx_http_webhook_api_drop(reading->list);
         return NGX_ERROR;
     }
 
@@ -265,6 +275,10 @@ ngx_http_webhook_api_observe(ngx_http_webhook_api_reading_t *reading,
     rc = ngx_http_webhook_api_complete(reading, observation, id);
 
     json_decref(id);
+
+    if (rc != NGX_OK) {
+        ngx_http_webhook_api_drop(reading->list);
+    }
 
     return rc;
 }

@@ -31,7 +31,7 @@ ngx_http_webhook_inflate(const u_char *data, size_t len, u_char *out,
     z.avail_in = len;
 
     if (inflateInit2(&z, MAX_WBITS + 16) != Z_OK) {
-        return NGX_ERROR;
+        return NGX_ABORT;
     }
 
     for ( ;; ) {
@@ -70,7 +70,7 @@ ngx_http_webhook_inflate(const u_char *data, size_t len, u_char *out,
         }
 
         if (rc != Z_STREAM_END) {
-            result = NGX_ERROR;
+            result = (rc == Z_MEM_ERROR) ? NGX_ABORT : NGX_ERROR;
             break;
         }
 

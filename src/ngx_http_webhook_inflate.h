@@ -22,7 +22,7 @@
  * Inflates "len" bytes (RFC 1952, members may follow each other) into "out",
  * "max" bytes long; *n gets what came out.  NGX_OK: a member ended with the
  * input; NGX_AGAIN: the input ended first; NGX_DECLINED: more than "max" would
- * come out; NGX_ERROR: not gzip, or no memory.
+ * come out; NGX_ERROR: not gzip; NGX_ABORT: no memory.
  */
 
 ngx_int_t ngx_http_webhook_inflate(const u_char *data, size_t len, u_char *out,

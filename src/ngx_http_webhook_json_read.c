@@ -495,10 +495,19 @@ ngx_http_webhook_json_load(ngx_http_webhook_json_reader_t *reader,
     json_t        *value;
     json_error_t   error;
 
+    /* jansson says of most allocations that fail what it says of bad JSON */
+
+    ngx_set_errno(0);
+
     value = json_loadb((const char *) start, reader->p - start,
                        JSON_DECODE_ANY, &error);
     if (value) {
         return value;
+    }
+
+    if (ngx_errno == NGX_ENOMEM) {
+        reader->reason = "no memory";
+        return NULL;
     }
 
     switch (json_error_code(&error)) {
@@ -506,10 +515,6 @@ ngx_http_webhook_json_load(ngx_http_webhook_json_reader_t *reader,
     case json_error_numeric_overflow:
     case json_error_null_character:
         reader->reason = "inexact";
-        break;
-
-    case json_error_out_of_memory:
-        reader->reason = "no memory";
         break;
 
     default:

@@ -161,6 +161,8 @@ ngx_http_webhook_observe_start(ngx_http_request_t *r)
 
     ctx = ngx_http_webhook_observe_create(r);
     if (ctx == NULL) {
+        ngx_http_webhook_observe_note(r, observe->api,
+                                      NGX_HTTP_WEBHOOK_CNT_TOTAL, NULL);
         return NULL;
     }
 

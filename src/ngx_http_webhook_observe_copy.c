@@ -195,6 +195,10 @@ ngx_http_webhook_observe_peek(ngx_http_webhook_observe_ctx_t *ctx)
 
     rc = ngx_http_webhook_inflate(ctx->data, ctx->len, out, sizeof(out), &n);
 
+    if (rc == NGX_ABORT) {
+        return NGX_HTTP_WEBHOOK_CNT_TOTAL;
+    }
+
     if (rc == NGX_ERROR) {
         return NGX_HTTP_WEBHOOK_CNT_ENCODING;
     }

@@ -6,8 +6,8 @@
 
 /*
  * In: what came of a response.  Out: it is counted, always, and stands among
- * the last observations, unless there are too many of its kind.  Next room:
- * seen.
+ * the last observations, unless there are too many of its kind; what was lost
+ * for want of memory is said in the error log.  Next room: seen.
  */
 
 
@@ -24,6 +24,8 @@
 
 
 static ngx_uint_t ngx_http_webhook_observe_often(ngx_uint_t counter);
+static void ngx_http_webhook_observe_lost(ngx_http_request_t *r,
+    ngx_http_webhook_api_t *api, ngx_uint_t counter);
 static size_t ngx_http_webhook_observe_cut(u_char *dst, size_t size,
     ngx_str_t *text);
 
@@ -42,6 +44,8 @@ ngx_http_webhook_observe_note(ngx_http_request_t *r,
     mcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
 
     ngx_http_webhook_zone_count(mcf->zone, counter, 1);
+
+    ngx_http_webhook_observe_lost(r, api, counter);
 
     if (ngx_http_webhook_observe_often(counter)) {
         return;
@@ -115,6 +119,34 @@ ngx_http_webhook_observe_often(ngx_uint_t counter)
     }
 
     return n[counter]++ >= limit;
+}
+
+
+/* a line a second at most: many would fill the disk */
+
+static void
+ngx_http_webhook_observe_lost(ngx_http_request_t *r,
+    ngx_http_webhook_api_t *api, ngx_uint_t counter)
+{
+    char           *why;
+
+    static time_t   full, memory;
+
+    if (counter == NGX_HTTP_WEBHOOK_CNT_REFUSED && full != ngx_time()) {
+        full = ngx_time();
+        why = "webhook_zone is full";
+
+    } else if (counter == NGX_HTTP_WEBHOOK_CNT_TOTAL && memory != ngx_time()) {
+        memory = ngx_time();
+        why = "no memory, or all of \"webhook_buffer_size total\" is in use";
+
+    } else {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "a response observed as \"%V\" has lost its events: %s",
+                  &api->name, why);
 }
 
 

@@ -258,6 +258,10 @@ ngx_http_webhook_observe_inflate(ngx_http_webhook_observe_ctx_t *ctx,
 
         ngx_free(data);
 
+        if (rc == NGX_ABORT) {
+            return NGX_HTTP_WEBHOOK_CNT_TOTAL;
+        }
+
         if (rc != NGX_DECLINED) {
             return NGX_HTTP_WEBHOOK_CNT_ENCODING;
         }
@@ -292,8 +296,8 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
     json_t *doc, ngx_uint_t *still)
 {
     ngx_int_t                        rc;
-    ngx_uint_t                       i, changed, events, reason, refused,
-                                     unknown, unread;
+    ngx_uint_t                       i, changed, events, failed, reason,
+                                     refused, unknown, unread;
     ngx_array_t                      list;
     ngx_http_request_t              *r;
     ngx_http_webhook_source_t        source;
@@ -332,6 +336,7 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
     source.start = ngx_http_webhook_observe_began(r);
 
     changed = 0;
+    failed = 0;
     refused = 0;
     unknown = 0;
 
@@ -343,7 +348,11 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
 
         rc = ngx_http_webhook_emit(&source, &observation[i], &ctx->events,
                                    &changed);
-        if (rc != NGX_OK) {
+
+        if (rc == NGX_ERROR) {
+            failed++;
+
+        } else if (rc != NGX_OK) {
             refused++;
         }
 
@@ -357,7 +366,12 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
 
     ngx_http_webhook_api_free(&list);
 
-    *still = reason == NGX_HTTP_WEBHOOK_READ_OK && !changed && !refused;
+    *still = reason == NGX_HTTP_WEBHOOK_READ_OK
+             && !changed && !failed && !refused;
+
+    if (failed || reason == NGX_HTTP_WEBHOOK_READ_NO_MEMORY) {
+        return NGX_HTTP_WEBHOOK_CNT_TOTAL;
+    }
 
     if (refused) {
         return NGX_HTTP_WEBHOOK_CNT_REFUSED;

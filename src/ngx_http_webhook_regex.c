@@ -22,10 +22,12 @@
 
 #if (NGX_PCRE2)
 #define ngx_http_webhook_regex_limit(rc)                                      \
-    ((rc) == PCRE2_ERROR_MATCHLIMIT || (rc) == PCRE2_ERROR_HEAPLIMIT)
+    ((rc) == PCRE2_ERROR_MATCHLIMIT || (rc) == PCRE2_ERROR_HEAPLIMIT          \
+     || (rc) == PCRE2_ERROR_NOMEMORY)
 #else
 #define ngx_http_webhook_regex_limit(rc)                                      \
-    ((rc) == PCRE_ERROR_MATCHLIMIT || (rc) == PCRE_ERROR_RECURSIONLIMIT)
+    ((rc) == PCRE_ERROR_MATCHLIMIT || (rc) == PCRE_ERROR_RECURSIONLIMIT       \
+     || (rc) == PCRE_ERROR_NOMEMORY)
 #endif
 
 

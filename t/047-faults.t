@@ -185,8 +185,10 @@ sub series {
 	my $i = 0;
 
 	$r->close_all();
-	ok(wait_for(sub { launch($what . 'close' . ++$i); fds() <= $fds }),
-		"$what: no descriptor is left");
+	ok(wait_for(sub {
+		launch($what . 'close' . ++$i, %o);
+		wait_for { fds() <= $fds } 0.5
+	}), "$what: no descriptor is left") or diag(fds() . " after $fds");
 }
 
 ###############################################################################
