@@ -10,7 +10,7 @@
  * length decides what of the rest of the rules there is.  What is read of each
  * execution holds, and its payload can be written.
  *
- * rooms: api api_state payload regex json_read json_pointer json_text
+ * rooms: api api_state api_text payload regex format json_read json_pointer json_text
  */
 
 
@@ -131,6 +131,33 @@ values(ngx_array_t **a, ngx_str_t *s, ngx_uint_t wildcards)
 }
 
 
+/* "${/one}${/two}" */
+
+static void
+parts(ngx_array_t **a, ngx_str_t *one, ngx_str_t *two)
+{
+    ngx_array_t                   *pair;
+    ngx_http_webhook_api_value_t  *value;
+
+    if (*a == NULL) {
+        *a = array(sizeof(ngx_http_webhook_api_value_t));
+    }
+
+    pair = NULL;
+
+    values(&pair, one, 0);
+    values(&pair, two, 0);
+
+    if (pair->nelts == 0) {
+        return;
+    }
+
+    value = ngx_array_push(*a);
+    memset(value, 0, sizeof(ngx_http_webhook_api_value_t));
+    value->parts = pair;
+}
+
+
 static void
 member(ngx_http_webhook_api_scope_t *scope, ngx_uint_t n, const char *name,
     const char *pointer, ngx_uint_t wildcards)
@@ -179,6 +206,11 @@ rules(ngx_http_webhook_api_scope_t *scope, ngx_str_t line)
 
     if (line.len & 1) {
         pointers(&scope->each, &part[0], 2);
+    }
+
+    if (line.len & 16) {
+        parts(&scope->id, &part[1], &part[3]);
+        parts(&scope->state, &part[3], &part[2]);
     }
 
     values(&scope->id, &part[1], 0);
