@@ -22,6 +22,8 @@ static char *ngx_http_webhook_api_finish(ngx_conf_t *cf,
     ngx_http_webhook_api_ctx_t *ctx);
 static ngx_uint_t ngx_http_webhook_api_bodyless(
     ngx_http_webhook_api_scope_t *scope);
+static ngx_uint_t ngx_http_webhook_api_bare(
+    ngx_http_webhook_api_scope_t *scope);
 static char *ngx_http_webhook_api_kind(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_webhook_api_each(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -354,6 +356,7 @@ ngx_http_webhook_api_finish(ngx_conf_t *cf, ngx_http_webhook_api_ctx_t *ctx)
         }
 
         route[i].bodyless = ngx_http_webhook_api_bodyless(&rp->scope);
+        route[i].scalar = ngx_http_webhook_api_bare(&rp->scope);
     }
 
     ngx_http_webhook_api_warn(cf, ctx->api);
@@ -376,6 +379,30 @@ ngx_http_webhook_api_bodyless(ngx_http_webhook_api_scope_t *scope)
 
     for (i = 0; i < scope->id->nelts; i++) {
         if (value[i].text) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* "id" is "", of the document */
+
+static ngx_uint_t
+ngx_http_webhook_api_bare(ngx_http_webhook_api_scope_t *scope)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_api_value_t  *value;
+
+    if (scope->each) {
+        return 0;
+    }
+
+    value = scope->id->elts;
+
+    for (i = 0; i < scope->id->nelts; i++) {
+        if (value[i].name.len == 0) {
             return 1;
         }
     }

@@ -67,7 +67,7 @@ typedef struct {
     unsigned                     reading:1;
     unsigned                     done:1;     /* read, or given up */
     unsigned                     gzip:1;
-    unsigned                     json:1;     /* begins with "{" or "[" */
+    unsigned                     json:1;     /* begins like a document */
     unsigned                     body:1;     /* the body filter was called */
 } ngx_http_webhook_observe_ctx_t;
 

@@ -31,6 +31,8 @@ typedef struct {
 
 static ngx_uint_t ngx_http_webhook_observe_append(
     ngx_http_webhook_observe_ctx_t *ctx, u_char *p, size_t n);
+static ngx_uint_t ngx_http_webhook_observe_json(
+    ngx_http_webhook_observe_ctx_t *ctx, u_char ch);
 static ngx_uint_t ngx_http_webhook_observe_peek(
     ngx_http_webhook_observe_ctx_t *ctx);
 static ngx_uint_t ngx_http_webhook_observe_grow(
@@ -158,7 +160,7 @@ ngx_http_webhook_observe_append(ngx_http_webhook_observe_ctx_t *ctx,
             return NGX_HTTP_WEBHOOK_OBSERVE_NO;
         }
 
-        if (*p != '{' && *p != '[') {
+        if (!ngx_http_webhook_observe_json(ctx, *p)) {
             return NGX_HTTP_WEBHOOK_CNT_NOT_JSON;
         }
 
@@ -179,6 +181,20 @@ ngx_http_webhook_observe_append(ngx_http_webhook_observe_ctx_t *ctx,
     }
 
     return ngx_http_webhook_observe_peek(ctx);
+}
+
+
+/* whether a document may begin so */
+
+static ngx_uint_t
+ngx_http_webhook_observe_json(ngx_http_webhook_observe_ctx_t *ctx, u_char ch)
+{
+    if (ch == '{' || ch == '[') {
+        return 1;
+    }
+
+    return ctx->route->scalar
+           && (ch == '"' || ch == '-' || (ch >= '0' && ch <= '9'));
 }
 
 
@@ -213,13 +229,14 @@ ngx_http_webhook_observe_peek(ngx_http_webhook_observe_ctx_t *ctx)
         case '\t':
             break;
 
-        case '{':
-        case '[':
+        default:
+
+            if (!ngx_http_webhook_observe_json(ctx, out[i])) {
+                return NGX_HTTP_WEBHOOK_CNT_NOT_JSON;
+            }
+
             ctx->json = 1;
             return NGX_HTTP_WEBHOOK_OBSERVE_NO;
-
-        default:
-            return NGX_HTTP_WEBHOOK_CNT_NOT_JSON;
         }
     }
 

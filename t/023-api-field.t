@@ -95,6 +95,8 @@ webhook_api field {
         omit       /labels/[key=secret];
     }
 
+    route POST /bare { launch; id ""; execution ""; state /none; }
+
     route POST /by-ref {
         launch;
         id  /ref ~[^/]+$ $upstream_http_location ~/refs/(\w+)\?;
@@ -289,6 +291,19 @@ is(events('GET /conditions', conditions('c1', Failed => 'False',
 is(events('GET /conditions', conditions('c1', Failed => 'True',
 	Running => 'False', Other => 'True')), 'c1 FINISHED',
 	'any of them is enough');
+
+# an answer that is the id and nothing else
+
+is(events('POST /bare', '4711'), '4711 LAUNCHED', 'a number');
+is(events('POST /bare', " \"8a6e-01\"\n"), '8a6e-01 LAUNCHED', 'a string');
+is_deeply($new[0]{execution}, { id => '8a6e-01' }, 'all that is known of it');
+is(events('POST /bare', "-1"), '-1 LAUNCHED', 'a negative one');
+is(events('POST /bare', '"' . 'x' x 100 . '"', answer => { gzip => 1 }),
+	'x' x 100 . ' LAUNCHED', 'compressed');
+is(events('POST /bare', $_), '', "no id: $_")
+	for 'Not Found', 'true', 'null', '""', '12 34', '"x', '{"id":1}', '[1]',
+	'018f-x';
+is(events('POST /created', '4712'), '', 'where "id" does not say so');
 
 # a part of a value, and a value of parts
 
