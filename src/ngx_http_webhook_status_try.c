@@ -25,6 +25,7 @@ typedef struct {
     ngx_str_t                   method_name;
     ngx_uint_t                  method;
     ngx_http_request_body_t    *body;
+    ngx_uint_t                  status;
     ngx_http_variable_value_t  *variables;
 } ngx_http_webhook_try_saved_t;
 
@@ -282,6 +283,7 @@ ngx_http_webhook_try_enter(ngx_http_webhook_status_t *s,
     saved->method_name = r->method_name;
     saved->method = r->method;
     saved->body = r->request_body;
+    saved->status = r->headers_out.status;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
 
@@ -298,6 +300,7 @@ ngx_http_webhook_try_enter(ngx_http_webhook_status_t *s,
     r->method_name = dry->method;
     r->method = NGX_HTTP_UNKNOWN;
     r->request_body = NULL;
+    r->headers_out.status = dry->status;
 
     ngx_str_null(&r->uri);
     ngx_str_null(&r->args);
@@ -340,6 +343,7 @@ ngx_http_webhook_try_leave(ngx_http_webhook_status_t *s,
     r->method_name = saved->method_name;
     r->method = saved->method;
     r->request_body = saved->body;
+    r->headers_out.status = saved->status;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
 

@@ -52,6 +52,14 @@ webhook_api jobs {
     route GET /jobs/* { }
 }
 
+webhook_api gone {
+    route GET ~^/gone/(?<gone>\w+)$ status=200,404 {
+        id      $gone;
+        state   "at $status";
+        states  FINISHED "at 404";
+    }
+}
+
 webhook_api rich {
     id           /id;
     state        /status;
@@ -234,6 +242,18 @@ is($d->{observations}[0]{payloads}[0]{event}, 'FINISHED',
 	'first seen final - payload');
 
 # no document at all
+
+for ([ 200, '{}', 'STARTED', 'ok' ], [ 404, '<html>', 'FINISHED',
+	'not needed' ])
+{
+	my ($status, $body, $rank, $document) = @$_;
+
+	$d = dry("api=gone&uri=/gone/g1&status=$status", $body);
+	is($d->{observations}[0]{status_text}, "at $status",
+		"the status itself: $status");
+	is($d->{observations}[0]{rank}, $rank, 'what it means');
+	is($d->{document}, $document, 'and its document');
+}
 
 $d = dry('method=DELETE&uri=/jobs/9&status=204', '', 'X-Id' => 'nine',
 	'X-State' => 'running');
