@@ -19,6 +19,7 @@ use WebhookTest;
 my $t = WebhookTest->new(workers => 1);
 my $api = $t->upstream('api');
 my $hook = $t->receiver('hook');
+my $failed = $t->receiver('failed');
 
 $t->http_config(<<'EOF');
 
@@ -143,6 +144,12 @@ webhook hook {
     url            %%URL_hook%%/;
     events         EXECUTION;
     max_in_flight  1;
+}
+
+webhook failed {
+    url     %%URL_failed%%/;
+    events  EXECUTION;
+    match   /execution/conditions/[type=Failed]/status True;
 }
 
 log_format  main  '$request_method $request_uri $webhook_events';
@@ -291,6 +298,9 @@ is(events('GET /conditions', conditions('c1', Failed => 'False',
 is(events('GET /conditions', conditions('c1', Failed => 'True',
 	Running => 'False', Other => 'True')), 'c1 FINISHED',
 	'any of them is enough');
+ok($failed->wait_requests(1), 'and what "match" may look at');
+is(join(' ', map { "$_->{execution}{id} $_->{event}" } map { $_->json }
+	$failed->requests), 'c1 FINISHED', 'it alone');
 
 # an answer that is the id and nothing else
 
