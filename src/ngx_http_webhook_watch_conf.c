@@ -26,6 +26,8 @@ static char *ngx_http_webhook_watch_parameter(ngx_conf_t *cf,
 static ngx_int_t ngx_http_webhook_watch_captures(ngx_conf_t *cf,
     ngx_http_webhook_route_t *route, ngx_http_webhook_watch_t *watch,
     ngx_array_t *parts, ngx_uint_t own);
+static ngx_uint_t ngx_http_webhook_watch_given(
+    ngx_http_webhook_api_route_t *rp, ngx_array_t *parts, ngx_str_t *name);
 static uint32_t ngx_http_webhook_watch_hash(ngx_http_core_main_conf_t *cmcf,
     ngx_http_core_srv_conf_t *cscf);
 
@@ -350,16 +352,28 @@ ngx_http_webhook_watch_captures(ngx_conf_t *cf,
     ngx_array_t *parts, ngx_uint_t own)
 {
     ngx_str_t                      name;
+    ngx_uint_t                     captured;
     ngx_http_webhook_api_route_t  *rp;
 
     rp = route->priv;
 
-    if (ngx_http_webhook_watch_captured(rp, parts, &name)) {
+    captured = ngx_http_webhook_watch_captured(rp, parts, &name);
+
+    if (captured && ngx_http_webhook_watch_given(rp, parts, &name)) {
         return NGX_OK;
     }
 
     if (!own && !route->launch && !route->rerun) {
         return NGX_DECLINED;
+    }
+
+    if (captured) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"watch\" in %s:%ui needs \"${%V}\", which no line "
+                      "finds in responses of \"route\" \"%V\" in %s:%ui",
+                      watch->file, watch->line, &name, &rp->name, rp->file,
+                      rp->line);
+        return NGX_ERROR;
     }
 
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -369,6 +383,50 @@ ngx_http_webhook_watch_captures(ngx_conf_t *cf,
                   rp->line);
 
     return NGX_ERROR;
+}
+
+
+/* whether responses may have all members; if not, *name is one of the others */
+
+static ngx_uint_t
+ngx_http_webhook_watch_given(ngx_http_webhook_api_route_t *rp,
+    ngx_array_t *parts, ngx_str_t *name)
+{
+    ngx_uint_t                      i, n;
+    ngx_http_webhook_watch_part_t  *part;
+    ngx_http_webhook_api_member_t  *member;
+
+    part = parts->elts;
+
+    for (i = 0; i < parts->nelts; i++) {
+
+        if (part[i].index != NGX_HTTP_WEBHOOK_WATCH_MEMBER
+            || (part[i].member == NGX_HTTP_WEBHOOK_EXECUTION
+                && ngx_strcmp(part[i].part.data, "id") == 0))
+        {
+            continue;
+        }
+
+        member = rp->scope.members ? rp->scope.members->elts : NULL;
+        n = rp->scope.members ? rp->scope.members->nelts : 0;
+
+        while (n
+               && (member->member != part[i].member
+                   || (member->name.len
+                       && ngx_strcmp(member->name.data, part[i].part.data)
+                          != 0)))
+        {
+            member++;
+            n--;
+        }
+
+        if (n == 0) {
+            *name = part[i].name;
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -394,6 +394,9 @@ refused('watch /a; watch /b;', qr/"watch" directive is duplicate/);
 refused('watch /a/$1;', qr/invalid variable name/);
 refused('watch "/a/${job";', qr/closing bracket/);
 refused('watch /a/$arg_x;', qr/needs "\$arg_x", which is no named capture/);
+refused('watch /a/${goal.name};',
+	qr/needs "\$\{goal.name\}", which no line finds in responses of "route"/);
+refused('goal.id /g; watch /a/${goal.name};', qr/needs "\$\{goal.name\}"/);
 refused('watch /a; watch_header "A b" c;', qr/invalid name/);
 refused('watch /a; watch_header Connection c;', qr/"Connection" is reserved/);
 refused('watch /a; watch_header A b; watch_header a c;',
