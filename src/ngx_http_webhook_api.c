@@ -237,7 +237,7 @@ ngx_http_webhook_api_observe(ngx_http_webhook_api_reading_t *reading,
     rc = ngx_http_webhook_api_id(reading, element, &ob, &id);
 
     if (rc != NGX_OK) {
-        return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
+        return (rc == NGX_DECLINED && !reading->failed) ? NGX_OK : NGX_ERROR;
     }
 
     observation = ngx_array_push(reading->list);
@@ -251,7 +251,8 @@ ngx_http_webhook_api_observe(ngx_http_webhook_api_reading_t *reading,
 
     if (ngx_http_webhook_api_state(reading, element, observation) != NGX_OK
         || ngx_http_webhook_api_members(reading, element, observation)
-           != NGX_OK)
+           != NGX_OK
+        || reading->failed)
     {
         json_decref(id);
         ngx_http_webhook_api_drop(reading->list);

@@ -164,6 +164,7 @@ typedef struct {
     ngx_uint_t                        elements;
     unsigned                          refused:1;  /* by require */
     unsigned                          status:1;   /* some rank or "updated" */
+    unsigned                          failed:1;   /* a text had no memory */
 } ngx_http_webhook_api_reading_t;
 
 

@@ -86,7 +86,7 @@ ngx_http_webhook_api_parts(ngx_http_webhook_api_reading_t *reading,
     piece = ngx_palloc(reading->request->pool,
                        parts->nelts * sizeof(ngx_str_t));
     if (piece == NULL) {
-        return NGX_ERROR;
+        goto failed;
     }
 
     part = parts->elts;
@@ -110,7 +110,7 @@ ngx_http_webhook_api_parts(ngx_http_webhook_api_reading_t *reading,
 
     text->data = ngx_pnalloc(reading->request->pool, text->len + 1);
     if (text->data == NULL) {
-        return NGX_ERROR;
+        goto failed;
     }
 
     p = text->data;
@@ -120,6 +120,12 @@ ngx_http_webhook_api_parts(ngx_http_webhook_api_reading_t *reading,
     }
 
     return NGX_OK;
+
+failed:
+
+    reading->failed = 1;
+
+    return NGX_ERROR;
 }
 
 
@@ -133,6 +139,7 @@ ngx_http_webhook_api_scalar(ngx_http_webhook_api_reading_t *reading,
 
     buf = ngx_pnalloc(reading->request->pool, NGX_HTTP_WEBHOOK_API_NUMBER);
     if (buf == NULL) {
+        reading->failed = 1;
         return NGX_ERROR;
     }
 
