@@ -373,6 +373,14 @@ for my $name (glob repo() . '/conf/webhook/*.conf') {
 	next unless read_file($name) =~ /^webhook_api /m;
 
 	whole("shipped: $name", "include $name;");
+
+	# where a line of the CPU's cache has 32 bytes, a bucket of map's hash
+	# has room for so much
+
+	my ($maps) = join '', read_file($name) =~ /^map [^{]*\{(.*?)^\}/msg;
+
+	is(join(' ', grep { !/^~/ && length > 14 } $maps =~ /^\s*(\S+)/mg), '',
+		"shipped: $name, short keys of maps");
 }
 
 $t->done();
