@@ -39,9 +39,9 @@ webhook_api test {
     id            /id;
     execution     "";
     omit          /bulk;
-    goal.name     $arg_n;
+    goal.name     "$arg_n-${/progress}";
     project.list  /list/*;
-    state         /status;
+    state         /status ~^\w+;
     states        LAUNCHED queued;
     updated       /progress;
     route POST /jobs { launch; }
