@@ -70,7 +70,22 @@ ngx_http_webhook_db_open(ngx_http_webhook_db_t *db)
 static ngx_uint_t
 ngx_http_webhook_db_moved(ngx_http_webhook_db_t *db)
 {
-    int  moved;
+    int              moved;
+    ngx_file_info_t  fi;
+
+    moved = 0;
+
+    (void) sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_HAS_MOVED,
+                                &moved);
+    if (!moved) {
+        return 0;
+    }
+
+    /* SQLite takes it for moved whatever stat() fails with */
+
+    if (ngx_file_info(db->conf->name.data, &fi) == NGX_FILE_ERROR) {
+        return ngx_errno == NGX_ENOENT;
+    }
 
     moved = 0;
 
@@ -239,9 +254,11 @@ ngx_http_webhook_db_failed(ngx_http_webhook_db_t *db, ngx_int_t rc)
         return;
     }
 
-    /* the file may be another one next time */
+    /* the file may be another one next time, and its locks are let go of */
 
-    if (rc == SQLITE_IOERR || rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY) {
+    if (rc == SQLITE_IOERR || rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY
+        || rc == SQLITE_PROTOCOL)
+    {
         ngx_http_webhook_db_close(db);
     }
 }

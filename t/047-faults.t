@@ -14,6 +14,7 @@ use Test::More;
 
 use WebhookTest;
 use WebhookTest::Faults;
+use WebhookTest::Store;
 
 ###############################################################################
 
@@ -254,6 +255,50 @@ for my $it (
 	ok($t->alive($pid), "$method $uri: the worker lives");
 }
 
-$t->done();
+$t->done(more => 1);
+
+###############################################################################
+
+# the store: what its file cannot be asked or given for a moment costs nothing
+
+SKIP: {
+	skip 'built without webhook_store', 1 unless store_available();
+
+	my $s = WebhookTest::Store->new(workers => 1);
+
+	($t, $up, $r) = @$s{qw/ t up r /};
+	$f = WebhookTest::Faults->new($t);
+	$t->run();
+	($pid) = $t->worker_pids();
+
+	my $n = 0;
+
+	for my $call (qw/ stat64 pwrite64 fdatasync /) {
+		my @names;
+
+		for (1 .. 3) {
+			push @names, 'e' . ++$n;
+
+			$f->arm(pid => $pid, kinds => SYSCALL, nth => $_, only => $call);
+			$s->status($names[-1], 'queued', launch => 1);
+
+			last unless wait_for(sub { $f->failed() }, 5);
+		}
+
+		$f->disarm();
+
+		cmp_ok(scalar @names, '>', 1, "$call: fails");
+		ok(wait_for(sub { ($s->sql('SELECT count(*) FROM states') || 0) == $n },
+			30), "$call: all is stored in the end");
+	}
+
+	is(scalar(my @aside = glob "$s->{dir}/*damaged*"), 0, 'nothing is set aside');
+	ok($t->alive($pid), 'the worker lives');
+	ok(wait_for(sub { $r->requests() >= $n }), 'all is sent');
+
+	$t->done(more => 1);
+}
+
+done_testing();
 
 ###############################################################################

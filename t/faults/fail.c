@@ -55,6 +55,7 @@ struct control {
     uint64_t   binary;
     char       what[32];
     uint64_t   frames[FRAMES];
+    char       only[32];         /* the name of those that count, or "" */
 };
 
 
@@ -293,6 +294,7 @@ fails(uint32_t kind, const char *what)
     uint32_t  count;
 
     if ((control->kinds & kind) == 0 || within
+        || (control->only[0] && strcmp(control->only, what) != 0)
         || (control->pid && control->pid != (uint32_t) getpid()))
     {
         return 0;

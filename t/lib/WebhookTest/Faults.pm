@@ -4,7 +4,7 @@ package WebhookTest::Faults;
 #
 #	my $f = WebhookTest::Faults->new($t);	# before $t->run()
 #	$f->arm(pid => PID, kinds => ALLOC | SYSCALL | BLOCK, nth => N,
-#		every => K, all => 0);
+#		every => K, all => 0, only => 'fsync');
 #	$f->counted, failed, what, live		# since arm()
 #	$f->where				# the stack of the last one
 #	$f->disarm
@@ -22,7 +22,7 @@ our @EXPORT = qw/ ALLOC SYSCALL BLOCK /;
 
 use constant { ALLOC => 1, SYSCALL => 2, BLOCK => 4 };
 
-use constant SIZE => 8 * 4 + 3 * 8 + 32 + 64 * 8;
+use constant SIZE => 8 * 4 + 3 * 8 + 32 + 64 * 8 + 32;
 
 ###############################################################################
 
@@ -80,6 +80,7 @@ sub arm {
 	$self->put(0, pack 'L', 0);
 	$self->put(4, pack 'L7', $o{pid} || 0, $o{nth} || 0, $o{every} || 0,
 		0, 0, $o{all} || 0, 0);
+	$self->put(88 + 64 * 8, pack 'a32', $o{only} || '');
 	$self->put(0, pack 'L', $o{kinds});
 }
 
