@@ -75,6 +75,12 @@ ngx_http_webhook_json_parse(const u_char *data, size_t len,
     reader.reason = "not JSON";
     reader.values = 1;
 
+    /* RFC 8259, section 8.1 */
+
+    if (len >= 3 && ngx_memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+        reader.p += 3;
+    }
+
     doc = ngx_http_webhook_json_read(&reader);
 
     ngx_http_webhook_text_free(&reader.text);

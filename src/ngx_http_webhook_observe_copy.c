@@ -184,12 +184,12 @@ ngx_http_webhook_observe_append(ngx_http_webhook_observe_ctx_t *ctx,
 }
 
 
-/* whether a document may begin so */
+/* whether a document may begin so, which may be with a byte order mark */
 
 static ngx_uint_t
 ngx_http_webhook_observe_json(ngx_http_webhook_observe_ctx_t *ctx, u_char ch)
 {
-    if (ch == '{' || ch == '[') {
+    if (ch == '{' || ch == '[' || ch == 0xef) {
         return 1;
     }
 

@@ -317,7 +317,9 @@ my %not = (
 	string => { body => '"{}"' },
 	empty => { body => '' },
 	spaces => { body => " \r\n\t " },
-	bom => { body_b64 => encode_base64("\xef\xbb\xbf$running", '') },
+	bomalone => { body_b64 => encode_base64("\xef\xbb\xbf", '') },
+	bomhtml => { body_b64 => encode_base64(
+		"\xef\xbb\xbf<html></html>", '') },
 	half => { body => '{"id":1,"status":"running"' },
 	two => { body => "$running$running" },
 	nothing => { body => 'null' },
@@ -341,6 +343,11 @@ for my $name (sort keys %not) {
 
 my %read = (
 	'white space' => { body => " \n\t\r$running\n" },
+	bom => { body_b64 => encode_base64("\xef\xbb\xbf$running", '') },
+	'bom, dripping' => { piece => 1, gap => 1,
+		body_b64 => encode_base64("\xef\xbb\xbf$running", '') },
+	'bom, gzip' => { headers => { 'Content-Encoding' => 'gzip' },
+		body_b64 => compress("\xef\xbb\xbf$running") },
 	identity => { headers => { 'Content-Encoding' => 'identity' },
 		json => doc(1) },
 	'text/html' => { headers => { 'Content-Type' => 'text/html' },

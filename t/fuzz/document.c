@@ -76,6 +76,11 @@ as_jansson(json_t *doc, const char *reason, const u_char *data, size_t size)
     json_t        *theirs;
     json_error_t   error;
 
+    if (size >= 3 && ngx_memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+        data += 3;
+        size -= 3;
+    }
+
     theirs = json_loadb((const char *) data, size, JSON_DECODE_ANY, &error);
 
     if (doc) {
