@@ -125,6 +125,15 @@ void ngx_http_webhook_text_string(ngx_http_webhook_text_t *text,
 void ngx_http_webhook_text_free(ngx_http_webhook_text_t *text);
 
 /*
+ * Appends the text of what stands between a JSON string's quotes, which is
+ * UTF-8.  Half a surrogate pair becomes U+FFFD.  NGX_DECLINED: it has a NUL;
+ * NGX_ERROR: an escape that is none.
+ */
+
+ngx_int_t ngx_http_webhook_text_unescape(ngx_http_webhook_text_t *text,
+    const u_char *p, const u_char *last);
+
+/*
  * The first byte from p on that does not stand for itself in a JSON string:
  * a quote, a backslash, a control character or one beyond ASCII; or "last".
  */

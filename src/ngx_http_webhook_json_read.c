@@ -8,8 +8,8 @@
  * json_read: bytes -> jansson values, as json_loadb() makes them.  What comes
  * in was written by others: depth and number of values are bounded while the
  * tree is built, so that all rooms may recurse.  Jansson reads each byte by
- * several calls; here it is asked for what needs thought alone: a number that
- * is not a short integer, a string with "\u".  Next room: json_pointer.
+ * several calls; here it is asked for what needs thought alone, a number that
+ * is not a short integer.  Next room: json_pointer.
  */
 
 
@@ -47,7 +47,7 @@ static json_t *ngx_http_webhook_json_read_number(
     ngx_http_webhook_json_reader_t *reader);
 static json_t *ngx_http_webhook_json_read_word(
     ngx_http_webhook_json_reader_t *reader, const char *word, json_t *value);
-static json_t *ngx_http_webhook_json_unescape(
+static json_t *ngx_http_webhook_json_read_escaped(
     ngx_http_webhook_json_reader_t *reader, const u_char *start);
 static json_t *ngx_http_webhook_json_load(
     ngx_http_webhook_json_reader_t *reader, const u_char *start);
@@ -361,7 +361,7 @@ ngx_http_webhook_json_read_text(ngx_http_webhook_json_reader_t *reader,
         return NGX_OK;
     }
 
-    *value = ngx_http_webhook_json_unescape(reader, start);
+    *value = ngx_http_webhook_json_read_escaped(reader, start);
 
     if (*value == NULL) {
         return NGX_ERROR;
@@ -377,42 +377,24 @@ ngx_http_webhook_json_read_text(ngx_http_webhook_json_reader_t *reader,
 /* the string from "start" to where the reader is */
 
 static json_t *
-ngx_http_webhook_json_unescape(ngx_http_webhook_json_reader_t *reader,
+ngx_http_webhook_json_read_escaped(ngx_http_webhook_json_reader_t *reader,
     const u_char *start)
 {
-    u_char                    c;
-    const u_char             *p, *last, *escaped, *letter;
+    ngx_int_t                 rc;
     ngx_http_webhook_text_t  *text;
-
-    static const u_char       letters[] = "bfnrt\"\\/";
-    static const u_char       meanings[] = "\b\f\n\r\t\"\\/";
 
     text = &reader->text;
     text->len = 0;
 
-    last = reader->p - 1;
+    rc = ngx_http_webhook_text_unescape(text, start + 1, reader->p - 1);
 
-    for (p = start + 1; p < last; p += 2) {
+    if (rc == NGX_DECLINED) {
+        reader->reason = "inexact";
+        return NULL;
+    }
 
-        escaped = memchr(p, '\\', last - p);
-        if (escaped == NULL) {
-            ngx_http_webhook_text_append(text, p, last - p);
-            break;
-        }
-
-        ngx_http_webhook_text_append(text, p, escaped - p);
-
-        p = escaped;
-
-        letter = memchr(letters, p[1], sizeof(letters) - 1);
-
-        if (letter == NULL) {
-            return ngx_http_webhook_json_load(reader, start);
-        }
-
-        c = meanings[letter - letters];
-
-        ngx_http_webhook_text_append(text, &c, 1);
+    if (rc == NGX_ERROR) {
+        return NULL;
     }
 
     if (text->failed) {
@@ -492,7 +474,7 @@ ngx_http_webhook_json_read_word(ngx_http_webhook_json_reader_t *reader,
 }
 
 
-/* the scalar from "start" to where the reader is */
+/* the number from "start" to where the reader is */
 
 static json_t *
 ngx_http_webhook_json_load(ngx_http_webhook_json_reader_t *reader,
@@ -516,15 +498,8 @@ ngx_http_webhook_json_load(ngx_http_webhook_json_reader_t *reader,
         return NULL;
     }
 
-    switch (json_error_code(&error)) {
-
-    case json_error_numeric_overflow:
-    case json_error_null_character:
+    if (json_error_code(&error) == json_error_numeric_overflow) {
         reader->reason = "inexact";
-        break;
-
-    default:
-        break;
     }
 
     return NULL;

@@ -346,6 +346,7 @@ my %read = (
 	bom => { body_b64 => encode_base64("\xef\xbb\xbf$running", '') },
 	'bom, dripping' => { piece => 1, gap => 1,
 		body_b64 => encode_base64("\xef\xbb\xbf$running", '') },
+	'half a pair' => { body => '{"id":1,"status":"running","x":"\\ud83d"}' },
 	'bom, gzip' => { headers => { 'Content-Encoding' => 'gzip' },
 		body_b64 => compress("\xef\xbb\xbf$running") },
 	identity => { headers => { 'Content-Encoding' => 'identity' },

@@ -9,7 +9,7 @@
  * what "match" says is looked up (a pointer in the first line), secrets are
  * left out, in both content types.  The document itself stays as it was.
  *
- * rooms: payload regex json_read json_pointer json_text
+ * rooms: payload regex json_read json_escape json_pointer json_text
  */
 
 

@@ -5,7 +5,7 @@
 
 
 /*
- * rooms: enrich_text enrich_cache json_read json_pointer json_text
+ * rooms: enrich_text enrich_cache json_read json_escape json_pointer json_text
  */
 
 

@@ -5,7 +5,7 @@
 
 
 /*
- * rooms: json_read json_pointer json_text
+ * rooms: json_read json_escape json_pointer json_text
  */
 
 
@@ -112,7 +112,15 @@ parsing(void)
         { "<html></html>", "not JSON" },
         { "\"abc", "not JSON" },
         { "\"abc\\", "not JSON" },
-        { "\"\\ud800\"", "not JSON" },
+        { "\"\\ud800\"", "\"\xef\xbf\xbd\"" },
+        { "\"\\udc00\\ud83d\\ude00\\ud83d\\n\"",
+          "\"\xef\xbf\xbd\xf0\x9f\x98\x80\xef\xbf\xbd\\n\"" },
+        { "\"\\ud83d\\ud83d\\ude00\"", "\"\xef\xbf\xbd\xf0\x9f\x98\x80\"" },
+        { "\"\\u007f\\u0080\\u07ff\\u0800\\uFFFF\\udbff\\udfff\"",
+          "\"\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf4\x8f\xbf\xbf\"" },
+        { "\"\\u00g0\"", "not JSON" },
+        { "\"\\u12\"", "not JSON" },
+        { "\"\\ud83d\\u12\"", "not JSON" },
         { "\xef\xbb\xbf{}", "{}" },
         { "\xef\xbb\xbf", "not JSON" },
         { "\xef\xbb{}", "not JSON" },
@@ -144,7 +152,10 @@ parsing(void)
 }
 
 
-/* whether it is read in another way than by jansson */
+/*
+ * whether it is read in another way than by jansson, which does not take half a
+ * surrogate pair
+ */
 
 static ngx_uint_t
 differs(const char *text, size_t len)
@@ -158,8 +169,12 @@ differs(const char *text, size_t len)
     doc = ngx_http_webhook_json_parse((u_char *) text, len, &reason);
     theirs = json_loadb(text, len, JSON_DECODE_ANY, &error);
 
-    if (doc == NULL || theirs == NULL) {
-        bad = doc || theirs || strncmp(reason, "too ", 4) == 0;
+    if (theirs == NULL) {
+        bad = doc ? strncmp(error.text, "invalid Unicode", 15) != 0
+                  : strncmp(reason, "too ", 4) == 0;
+
+    } else if (doc == NULL) {
+        bad = 1;
 
     } else {
         one = json_dumps(doc, JSON_ENCODE_ANY);

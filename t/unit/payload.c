@@ -5,7 +5,7 @@
 
 
 /*
- * rooms: payload regex json_read json_pointer json_text
+ * rooms: payload regex json_read json_escape json_pointer json_text
  */
 
 

@@ -53,7 +53,7 @@ sub can_compile {
 # of others, and runs it.  The first file's comment says what it is linked
 # with:
 #
-#	 * rooms: json_read json_pointer json_text
+#	 * rooms: json_read json_escape json_pointer json_text
 #	 * libs: curl
 
 sub program {
