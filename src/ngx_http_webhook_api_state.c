@@ -478,7 +478,10 @@ ngx_http_webhook_api_updated(ngx_http_webhook_api_reading_t *reading,
             continue;
         }
 
-        SHA256(hashed.data, hashed.len, digest);
+        if (SHA256(hashed.data, hashed.len, digest) == NULL) {
+            ngx_http_webhook_text_free(&hashed);
+            return NGX_ERROR;
+        }
 
         for (n = 0; n < 8; n++) {
             observation->updated[i] = observation->updated[i] << 8

@@ -56,6 +56,11 @@ ngx_http_webhook_hook_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     hook->name = value[1];
     hook->id = ngx_http_webhook_name_hash(&hook->name);
+
+    if (hook->id == 0) {
+        return "has no memory";
+    }
+
     hook->file = cf->conf_file->file.name.data;
     hook->line = cf->conf_file->line;
 
@@ -180,7 +185,7 @@ ngx_http_webhook_name_valid(ngx_str_t *name)
 }
 
 
-/* receivers may keep it: it is never to change */
+/* receivers may keep it: it is never to change; 0: no memory */
 
 static uint32_t
 ngx_http_webhook_name_hash(ngx_str_t *name)
@@ -188,7 +193,9 @@ ngx_http_webhook_name_hash(ngx_str_t *name)
     u_char    md[SHA256_DIGEST_LENGTH];
     uint32_t  hash;
 
-    (void) SHA256(name->data, name->len, md);
+    if (SHA256(name->data, name->len, md) == NULL) {
+        return 0;
+    }
 
     hash = (uint32_t) (md[0] & 0x7f) << 24 | (uint32_t) md[1] << 16
            | (uint32_t) md[2] << 8 | md[3];

@@ -66,7 +66,12 @@ ngx_http_webhook_digest_begin(ngx_http_request_t *r,
     secret = ngx_http_webhook_zone_secret(mcf->zone);
 
     if (!made || ngx_memcmp(of, secret, NGX_HTTP_WEBHOOK_HASH_SECRET) != 0) {
-        ngx_http_webhook_hash_key(&key, secret);
+        made = 0;
+
+        if (ngx_http_webhook_hash_key(&key, secret) != NGX_OK) {
+            return;
+        }
+
         ngx_memcpy(of, secret, NGX_HTTP_WEBHOOK_HASH_SECRET);
         made = 1;
     }

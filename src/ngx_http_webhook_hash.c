@@ -43,7 +43,7 @@ static void ngx_http_webhook_hash_units(ngx_http_webhook_hash_t *hash,
 static void ngx_http_webhook_hash_block(ngx_http_webhook_hash_t *hash);
 
 
-void
+ngx_int_t
 ngx_http_webhook_hash_key(ngx_http_webhook_hash_key_t *key,
     const u_char *secret)
 {
@@ -60,7 +60,9 @@ ngx_http_webhook_hash_key(ngx_http_webhook_hash_key_t *key,
     for (i = 0; p < last; i++) {
         ngx_memcpy(text, &i, sizeof(uint64_t));
 
-        SHA256(text, sizeof(text), part);
+        if (SHA256(text, sizeof(text), part) == NULL) {
+            return NGX_ERROR;
+        }
 
         n = ngx_min((size_t) (last - p), sizeof(part));
         p = ngx_cpymem(p, part, n);
@@ -70,6 +72,8 @@ ngx_http_webhook_hash_key(ngx_http_webhook_hash_key_t *key,
     key->point[1] &= NGX_HTTP_WEBHOOK_HASH_MASK60;
 
     key->nh = ngx_http_webhook_hash_nh(0);
+
+    return NGX_OK;
 }
 
 

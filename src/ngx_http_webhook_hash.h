@@ -66,9 +66,9 @@ typedef struct {
 } ngx_http_webhook_hash_t;
 
 
-/* The key, out of 16 random bytes that nobody else knows. */
+/* The key, out of 16 random bytes that nobody knows; NGX_ERROR: no memory. */
 
-void ngx_http_webhook_hash_key(ngx_http_webhook_hash_key_t *key,
+ngx_int_t ngx_http_webhook_hash_key(ngx_http_webhook_hash_key_t *key,
     const u_char *secret);
 
 /* The key must live as long as the hash.  How the text is cut has no effect. */

@@ -268,8 +268,14 @@ ngx_http_webhook_member_value(ngx_conf_t *cf, ngx_str_t *text,
     json_t        *json;
     json_error_t   error;
 
+    ngx_set_errno(0);
+
     json = json_loadb((char *) text->data, text->len,
                       JSON_DECODE_ANY|JSON_ALLOW_NUL, &error);
+
+    if (json == NULL && ngx_errno == NGX_ENOMEM) {
+        return "has no memory";
+    }
 
     if (json && (json_is_number(json) || json_is_boolean(json)
                  || json_is_null(json))

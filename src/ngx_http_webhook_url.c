@@ -82,13 +82,13 @@ ngx_http_webhook_url_parse(ngx_pool_t *pool, ngx_str_t *text,
 
     curlu = curl_url();
     if (curlu == NULL) {
-        return NGX_CONF_ERROR;
+        return "has no memory";
     }
 
     rc = curl_url_set(curlu, CURLUPART_URL, (char *) text->data, 0);
 
     if (rc == CURLUE_OUT_OF_MEMORY) {
-        err = NGX_CONF_ERROR;
+        err = "has no memory";
 
     } else if (rc == CURLUE_BAD_PORT_NUMBER) {
         err = "has an invalid port";
@@ -389,7 +389,7 @@ ngx_http_webhook_url_proxy(ngx_pool_t *pool, ngx_str_t *text, ngx_str_t *proxy)
 
     curlu = curl_url();
     if (curlu == NULL) {
-        return NGX_CONF_ERROR;
+        return "has no memory";
     }
 
     host = NULL;

@@ -46,6 +46,7 @@ webhook_api test {
     states        LAUNCHED queued;
     updated       /progress;
     route POST /jobs { launch; }
+    route GET /jobs { }
 }
 
 server {
@@ -210,6 +211,66 @@ my $close = sub {
 
 series('connect', ALLOC, calls => 60, before => $close);
 series('system', SYSCALL, calls => 3, before => $close);
+
+###############################################################################
+
+# nothing has changed of what UPDATED is for
+
+my $polls = 0;
+
+for (1 .. 500) {
+	$up->set('/jobs' => { json => { id => 'poll', status => 'x',
+		progress => 1, at => ++$polls } });
+
+	$f->arm(pid => $pid, kinds => ALLOC, nth => $_ - 2) if $_ > 2;
+	$t->see('GET', '/jobs');
+
+	last if $_ > 2 && !$f->failed();
+}
+
+$f->disarm();
+
+cmp_ok($polls, '>', 15, "polls: $polls");
+launch('behind');
+ok(wait_for(sub { arrived('behind') }), 'polls: all is well again');
+is(scalar(grep { $_->header('X-Webhook-Event') eq 'UPDATED' } $r->requests()),
+	0, 'polls: no event that did not happen');
+
+###############################################################################
+
+# nginx -t
+
+my ($configs, @silent) = 0;
+
+for (1 .. 120) {
+	$f->arm(kinds => ALLOC, nth => $_, only => 'calloc');
+
+	my ($ok, $said) = $t->test_config(<<'CONF');
+
+webhook_zone zone=webhooks:1m;
+webhook_api a { id /id; execution ""; route GET /x { } }
+
+server {
+    listen 127.0.0.1:%%PORT_1%%;
+    location / {
+        webhook_observe a;
+        webhook ci { url https://localhost/x; proxy http://localhost:1;
+            member project.id 5; }
+    }
+}
+
+CONF
+
+	last unless $f->failed();
+
+	$configs++;
+	push @silent, $f->where() if !$ok && $said !~ /\[emerg\]/;
+}
+
+$f->disarm();
+
+cmp_ok($configs, '>', 1, "nginx -t: $configs");
+is(join("\n", @silent), '', 'nginx -t: says why');
 
 ###############################################################################
 
