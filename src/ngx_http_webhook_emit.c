@@ -148,6 +148,11 @@ ngx_http_webhook_emit(ngx_http_webhook_source_t *source,
         }
 
         if (rc == NGX_OK) {
+
+            if (watch.index) {
+                ngx_http_webhook_watch_begun(source->route->watch, &watch);
+            }
+
             ngx_http_webhook_zone_epoch_next(zone, source->api);
 
             *changed = 1;

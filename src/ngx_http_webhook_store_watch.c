@@ -119,7 +119,11 @@ ngx_http_webhook_load_watch(void *data, ngx_http_webhook_rec_t *rec)
     interval = ngx_min(interval, NGX_HTTP_WEBHOOK_WATCH_SLOWEST);
 
     if (ngx_http_webhook_load_watched(zone, &job)) {
-        (void) ngx_http_webhook_watch_add(zone, &job, interval);
+        job.index = ngx_http_webhook_watch_add(zone, &job);
+
+        if (job.index) {
+            ngx_http_webhook_watch_put(zone, &job, interval, interval);
+        }
     }
 
     return NGX_OK;

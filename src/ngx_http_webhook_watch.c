@@ -117,9 +117,7 @@ ngx_http_webhook_watch_begin(ngx_http_request_t *r,
         job->api = watch->api;
         job->route = watch->route;
 
-        job->index = ngx_http_webhook_watch_add(mcf->zone, job, watch->every);
-
-        ngx_http_webhook_watch_arm(watch->every);
+        job->index = ngx_http_webhook_watch_add(mcf->zone, job);
     }
 
     if (job->index) {
@@ -142,6 +140,16 @@ ngx_http_webhook_watch_begin(ngx_http_request_t *r,
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "webhook watch: executions are not watched: there is no "
                   "room");
+}
+
+
+void
+ngx_http_webhook_watch_begun(ngx_http_webhook_watch_t *watch,
+    ngx_http_webhook_watch_job_t *job)
+{
+    ngx_http_webhook_watch_put(ngx_http_webhook_watch_worker.mcf->zone, job,
+                               watch->every, watch->every);
+    ngx_http_webhook_watch_arm(watch->every);
 }
 
 

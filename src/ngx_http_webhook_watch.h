@@ -156,10 +156,13 @@ ngx_int_t ngx_http_webhook_watch_assemble(ngx_pool_t *pool,
 
 /* watch_list.c: the records in the zone */
 
-/* Adds one, due in "every" ms.  0: there is no room. */
+/*
+ * Adds one, taken as by watch_take(), so that it is left alone until its state
+ * is stored and it is put back.  0: there is no room.
+ */
 
 uint32_t ngx_http_webhook_watch_add(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_watch_job_t *job, ngx_msec_t every);
+    ngx_http_webhook_watch_job_t *job);
 
 /*
  * Takes one that is due; nobody else takes it for a while, or until we die.
@@ -217,14 +220,21 @@ ngx_int_t ngx_http_webhook_watch_prepare(ngx_http_webhook_detached_t *d,
 
 /*
  * An execution is known, not final and not watched: makes the record of its
- * watch, before the state that is to have job->token, for a record without
- * such a state is soon forgotten.  job->index is 0 when there is none; the
- * token is 0 when it is worth trying again.
+ * watch, before the state that is to have job->token.  job->index is 0 when
+ * there is none; the token is 0 when it is worth trying again.
  */
 
 void ngx_http_webhook_watch_begin(ngx_http_request_t *r,
     ngx_http_webhook_watch_t *watch,
     ngx_http_webhook_observation_t *observation, ngx_str_t *realm,
+    ngx_http_webhook_watch_job_t *job);
+
+/*
+ * The state is stored: the record that watch_begin() made is due in its time.
+ * Before, nobody takes it, who would not find its state and forget it.
+ */
+
+void ngx_http_webhook_watch_begun(ngx_http_webhook_watch_t *watch,
     ngx_http_webhook_watch_job_t *job);
 
 /* There may be some that nobody waits for. */

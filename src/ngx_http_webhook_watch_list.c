@@ -43,7 +43,7 @@ static void ngx_http_webhook_watch_insert(ngx_rbtree_node_t *temp,
 
 uint32_t
 ngx_http_webhook_watch_add(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_watch_job_t *job, ngx_msec_t every)
+    ngx_http_webhook_watch_job_t *job)
 {
     size_t                      len;
     uint32_t                    index;
@@ -69,11 +69,11 @@ ngx_http_webhook_watch_add(ngx_http_webhook_zone_t *zone,
 
         ngx_memcpy(w->key, job->key, 16);
 
-        w->due = ngx_current_msec + every;
+        w->due = ngx_current_msec + NGX_HTTP_WEBHOOK_WATCH_LEASE;
         w->until = job->until;
-        w->pid = 0;
+        w->pid = ngx_pid;
         w->token = job->token;
-        w->interval = every;
+        w->interval = 0;
         w->server = job->server;
         w->api = job->api;
         w->route = job->route;

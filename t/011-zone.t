@@ -19,7 +19,8 @@ use WebhookTest::Unit;
 plan skip_all => 'no headers of a build: make' unless can_compile();
 
 program('zone/zone',
-	map { "zone/$_" } qw/ nginx world rules pending random load kill /);
+	map { "zone/$_" } qw/ nginx world rules pending watching random load
+		kill /);
 
 done_testing();
 

@@ -343,8 +343,8 @@ digest(void)
 
 /* a watch of an execution, with texts that fill more than one block */
 
-static uint32_t
-add_watch(uint64_t n, ngx_msec_t every)
+static void
+add_watch(uint64_t n)
 {
     watch.text = texts[0];
     memset(texts[0], 'x', 600);
@@ -359,7 +359,7 @@ add_watch(uint64_t n, ngx_msec_t every)
     watch.body.data = texts[0] + 305;
     watch.body.len = 295;
 
-    return ngx_http_webhook_watch_add(w.zone, &watch, every);
+    watch.index = ngx_http_webhook_watch_add(w.zone, &watch);
 }
 
 
@@ -415,7 +415,7 @@ change(ngx_uint_t what)
         break;
 
     case 10:
-        add_watch(4, 5000);
+        add_watch(4);
         break;
 
     case 11:
@@ -478,8 +478,11 @@ prepare(ngx_uint_t log)
     world_add(&w, 1, NGX_HTTP_WEBHOOK_UPDATED, 0xff, 12, 500, 200);
     world_add(&w, 2, NGX_HTTP_WEBHOOK_UPDATED, 0xff, 13, 500, 200);
 
-    add_watch(2, 9000);
-    watch.index = add_watch(1, 0);
+    add_watch(2);
+    ngx_http_webhook_watch_put(w.zone, &watch, 9000, 9000);
+
+    add_watch(1);
+    ngx_http_webhook_watch_put(w.zone, &watch, 0, 0);
 
     world_pend(&w, 4, NGX_HTTP_WEBHOOK_STARTED, 0x07, 14, 500,
                ngx_current_msec + 3000, 0x06);

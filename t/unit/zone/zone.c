@@ -159,6 +159,7 @@ main(int argc, char **argv)
     test_slots();
     test_reload();
     test_pending();
+    test_watching();
     test_random();
     test_full();
     test_churn(100000);

@@ -110,6 +110,7 @@ void test_owner(void);
 void test_slots(void);
 void test_reload(void);
 void test_pending(void);
+void test_watching(void);
 
 void test_random(void);
 void test_full(void);
