@@ -29,10 +29,8 @@
 
 
 typedef struct {
-    ngx_queue_t                     queue;     /* among those ready */
     ngx_event_t                     timer;     /* to the next due delivery */
     ngx_http_webhook_signer_t      *signer;
-    ngx_uint_t                      index;     /* the webhook's */
     ngx_uint_t                      ready;     /* unsigned  ready:1; */
 } ngx_http_webhook_sender_t;
 
@@ -40,7 +38,8 @@ typedef struct {
 typedef struct {
     ngx_http_webhook_main_conf_t   *mcf;
     ngx_http_webhook_sender_t      *senders;   /* one a webhook */
-    ngx_queue_t                     ready;     /* senders, by turns */
+    ngx_uint_t                     *ready;     /* a ring of their numbers */
+    ngx_uint_t                      first;     /* in it: whose turn it is */
     ngx_uint_t                      nready;
     ngx_uint_t                      in_flight;
     ngx_event_t                     event;     /* posted: senders are ready */
@@ -54,8 +53,8 @@ static void ngx_http_webhook_dispatch_ping(
     ngx_http_webhook_main_conf_t *mcf, ngx_array_t *fresh, ngx_log_t *log);
 static void ngx_http_webhook_dispatch_ready(ngx_uint_t index);
 static void ngx_http_webhook_dispatch_handler(ngx_event_t *ev);
-static ngx_uint_t ngx_http_webhook_dispatch_sender(
-    ngx_http_webhook_sender_t *sender, ngx_uint_t max);
+static ngx_uint_t ngx_http_webhook_dispatch_sender(ngx_uint_t index,
+    ngx_uint_t max);
 static ngx_uint_t ngx_http_webhook_dispatch_room(void);
 static void ngx_http_webhook_dispatch_due(ngx_event_t *ev);
 static void ngx_http_webhook_dispatch_look(ngx_event_t *ev);
@@ -111,6 +110,12 @@ ngx_http_webhook_dispatch_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    dp->ready = ngx_palloc(cycle->pool, (mcf->hooks.nelts + 1)
+                                        * sizeof(ngx_uint_t));
+    if (dp->ready == NULL) {
+        return NGX_ERROR;
+    }
+
     dp->event.handler = ngx_http_webhook_dispatch_handler;
     dp->event.log = cycle->log;
     dp->event.data = dp;
@@ -120,12 +125,8 @@ ngx_http_webhook_dispatch_init_process(ngx_cycle_t *cycle)
     dp->timer.data = dp;
     dp->timer.cancelable = 1;
 
-    ngx_queue_init(&dp->ready);
-
     for (i = 0; i < mcf->hooks.nelts; i++) {
         sender = &dp->senders[i];
-
-        sender->index = i;
 
         sender->timer.handler = ngx_http_webhook_dispatch_due;
         sender->timer.log = cycle->log;
@@ -252,6 +253,7 @@ ngx_http_webhook_dispatch_variables(ngx_conf_t *cf)
 static void
 ngx_http_webhook_dispatch_ready(ngx_uint_t index)
 {
+    ngx_uint_t                    n;
     ngx_http_webhook_sender_t    *sender;
     ngx_http_webhook_dispatch_t  *dp;
 
@@ -260,8 +262,9 @@ ngx_http_webhook_dispatch_ready(ngx_uint_t index)
 
     if (!sender->ready) {
         sender->ready = 1;
-        ngx_queue_insert_tail(&dp->ready, &sender->queue);
-        dp->nready++;
+
+        n = dp->first + dp->nready++;
+        dp->ready[n % dp->mcf->hooks.nelts] = index;
     }
 
     ngx_http_webhook_dispatch_post();
@@ -286,9 +289,7 @@ ngx_http_webhook_dispatch_post(void)
 static void
 ngx_http_webhook_dispatch_handler(ngx_event_t *ev)
 {
-    ngx_uint_t                    n, turn, room;
-    ngx_queue_t                  *q;
-    ngx_http_webhook_sender_t    *sender;
+    ngx_uint_t                    n, turn, room, index;
     ngx_http_webhook_dispatch_t  *dp;
 
     dp = ev->data;
@@ -303,14 +304,13 @@ ngx_http_webhook_dispatch_handler(ngx_event_t *ev)
             return;
         }
 
-        q = ngx_queue_head(&dp->ready);
-        sender = ngx_queue_data(q, ngx_http_webhook_sender_t, queue);
+        index = dp->ready[dp->first];
 
-        ngx_queue_remove(q);
+        dp->first = (dp->first + 1) % dp->mcf->hooks.nelts;
         dp->nready--;
-        sender->ready = 0;
+        dp->senders[index].ready = 0;
 
-        turn -= ngx_http_webhook_dispatch_sender(sender, ngx_min(turn, room));
+        turn -= ngx_http_webhook_dispatch_sender(index, ngx_min(turn, room));
     }
 
     ngx_http_webhook_dispatch_post();
@@ -318,17 +318,17 @@ ngx_http_webhook_dispatch_handler(ngx_event_t *ev)
 
 
 static ngx_uint_t
-ngx_http_webhook_dispatch_sender(ngx_http_webhook_sender_t *sender,
-    ngx_uint_t max)
+ngx_http_webhook_dispatch_sender(ngx_uint_t index, ngx_uint_t max)
 {
-    ngx_uint_t                    i, n, index, failed;
+    ngx_uint_t                    i, n, failed;
     ngx_msec_t                    next;
     ngx_http_webhook_job_t        jobs[NGX_HTTP_WEBHOOK_TAKE];
     ngx_http_webhook_hook_t      *hook;
+    ngx_http_webhook_sender_t    *sender;
     ngx_http_webhook_dispatch_t  *dp;
 
     dp = &ngx_http_webhook_dispatch;
-    index = sender->index;
+    sender = &dp->senders[index];
     hook = ((ngx_http_webhook_hook_t **) dp->mcf->hooks.elts)[index];
 
     if (sender->timer.timer_set) {
@@ -433,7 +433,8 @@ ngx_http_webhook_dispatch_due(ngx_event_t *ev)
 
     sender = ev->data;
 
-    ngx_http_webhook_dispatch_ready(sender->index);
+    ngx_http_webhook_dispatch_ready(sender
+                                    - ngx_http_webhook_dispatch.senders);
 }
 
 
