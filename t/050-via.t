@@ -28,7 +28,7 @@ my %behaviour = (
 	chunks => { status => 200, size => 5000, chunked => 1000,
 		truncate => 1500, then => 'close' },
 	chunk => { raw => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-		. "zz\r\n", then => 'keep' },
+		. "zzzz\r\nabc\r\n", then => 'keep' },
 	reset => { drop => 'reset' },
 	garbage => { raw => "no http at all\n\n", then => 'close' },
 	hang => { drop => 'hang' },
