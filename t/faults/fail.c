@@ -76,7 +76,7 @@ static struct control   *control = &none;
 static struct range      module;
 static struct range      filters[RANGES];      /* of nginx; or the module's */
 static struct range      logs[2];
-static int               nfilters, nlogs, own_filters;
+static int               nfilters, nlogs, own_filters, known;
 static char              module_name[4096];
 static uintptr_t         module_base, binary_base;
 static int64_t           live;
@@ -193,6 +193,14 @@ read_symbols(const char *file, uintptr_t base)
                 filters[nfilters++] = range;
             }
 
+            /* a static one: where it has no name, others have none */
+
+            if (strcmp(names + symbol->st_name, "ngx_http_header_filter")
+                == 0)
+            {
+                known = 1;
+            }
+
             if (strcmp(names + symbol->st_name, LOG) == 0 && nlogs < 2) {
                 logs[nlogs++] = range;
             }
@@ -262,7 +270,7 @@ ours(void **frames, int n)
     if (module.from == 0) {
         dl_iterate_phdr(find, NULL);
 
-        if (module.from && nfilters == 0) {
+        if (module.from && !known) {
             own_filters = 1;
             read_symbols(module_name, module_base);
         }
