@@ -35,12 +35,12 @@ typedef struct {
 
 static json_t *ngx_http_webhook_json_read(
     ngx_http_webhook_json_reader_t *reader);
-static json_t *ngx_http_webhook_json_read_object(
+static json_t *ngx_http_webhook_json_read_container(
     ngx_http_webhook_json_reader_t *reader);
 static ngx_int_t ngx_http_webhook_json_read_member(
     ngx_http_webhook_json_reader_t *reader, json_t *object);
-static json_t *ngx_http_webhook_json_read_array(
-    ngx_http_webhook_json_reader_t *reader);
+static ngx_int_t ngx_http_webhook_json_read_element(
+    ngx_http_webhook_json_reader_t *reader, json_t *array);
 static ngx_int_t ngx_http_webhook_json_read_text(
     ngx_http_webhook_json_reader_t *reader, ngx_str_t *text, json_t **value);
 static json_t *ngx_http_webhook_json_read_number(
@@ -113,10 +113,8 @@ ngx_http_webhook_json_read(ngx_http_webhook_json_reader_t *reader)
     switch (ngx_http_webhook_json_token(reader)) {
 
     case '{':
-        return ngx_http_webhook_json_read_object(reader);
-
     case '[':
-        return ngx_http_webhook_json_read_array(reader);
+        return ngx_http_webhook_json_read_container(reader);
 
     case '"':
         if (ngx_http_webhook_json_read_text(reader, &text, &value) != NGX_OK) {
@@ -146,61 +144,59 @@ ngx_http_webhook_json_read(ngx_http_webhook_json_reader_t *reader)
 
 
 static json_t *
-ngx_http_webhook_json_read_object(ngx_http_webhook_json_reader_t *reader)
+ngx_http_webhook_json_read_container(ngx_http_webhook_json_reader_t *reader)
 {
-    json_t  *object;
+    u_char       c, end;
+    json_t      *container;
+    ngx_int_t    rc;
+    ngx_uint_t   object;
+
+    object = (*reader->p == '{');
+    end = object ? '}' : ']';
 
     if (ngx_http_webhook_json_enter(reader) != NGX_OK) {
         return NULL;
     }
 
-    object = ngx_http_webhook_json_made(reader, json_object());
-    if (object == NULL) {
+    container = ngx_http_webhook_json_made(reader, object ? json_object()
+                                                          : json_array());
+    if (container == NULL) {
         return NULL;
     }
 
-    if (ngx_http_webhook_json_token(reader) == '}') {
-        goto done;
-    }
+    for (c = ngx_http_webhook_json_token(reader); c != end; /* void */ ) {
 
-    for ( ;; ) {
+        rc = object ? ngx_http_webhook_json_read_member(reader, container)
+                    : ngx_http_webhook_json_read_element(reader, container);
 
-        if (ngx_http_webhook_json_read_member(reader, object) != NGX_OK) {
-            break;
+        if (rc != NGX_OK) {
+            goto failed;
         }
 
-        switch (ngx_http_webhook_json_token(reader)) {
+        c = ngx_http_webhook_json_token(reader);
 
-        case ',':
+        if (c == ',') {
             reader->p++;
 
             if (ngx_http_webhook_json_count(reader) != NGX_OK) {
                 goto failed;
             }
 
-            (void) ngx_http_webhook_json_token(reader);
-            continue;
-
-        case '}':
-            goto done;
-
-        default:
+        } else if (c != end) {
             goto failed;
         }
     }
 
-failed:
-
-    json_decref(object);
-
-    return NULL;
-
-done:
-
     reader->p++;
     reader->depth--;
 
-    return object;
+    return container;
+
+failed:
+
+    json_decref(container);
+
+    return NULL;
 }
 
 
@@ -212,8 +208,7 @@ ngx_http_webhook_json_read_member(ngx_http_webhook_json_reader_t *reader,
     json_t     *value, *name;
     ngx_str_t   text;
 
-    if (reader->p == reader->last
-        || *reader->p != '"'
+    if (ngx_http_webhook_json_token(reader) != '"'
         || ngx_http_webhook_json_read_text(reader, &text, &name) != NGX_OK)
     {
         return NGX_ERROR;
@@ -244,67 +239,23 @@ ngx_http_webhook_json_read_member(ngx_http_webhook_json_reader_t *reader,
 }
 
 
-static json_t *
-ngx_http_webhook_json_read_array(ngx_http_webhook_json_reader_t *reader)
+static ngx_int_t
+ngx_http_webhook_json_read_element(ngx_http_webhook_json_reader_t *reader,
+    json_t *array)
 {
-    json_t  *array, *value;
+    json_t  *value;
 
-    if (ngx_http_webhook_json_enter(reader) != NGX_OK) {
-        return NULL;
+    value = ngx_http_webhook_json_read(reader);
+    if (value == NULL) {
+        return NGX_ERROR;
     }
 
-    array = ngx_http_webhook_json_made(reader, json_array());
-    if (array == NULL) {
-        return NULL;
+    if (json_array_append_new(array, value) != 0) {
+        reader->reason = "no memory";
+        return NGX_ERROR;
     }
 
-    if (ngx_http_webhook_json_token(reader) == ']') {
-        goto done;
-    }
-
-    for ( ;; ) {
-
-        value = ngx_http_webhook_json_read(reader);
-        if (value == NULL) {
-            break;
-        }
-
-        if (json_array_append_new(array, value) != 0) {
-            reader->reason = "no memory";
-            break;
-        }
-
-        switch (ngx_http_webhook_json_token(reader)) {
-
-        case ',':
-            reader->p++;
-
-            if (ngx_http_webhook_json_count(reader) != NGX_OK) {
-                goto failed;
-            }
-
-            continue;
-
-        case ']':
-            goto done;
-
-        default:
-            goto failed;
-        }
-    }
-
-failed:
-
-    json_decref(array);
-
-    return NULL;
-
-done:
-
-    reader->p++;
-    reader->depth--;
-
-    return array;
+    return NGX_OK;
 }
 
 
