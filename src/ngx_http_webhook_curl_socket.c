@@ -161,8 +161,11 @@ ngx_http_webhook_curl_closed(ngx_socket_t fd)
 {
     struct stat  st;
 
-    return fstat(fd, &st) == -1
-           || st.st_ino != ngx_http_webhook_curl_sockets.elts[fd].inode;
+    if (fstat(fd, &st) == -1) {
+        return ngx_errno == NGX_EBADF;
+    }
+
+    return st.st_ino != ngx_http_webhook_curl_sockets.elts[fd].inode;
 }
 
 

@@ -212,6 +212,19 @@ my $close = sub {
 series('connect', ALLOC, calls => 60, before => $close);
 series('system', SYSCALL, calls => 3, before => $close);
 
+# a socket that cannot be looked at is not another one
+
+for (1 .. 3) {
+	$close->();
+	$f->arm(pid => $pid, kinds => SYSCALL, nth => 2, only => 'fstat64');
+	launch("fstat$_");
+	ok(wait_for(sub { arrived("fstat$_") && $f->failed() }), "fstat: $_");
+
+	$f->disarm();
+	launch("fstat${_}next");
+	ok(wait_for(sub { arrived("fstat${_}next") }), 'fstat: all is well again');
+}
+
 ###############################################################################
 
 # nothing has changed of what UPDATED is for
