@@ -130,9 +130,11 @@ ngx_http_webhook_curl_peer(ngx_http_webhook_curl_handle_t *h)
 void
 ngx_http_webhook_curl_verdict(ngx_http_webhook_curl_handle_t *h, CURLcode code)
 {
-    curl_off_t                    first;
     ngx_http_webhook_hook_t      *hook;
     ngx_http_webhook_detached_t  *d;
+#if (LIBCURL_VERSION_NUM < 0x080600)
+    curl_off_t                    first;
+#endif
 
     d = h->d;
     hook = h->hook;
@@ -151,26 +153,29 @@ ngx_http_webhook_curl_verdict(ngx_http_webhook_curl_handle_t *h, CURLcode code)
         return;
     }
 
-    first = 0;
+#if (LIBCURL_VERSION_NUM >= 0x080600)
+
+    h->large |= (code == CURLE_TOO_LARGE);
+
+#else
 
     if (code == CURLE_OUT_OF_MEMORY) {
 
-        /* that is what older ones say of a line that is too long for them */
+        /* that is what they say of a line that is too long for them, too */
 
+        first = 0;
         (void) curl_easy_getinfo(h->easy, CURLINFO_STARTTRANSFER_TIME_T,
                                  &first);
         h->large |= (first != 0);
     }
+
+#endif
 
     if (h->no_memory || (code == CURLE_OUT_OF_MEMORY && !h->large)) {
         ngx_http_webhook_curl_error(d, NGX_HTTP_WEBHOOK_ERR_INTERNAL,
                                     "no memory");
         return;
     }
-
-#if (LIBCURL_VERSION_NUM >= 0x080600)
-    h->large |= (code == CURLE_TOO_LARGE);
-#endif
 
     if (h->large) {
         ngx_http_webhook_curl_error(d, NGX_HTTP_WEBHOOK_ERR_PROTOCOL,

@@ -34,6 +34,7 @@ webhook_defaults {
     events  EXECUTION;
     secret  "a secret of at least 24 bytes";
     retry   100ms 100ms 100ms 100ms;
+    timeout 3s;
 }
 
 webhook_api test {
@@ -209,7 +210,7 @@ my $close = sub {
 	wait_for { !$t->connected($r->port()) };
 };
 
-series('connect', ALLOC, calls => 60, before => $close);
+series('connect', ALLOC, calls => 50, before => $close);
 series('system', SYSCALL, calls => 3, before => $close);
 
 # a socket that cannot be looked at is not another one
