@@ -479,6 +479,9 @@ free(void *p)
 
 
 #define WRAP(type, name, err, parameters, arguments)                          \
+    WRAP_IF(1, type, name, err, parameters, arguments)
+
+#define WRAP_IF(condition, type, name, err, parameters, arguments)            \
                                                                               \
 type                                                                          \
 name parameters                                                               \
@@ -491,7 +494,7 @@ name parameters                                                               \
         within--;                                                             \
     }                                                                         \
                                                                               \
-    if (fails(SYSCALL, #name)) {                                              \
+    if ((condition) && fails(SYSCALL, #name)) {                               \
         errno = err;                                                          \
         return (type) -1;                                                     \
     }                                                                         \
@@ -552,8 +555,11 @@ WRAP(int, mkdir, ENOSPC, (const char *a, mode_t b), (a, b))
 WRAP(int, eventfd, EMFILE, (unsigned a, int b), (a, b))
 WRAP(int, pipe, EMFILE, (int a[2]), (a))
 WRAP(int, pipe2, EMFILE, (int a[2], int b), (a, b))
-WRAP(int, epoll_ctl, ENOSPC, (int a, int b, int c, struct epoll_event *d),
-     (a, b, c, d))
+
+/* what is registered can always be changed, and taken out */
+WRAP_IF(b == EPOLL_CTL_ADD, int, epoll_ctl, ENOSPC,
+        (int a, int b, int c, struct epoll_event *d), (a, b, c, d))
+
 WRAP(void *, mmap, ENOMEM, (void *a, size_t b, int c, int d, int e, off_t f),
      (a, b, c, d, e, f))
 WRAP(void *, mmap64, ENOMEM, (void *a, size_t b, int c, int d, int e,
