@@ -361,7 +361,8 @@ ngx_http_webhook_observe_finish(void *data)
     ngx_http_webhook_observe_ctx_t  *ctx = data;
 
     if (ctx->reading) {
-        ngx_http_webhook_observe_read(ctx, ctx->received == ctx->expected);
+        ngx_http_webhook_observe_read(ctx, ctx->complete
+                                           || ctx->received == ctx->expected);
     }
 }
 

@@ -69,6 +69,7 @@ typedef struct {
     unsigned                     gzip:1;
     unsigned                     json:1;     /* begins like a document */
     unsigned                     body:1;     /* the body filter was called */
+    unsigned                     complete:1; /* all its bytes have come */
 } ngx_http_webhook_observe_ctx_t;
 
 
@@ -156,17 +157,13 @@ void ngx_http_webhook_observe_release(ngx_http_webhook_observe_ctx_t *ctx);
 ngx_http_webhook_observe_ctx_t *ngx_http_webhook_observe_start(
     ngx_http_request_t *r);
 
-/* The path as the client sent it, normalised; not NGX_OK: there is none. */
-
-ngx_int_t ngx_http_webhook_observe_uri(ngx_http_request_t *r, ngx_str_t *uri);
-
 /* The method as the client sent it. */
 
 void ngx_http_webhook_observe_method(ngx_http_request_t *r, ngx_str_t *method);
 
 /*
- * The normalised path of r->unparsed_uri, which is r->uri itself where that is
- * still what the client sent.
+ * The path as the client sent it, normalised, which is r->uri itself where that
+ * is still what was sent; not NGX_OK: there is none.
  */
 
 ngx_int_t ngx_http_webhook_observe_uri(ngx_http_request_t *r, ngx_str_t *uri);

@@ -79,6 +79,10 @@ ngx_http_webhook_observe_copy(ngx_http_webhook_observe_ctx_t *ctx,
             last = 1;
         }
 
+        if (ctx->complete) {
+            continue;
+        }
+
         if (!ngx_buf_in_memory(b)) {
 
             if (!b->in_file) {
@@ -103,16 +107,25 @@ ngx_http_webhook_observe_copy(ngx_http_webhook_observe_ctx_t *ctx,
         ngx_http_webhook_digest_add(&ctx->digest, b->pos, b->last - b->pos);
     }
 
-    if (ctx->expected != -1 && ctx->received >= ctx->expected) {
-        last = 1;
+    if (ctx->complete) {
+        return last;
+    }
+
+    /*
+     * The last buffer may come by itself, and what came before it may wait for
+     * it: it is read then.
+     */
+
+    if (last || (ctx->expected != -1 && ctx->received >= ctx->expected)) {
+        ctx->complete = 1;
     }
 
     /* once it is sent, nothing of it may be left */
 
-    if (last && before == 0
+    if (ctx->complete && before == 0
         && ngx_http_webhook_observe_known(ctx) == NGX_OK)
     {
-        return 1;
+        return last;
     }
 
     for (cl = in; cl; cl = cl->next) {
@@ -130,7 +143,8 @@ ngx_http_webhook_observe_copy(ngx_http_webhook_observe_ctx_t *ctx,
             && ngx_http_webhook_observe_bare(ctx))
         {
             ctx->len = 0;
-            return 1;
+            ctx->complete = 1;
+            return last;
         }
 
         if (counter != NGX_HTTP_WEBHOOK_OBSERVE_NO) {

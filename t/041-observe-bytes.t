@@ -18,6 +18,7 @@ use WebhookTest;
 
 my $t = WebhookTest->new(workers => 1);
 my $up = $t->upstream('up');
+my $ci = $t->receiver('ci');
 my $dir = $t->dir();
 my $cert = $t->cert('nginx');
 
@@ -40,7 +41,8 @@ EOF
 
 for my $on (1, 0) {
 	my $n = $on ? 0 : 1;
-	my $observe = $on ? 'webhook_observe test;' : '';
+	my $observe = $on ? 'webhook_observe test; webhook ci { url '
+		. '%%URL_ci%%/; events LAUNCHED; }' : '';
 	my $cache = $on ? 'cache' : 'cache2';
 
 	$http .= <<EOF;
@@ -131,6 +133,13 @@ webhook_api test {
     state       /status;
     states      STARTED running;
     states      FINISHED done;
+
+    route POST ~/launch/ {
+        launch;
+        id         $request_uri;
+        execution  $request_uri;
+        goal.sent  $bytes_sent;
+    }
 
     route * /* { }
 }
@@ -283,6 +292,27 @@ for my $uri (qw! /unbuffered/drip /unbuffered/dripc !) {
 
 	cmp_ok($first, '<', $all / 2, "$uri - bytes as they come");
 	like($rest, qr/\}/, "$uri - all of them");
+}
+
+# nothing waits until it is read: how much of the answer the client had then
+
+$up->set('/launch/little' => { body => sized(100) },
+	'/launch/pieces' => { body => sized(20_000), piece => 19_000,
+		gap => 50 },
+	'/launch/chunks' => { body => sized(20_000), piece => 19_000,
+		gap => 50, chunked => 20_000 });
+
+for my $where ('', qw! /small /unbuffered /cached /temp /gunzip /sub !) {
+	for my $name (qw/ little pieces chunks /) {
+		my $uri = "$where/launch/$name";
+		my $r = $t->post($uri, '');
+
+		my ($event) = $ci->wait_request(sub {
+			$_[0]->json->{execution}{id} eq $uri });
+
+		cmp_ok($event->json->{goal}{sent}, '>', length $r->body,
+			"$uri - sent before it was read");
+	}
 }
 
 $t->done();
