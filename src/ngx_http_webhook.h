@@ -149,7 +149,8 @@ struct ngx_http_webhook_hook_s {
     uint32_t                      id;      /* stable hash of the name, 31 bits,
                                               never 0 */
     ngx_uint_t                    index;   /* in ..._main_conf_t.hooks */
-    uint32_t                      slot;    /* in the zone; from init_process */
+    uint32_t                      slot;    /* in the zone; from init_process;
+                                              or NGX_HTTP_WEBHOOK_NO_SLOT */
     uint64_t                      endpoint;  /* url's hash; also from there */
 
     ngx_str_t                     url;     /* NUL-terminated; secret */

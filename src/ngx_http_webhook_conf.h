@@ -77,12 +77,13 @@ char *ngx_http_webhook_hooks_merge(ngx_conf_t *cf,
 
 /*
  * conf_check.c: last checks, when all is read (postconfiguration): two names
- * of one hash, "via" locations exist, queues fit into "capacity" deliveries;
- * numbers sets of members, hides headers of redacted names.  NGX_ERROR: an
- * error was logged.
+ * of one hash, "via" locations exist, there are no more than "hooks", queues
+ * fit into "deliveries", both of the zone; numbers sets of members, hides
+ * headers of redacted names.  NGX_ERROR: an error was logged.
  */
 
-ngx_int_t ngx_http_webhook_hooks_check(ngx_conf_t *cf, ngx_uint_t capacity);
+ngx_int_t ngx_http_webhook_hooks_check(ngx_conf_t *cf, ngx_uint_t hooks,
+    ngx_uint_t deliveries);
 
 /* Logs what is wrong with something that was declared in "file" at "line". */
 

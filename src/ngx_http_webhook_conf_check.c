@@ -38,7 +38,8 @@ static ngx_str_t  ngx_http_webhook_hidden_headers[] = {
 
 
 ngx_int_t
-ngx_http_webhook_hooks_check(ngx_conf_t *cf, ngx_uint_t capacity)
+ngx_http_webhook_hooks_check(ngx_conf_t *cf, ngx_uint_t hooks,
+    ngx_uint_t deliveries)
 {
     ngx_uint_t                      i;
     ngx_http_webhook_hook_t       **hook;
@@ -71,19 +72,29 @@ ngx_http_webhook_hooks_check(ngx_conf_t *cf, ngx_uint_t capacity)
 
     hook = mcf->hooks.elts;
 
+    if (mcf->hooks.nelts > hooks) {
+        ngx_http_webhook_conf_log(NGX_LOG_EMERG, cf, hook[hooks]->file,
+                                  hook[hooks]->line,
+                                  "no room for webhook \"%V\": a zone of %uzK "
+                                  "holds %ui webhooks, here are %ui",
+                                  &hook[hooks]->name, mcf->zone_size / 1024,
+                                  hooks, mcf->hooks.nelts);
+        return NGX_ERROR;
+    }
+
     for (i = 0; i < mcf->hooks.nelts; i++) {
 
         ngx_http_webhook_check_secrets(cf, hook[i]);
         ngx_http_webhook_hide_headers(mcf, hook[i]);
 
-        if (hook[i]->queue_line && hook[i]->queue > capacity) {
+        if (hook[i]->queue_line && hook[i]->queue > deliveries) {
             ngx_http_webhook_conf_log(NGX_LOG_WARN, cf, hook[i]->queue_file,
                                       hook[i]->queue_line,
                                       "queue %ui of webhook \"%V\" is more "
                                       "than the zone holds: about %ui "
                                       "deliveries of 5 KB",
                                       hook[i]->queue, &hook[i]->name,
-                                      capacity);
+                                      deliveries);
         }
     }
 

@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_webhook_conf.h"
+#include "ngx_http_webhook_queue.h"
 
 
 static void ngx_http_webhook_array_merge(ngx_array_t *conf, ngx_array_t *prev);
@@ -68,6 +69,7 @@ ngx_http_webhook_hook_create(ngx_conf_t *cf)
      *     hook->ssl_certificate = { 0, NULL };
      */
 
+    hook->slot = NGX_HTTP_WEBHOOK_NO_SLOT;
     hook->form = NGX_CONF_UNSET_UINT;
     hook->active = NGX_CONF_UNSET;
     hook->timeout = NGX_CONF_UNSET_MSEC;

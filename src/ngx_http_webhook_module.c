@@ -182,14 +182,15 @@ ngx_http_webhook_preconfiguration(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_webhook_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_uint_t                     states, deliveries;
+    ngx_uint_t                     hooks, states, deliveries;
     ngx_http_webhook_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_webhook_module);
 
-    ngx_http_webhook_zone_capacity(mcf->zone_size, &states, &deliveries);
+    ngx_http_webhook_zone_capacity(mcf->zone_size, &hooks, &states,
+                                   &deliveries);
 
-    if (ngx_http_webhook_hooks_check(cf, deliveries) != NGX_OK) {
+    if (ngx_http_webhook_hooks_check(cf, hooks, deliveries) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -13,7 +13,12 @@
 #include "ngx_http_webhook_zone_priv.h"
 
 
+static void ngx_http_webhook_owner_retire(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_main_conf_t *mcf);
+static ngx_int_t ngx_http_webhook_owner_slot(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_hook_t *hook, ngx_array_t *fresh);
 static void ngx_http_webhook_owner_lapse(ngx_http_webhook_zone_t *zone);
+static ngx_int_t ngx_http_webhook_owner_evict(ngx_http_webhook_zone_t *zone);
 static void ngx_http_webhook_owner_set(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, ngx_http_webhook_owner_t *owner);
 static void ngx_http_webhook_owner_requeue(ngx_http_webhook_zone_t *zone,
@@ -25,78 +30,61 @@ ngx_int_t
 ngx_http_webhook_queue_slots(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_main_conf_t *mcf, ngx_array_t *fresh)
 {
-    u_char                     *seen;
-    uint32_t                    index;
-    uint64_t                    url;
-    ngx_uint_t                  i;
-    ngx_http_webhook_hook_t   **hooks, **h;
-    ngx_http_webhook_zslot_t   *slot;
+    ngx_int_t                  rc;
+    ngx_uint_t                 i;
+    ngx_http_webhook_hook_t  **hooks;
+
+    ngx_http_webhook_owner_retire(zone, mcf);
+
+    rc = NGX_OK;
+    hooks = mcf->hooks.elts;
+
+    for (i = 0; i < mcf->hooks.nelts; i++) {
+
+        if (ngx_http_webhook_owner_slot(zone, hooks[i], fresh) == NGX_OK) {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                      "webhook_zone is too small for webhook \"%V\": "
+                      "it has room for %uD of them",
+                      &hooks[i]->name, zone->sh->nslots);
+        rc = NGX_ERROR;
+    }
+
+    return rc;
+}
+
+
+/* what is not configured any more, for lapse() and evict() */
+
+static void
+ngx_http_webhook_owner_retire(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_main_conf_t *mcf)
+{
+    u_char                    *seen;
+    uint32_t                   index;
+    ngx_uint_t                 i;
+    ngx_http_webhook_hook_t  **hooks;
+    ngx_http_webhook_zslot_t  *slot;
 
     seen = ngx_calloc(zone->sh->nslots, ngx_cycle->log);
     if (seen == NULL) {
-        return NGX_ERROR;
+        return;
     }
 
     hooks = mcf->hooks.elts;
 
     for (i = 0; i < mcf->hooks.nelts; i++) {
-        url = ((uint64_t) hooks[i]->url.len << 32)
-              | ngx_crc32_long(hooks[i]->url.data, hooks[i]->url.len);
-
         ngx_http_webhook_zone_lock(zone);
-        ngx_http_webhook_zone_begin(zone);
 
         index = ngx_http_webhook_owner_find(zone, hooks[i]);
 
-        if (index == NGX_HTTP_WEBHOOK_NO_SLOT) {
-            index = ngx_http_webhook_owner_make(zone, hooks[i]);
-
-            if (index == NGX_HTTP_WEBHOOK_NO_SLOT) {
-                ngx_http_webhook_zone_unlock(zone);
-                ngx_free(seen);
-
-                ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
-                              "webhook_zone is too small for webhook \"%V\": "
-                              "it has room for %uD of them",
-                              &hooks[i]->name, zone->sh->nslots);
-                return NGX_ERROR;
-            }
-
-            zone->slots[index].url = url;
-
-            h = ngx_array_push(fresh);
-            if (h) {
-                *h = hooks[i];
-            }
-        }
-
-        slot = &zone->slots[index];
-
-        if (slot->removed) {
-            slot->removed = 0;
-            ngx_http_webhook_store_mark_slot(zone, slot);
-        }
-
-        slot->patience = 2 * (uint64_t) hooks[i]->timeout + 60000;
-
-        if (slot->url != url) {
-            ngx_http_webhook_zone_save(zone, &slot->health,
-                                       NGX_HTTP_WEBHOOK_HEALTH_SIZE);
-
-            ngx_http_webhook_retry_resume(&slot->health);
-            ngx_http_webhook_delivery_recover(zone, slot);
-
-            slot->url = url;
-
-            ngx_http_webhook_zone_commit(zone);
-            ngx_http_webhook_store_mark_slot(zone, slot);
-        }
-
         ngx_http_webhook_zone_unlock(zone);
 
-        hooks[i]->slot = index;
-        hooks[i]->endpoint = url;
-        seen[index] = 1;
+        if (index != NGX_HTTP_WEBHOOK_NO_SLOT) {
+            seen[index] = 1;
+        }
     }
 
     ngx_http_webhook_zone_lock(zone);
@@ -118,6 +106,75 @@ ngx_http_webhook_queue_slots(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zone_unlock(zone);
 
     ngx_free(seen);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_owner_slot(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_hook_t *hook, ngx_array_t *fresh)
+{
+    uint32_t                    index;
+    uint64_t                    url;
+    ngx_http_webhook_hook_t   **h;
+    ngx_http_webhook_zslot_t   *slot;
+
+    url = ((uint64_t) hook->url.len << 32)
+          | ngx_crc32_long(hook->url.data, hook->url.len);
+
+    ngx_http_webhook_zone_lock(zone);
+    ngx_http_webhook_zone_begin(zone);
+
+    index = ngx_http_webhook_owner_find(zone, hook);
+
+    if (index == NGX_HTTP_WEBHOOK_NO_SLOT) {
+
+        for ( ;; ) {
+            index = ngx_http_webhook_owner_make(zone, hook);
+
+            if (index != NGX_HTTP_WEBHOOK_NO_SLOT) {
+                break;
+            }
+
+            if (ngx_http_webhook_owner_evict(zone) != NGX_OK) {
+                ngx_http_webhook_zone_unlock(zone);
+                return NGX_DECLINED;
+            }
+        }
+
+        zone->slots[index].url = url;
+
+        h = ngx_array_push(fresh);
+        if (h) {
+            *h = hook;
+        }
+    }
+
+    slot = &zone->slots[index];
+
+    if (slot->removed) {
+        slot->removed = 0;
+        ngx_http_webhook_store_mark_slot(zone, slot);
+    }
+
+    slot->patience = 2 * (uint64_t) hook->timeout + 60000;
+
+    if (slot->url != url) {
+        ngx_http_webhook_zone_save(zone, &slot->health,
+                                   NGX_HTTP_WEBHOOK_HEALTH_SIZE);
+
+        ngx_http_webhook_retry_resume(&slot->health);
+        ngx_http_webhook_delivery_recover(zone, slot);
+
+        slot->url = url;
+
+        ngx_http_webhook_zone_commit(zone);
+        ngx_http_webhook_store_mark_slot(zone, slot);
+    }
+
+    ngx_http_webhook_zone_unlock(zone);
+
+    hook->slot = index;
+    hook->endpoint = url;
 
     return NGX_OK;
 }
@@ -235,6 +292,46 @@ ngx_http_webhook_owner_lapse(ngx_http_webhook_zone_t *zone)
 }
 
 
+/*
+ * No slot is free: of what was removed and has nothing waiting, forgets that
+ * which was removed first, with its log.
+ */
+
+static ngx_int_t
+ngx_http_webhook_owner_evict(ngx_http_webhook_zone_t *zone)
+{
+    uint32_t                   i;
+    ngx_http_webhook_zslot_t  *slot, *oldest;
+
+    oldest = NULL;
+
+    for (i = 0; i < zone->sh->nslots; i++) {
+        slot = &zone->slots[i];
+
+        if (slot->id && slot->removed
+            && slot->queue.head == 0 && slot->spilled == 0
+            && (slot->log.tail == 0
+                || !ngx_http_webhook_store_pending(zone, slot->log.tail))
+            && (oldest == NULL || slot->removed < oldest->removed))
+        {
+            oldest = slot;
+        }
+    }
+
+    if (oldest == NULL) {
+        return NGX_DECLINED;
+    }
+
+    while (oldest->log.head) {
+        ngx_http_webhook_delivery_free(zone, oldest->log.head);
+    }
+
+    oldest->id = 0;
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_webhook_queue_own(ngx_http_webhook_zone_t *zone, uint32_t index,
     ngx_http_webhook_owner_t *self, ngx_uint_t prefer,
@@ -246,10 +343,15 @@ ngx_http_webhook_queue_own(ngx_http_webhook_zone_t *zone, uint32_t index,
     ngx_http_webhook_zslot_t  *slot;
 
     sh = zone->sh;
-    slot = &zone->slots[index];
     now = ngx_current_msec;
 
     *fresh = 0;
+
+    if (index >= sh->nslots) {
+        return NGX_ERROR;
+    }
+
+    slot = &zone->slots[index];
 
     /* a system call is not for the time of the lock */
 
@@ -381,6 +483,10 @@ ngx_http_webhook_queue_release(ngx_http_webhook_zone_t *zone, uint32_t index,
     ngx_http_webhook_owner_t   none;
     ngx_http_webhook_zslot_t  *slot;
 
+    if (index >= zone->sh->nslots) {
+        return;
+    }
+
     slot = &zone->slots[index];
 
     ngx_memzero(&none, sizeof(ngx_http_webhook_owner_t));
@@ -402,6 +508,10 @@ ngx_int_t
 ngx_http_webhook_queue_owner(ngx_http_webhook_zone_t *zone, uint32_t index,
     ngx_http_webhook_owner_t *owner)
 {
+    if (index >= zone->sh->nslots) {
+        return NGX_DECLINED;
+    }
+
     ngx_http_webhook_zone_lock(zone);
 
     *owner = zone->slots[index].owner;
@@ -426,6 +536,10 @@ ngx_http_webhook_queue_pause(ngx_http_webhook_zone_t *zone, uint32_t index,
     ngx_uint_t pause)
 {
     ngx_http_webhook_zslot_t  *slot;
+
+    if (index >= zone->sh->nslots) {
+        return NGX_DECLINED;
+    }
 
     slot = &zone->slots[index];
 

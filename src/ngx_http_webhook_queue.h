@@ -27,8 +27,10 @@
  * Webhooks in the zone.  Finds or makes the slot of every webhook of the
  * configuration and sets hook->slot; *fresh gets (ngx_http_webhook_hook_t *)
  * those the zone had not seen: they are to be pinged, by this caller alone.
- * Slots of removed webhooks are kept for 24 h, with what waits in them.
- * A slot whose url changed has its health reset.  NGX_ERROR: no room.
+ * Slots of removed webhooks are kept for 24 h, with what waits in them; sooner
+ * forgotten, where there is no other one left, is one with nothing waiting.
+ * A slot whose url changed has its health reset.  NGX_ERROR: no room for all;
+ * those without have NGX_HTTP_WEBHOOK_NO_SLOT, which nothing here takes amiss.
  */
 
 ngx_int_t ngx_http_webhook_queue_slots(ngx_http_webhook_zone_t *zone,

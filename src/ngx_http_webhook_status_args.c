@@ -298,7 +298,9 @@ ngx_http_webhook_arg_hook(ngx_http_webhook_status_t *s,
         return "there is no webhook of this name";
     }
 
-    args->filter->slot = hook->slot;
+    /* that of one without is none's */
+
+    args->filter->slot = ngx_min(hook->slot, NGX_HTTP_WEBHOOK_NO_SLOT - 1);
 
     return NULL;
 }

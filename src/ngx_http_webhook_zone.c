@@ -369,8 +369,8 @@ ngx_http_webhook_zone_clear(ngx_http_webhook_zone_t *zone)
 
 
 void
-ngx_http_webhook_zone_capacity(size_t size, ngx_uint_t *states,
-    ngx_uint_t *deliveries)
+ngx_http_webhook_zone_capacity(size_t size, ngx_uint_t *hooks,
+    ngx_uint_t *states, ngx_uint_t *deliveries)
 {
     size_t                  n, pages, head;
     ngx_http_webhook_shm_t  sh;
@@ -396,6 +396,7 @@ ngx_http_webhook_zone_capacity(size_t size, ngx_uint_t *states,
     n = 2 + ngx_http_webhook_blocks(5 * 1024 + 24,
                                     NGX_HTTP_WEBHOOK_PAYLOAD_ROOM);
 
+    *hooks = sh.nslots;
     *states = sh.nblocks / 2;
     *deliveries = sh.nblocks / 2 / n;
 }

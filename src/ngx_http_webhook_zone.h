@@ -36,10 +36,13 @@ typedef struct {
 
 ngx_int_t ngx_http_webhook_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 
-/* What a size holds: states, and deliveries of 5 KB; for nginx -t. */
+/*
+ * What a size holds: webhooks, and, about, states and deliveries of 5 KB; for
+ * nginx -t.
+ */
 
-void ngx_http_webhook_zone_capacity(size_t size, ngx_uint_t *states,
-    ngx_uint_t *deliveries);
+void ngx_http_webhook_zone_capacity(size_t size, ngx_uint_t *hooks,
+    ngx_uint_t *states, ngx_uint_t *deliveries);
 
 /*
  * Digests of responses seen (design, section 4), a direct-mapped table of

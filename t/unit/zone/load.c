@@ -462,9 +462,9 @@ test_speed(void)
         }
     }
 
-    ngx_http_webhook_zone_capacity(32 * 1024 * 1024, &i, &k);
+    ngx_http_webhook_zone_capacity(32 * 1024 * 1024, &n, &i, &k);
     printf("# 32m: %d states, %d deliveries of 5 KB\n", (int) i, (int) k);
 
-    ngx_http_webhook_zone_capacity(1024 * 1024, &i, &k);
+    ngx_http_webhook_zone_capacity(1024 * 1024, &n, &i, &k);
     printf("# 1m: %d states, %d deliveries of 5 KB\n", (int) i, (int) k);
 }
