@@ -26,6 +26,8 @@
 static void ngx_http_webhook_emit_sighting(ngx_http_webhook_source_t *source,
     ngx_http_webhook_observation_t *observation,
     ngx_http_webhook_sighting_t *sighting);
+static ngx_uint_t ngx_http_webhook_emit_late(ngx_http_webhook_state_t *state,
+    ngx_http_webhook_sighting_t *sighting);
 static ngx_uint_t ngx_http_webhook_emit_watch(
     ngx_http_webhook_source_t *source,
     ngx_http_webhook_observation_t *observation, u_char key[16],
@@ -101,6 +103,10 @@ ngx_http_webhook_emit(ngx_http_webhook_source_t *source,
                                          &watch)
             && !apply)
         {
+            if (ngx_http_webhook_emit_late(&old, &sighting)) {
+                *changed = 1;
+            }
+
             rc = NGX_OK;
             break;
         }
@@ -242,6 +248,31 @@ ngx_http_webhook_emit_sighting(ngx_http_webhook_source_t *source,
     sighting->updated_set = observation->updated_set;
     ngx_memcpy(sighting->updated, observation->updated,
                sizeof(sighting->updated));
+}
+
+
+/* whether the same answer would tell something if it had been asked for now */
+
+static ngx_uint_t
+ngx_http_webhook_emit_late(ngx_http_webhook_state_t *state,
+    ngx_http_webhook_sighting_t *sighting)
+{
+    ngx_uint_t                   changed;
+    ngx_http_webhook_state_t     new;
+    ngx_http_webhook_event_t     list[NGX_HTTP_WEBHOOK_EVENTS_MAX];
+    ngx_http_webhook_sighting_t  now;
+
+    if (sighting->start >= state->began && sighting->start >= state->applied) {
+        return 0;
+    }
+
+    now = *sighting;
+    now.start = now.now;
+
+    (void) ngx_http_webhook_event_transition(state, &now, &new, list,
+                                             &changed);
+
+    return changed;
 }
 
 

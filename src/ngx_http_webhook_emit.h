@@ -48,8 +48,9 @@ void ngx_http_webhook_emit_source(ngx_http_webhook_source_t *source,
 
 /*
  * *events is increased by the events made.  *changed: the state of an
- * execution changed (digests become void).  NGX_DECLINED: the zone had no
- * room, nothing was applied; NGX_ERROR: no memory.
+ * execution changed (digests become void), or would if it was said by a later
+ * answer (none is made).  NGX_DECLINED: the zone had no room, nothing was
+ * applied; NGX_ERROR: no memory.
  */
 
 ngx_int_t ngx_http_webhook_emit(ngx_http_webhook_source_t *source,

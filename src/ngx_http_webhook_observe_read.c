@@ -465,9 +465,10 @@ ngx_http_webhook_observe_reason(ngx_uint_t reason)
 
 
 /*
- * When the request began, ms of the monotonic clock.  The two clocks do not
- * tick together: their difference, in whole ms, varies by one.  It is measured
- * once for all workers, lest of two requests the later one seem the earlier.
+ * When the request began, ms of the monotonic clock, or the second in which a
+ * cache got the answer.  The two clocks do not tick together: their difference,
+ * in whole ms, varies by one.  It is measured once for all workers, lest of two
+ * requests the later one seem the earlier.
  */
 
 static uint64_t
@@ -491,6 +492,19 @@ ngx_http_webhook_observe_began(ngx_http_request_t *r)
 
     began = (int64_t) r->start_sec * 1000 + (int64_t) r->start_msec
             - ngx_http_webhook_observe_ahead;
+
+#if (NGX_HTTP_CACHE)
+
+    if (r->cached
+        && r->cache
+        && r->upstream
+        && r->upstream->cache_status != NGX_HTTP_CACHE_REVALIDATED)
+    {
+        began = ngx_min(began, (int64_t) r->cache->date * 1000
+                               - ngx_http_webhook_observe_ahead);
+    }
+
+#endif
 
     if (began < 0) {
         return 0;

@@ -22,6 +22,8 @@ my $dir = $t->dir();
 
 $t->http_config(<<'EOF');
 
+proxy_cache_path %%TESTDIR%%/cache keys_zone=cache:1m;
+
 log_format events '$request_method $request_uri events=$webhook_events';
 access_log %%TESTDIR%%/access.log events;
 
@@ -40,9 +42,10 @@ webhook_api test {
     omit        /bulk;
 
     route POST /jobs        { launch; }
+    route POST /cached/*    { rerun; }
     route GET  /list        { each /items/*; }
     route POST /status      { }
-    route GET  ~^/(jobs|nobody|digest)/ { }
+    route GET  ~^/(jobs|nobody|digest|cached)/ { }
 }
 
 server {
@@ -82,6 +85,14 @@ server {
 
     location /nobody/ {
         proxy_pass %%URL_up%%;
+    }
+
+    location /cached/ {
+        proxy_pass %%URL_up%%;
+        proxy_cache cache;
+        proxy_cache_valid 1h;
+        proxy_cache_revalidate on;
+        add_header X-Cache $upstream_cache_status;
     }
 }
 
@@ -314,6 +325,95 @@ is(skipped(POST => '/status', headers => [ 'Transfer-Encoding' => 'chunked' ],
 
 $up->set('/jobs' => { json => { id => 'd', status => 'running' } });
 is(skipped(POST => '/jobs', body => ''), 'read', 'a launch') for 1 .. 3;
+
+# an answer that was asked for before a run began says nothing about that run;
+# the same again, asked for in it, does
+
+sub caused {
+	my ($method, $uri) = @_;
+
+	my $before = length $t->access_log();
+	my $cache = $t->request($method, $uri)->header('x-cache') || '';
+	my $events;
+
+	wait_for {
+		($events) = substr($t->access_log(), $before)
+			=~ m!^\Q$method $uri\E events=(\d+)$!m;
+	};
+
+	return "$events $cache";
+}
+
+sub runs {
+	my ($id, $status, $step) = @_;
+
+	$step ||= 1;
+
+	return body => qq/{"id":"$id","status":"$status","step":$step}/;
+}
+
+$up->set('/cached/x' => { runs('x', 'running') });
+is(caused(GET => '/cached/x?1'), '1 MISS', 'a run');
+
+$up->set('/cached/x' => { runs('x', 'done'), hold => 1 });
+my $late = $t->connect();
+$late->send_request('GET', '/cached/x?late');
+wait_for { $up->requests('/cached/x') == 2 };
+
+$up->set('/cached/x' => { runs('x', 'done') });
+is(caused(GET => '/cached/x'), '1 MISS', 'its end');
+
+$up->set('/cached/x' => { runs('x', 'queued') });
+is(caused(POST => '/cached/x'), '1 ', 'another run');
+is(caused(GET => '/cached/x'), '0 HIT', 'the end of the first, from a cache');
+
+$up->release();
+$late->read_response();
+is(caused(GET => '/cached/x?late'), '0 HIT', 'the same, late');
+
+$up->set('/cached/x' => { runs('x', 'done') });
+is(caused(GET => '/cached/x?2'), '2 MISS', 'the end of the second');
+
+$up->set('/cached/late' => { runs('late', 'running') },
+	'/nobody/late' => { runs('late', 'done'), hold => 1 });
+is(caused(GET => '/cached/late'), '1 MISS', 'a run');
+$late->send_request('GET', '/nobody/late');
+wait_for { $up->requests('/nobody/late') };
+
+$up->set('/cached/late' => { runs('late', 'done') });
+is(caused(GET => '/cached/late?1'), '1 MISS', 'its end');
+
+$up->set('/cached/late' => { runs('late', 'queued') });
+is(caused(POST => '/cached/late'), '1 ', 'another run');
+
+$up->release();
+$late->read_response();
+$up->set('/nobody/late' => { runs('late', 'done') });
+is(caused(GET => '/nobody/late'), '2 ', 'the answer that was late, in time');
+
+# what is cached is not newer than what was seen since
+
+$up->set('/cached/u' => { runs('u', 'running') });
+is(caused(GET => '/cached/u?1'), '1 MISS', 'STARTED');
+$up->set('/cached/u' => { runs('u', 'running', 2) });
+is(caused(GET => '/cached/u?2'), '1 MISS', 'UPDATED');
+is(caused(GET => "/cached/u?$_"), '0 HIT', 'no UPDATED') for 1, 2, 1;
+
+# unless the API said that it is
+
+$up->set('/cached/r' => { runs('r', 'running') });
+is(caused(GET => '/cached/r?1'), '1 MISS', 'a run');
+$up->set('/cached/r' => { runs('r', 'done'), headers => { ETag => '"r"',
+	'Cache-Control' => 'max-age=1' } });
+is(caused(GET => '/cached/r'), '1 MISS', 'its end');
+$up->set('/cached/r' => { runs('r', 'queued') });
+is(caused(POST => '/cached/r'), '1 ', 'another run');
+$up->set('/cached/r' => { status => 304, body => '', headers => {
+	ETag => '"r"' } });
+
+my $now;
+wait_for { ($now = caused(GET => '/cached/r')) ne '0 HIT' };
+is($now, '2 REVALIDATED', 'its end, revalidated');
 
 # a new configuration reads anew
 
