@@ -348,7 +348,11 @@ for my $n (1 .. 60) {
 	$api->set('/api/jobs' => job("m$n", 'queued'));
 	$t->post('/api/jobs', '{}');
 	ok($t->reload(), 'reload') if $n == 20 || $n == 60;
-	$t->kill_worker(($t->worker_pids())[0], 'KILL') if $n == 40;
+
+	if ($n == 40) {
+		like(events("m$n", 1, 1), qr/^LAUNCHED/, 'made');
+		$t->kill_worker(($t->worker_pids())[0], 'KILL');
+	}
 }
 
 is(join(' ', grep { events("m$_", 3, 1) ne 'LAUNCHED STARTED FINISHED' }
