@@ -57,6 +57,8 @@ static ngx_uint_t ngx_http_webhook_dispatch_sender(ngx_uint_t index,
     ngx_uint_t max);
 static ngx_uint_t ngx_http_webhook_dispatch_room(void);
 static void ngx_http_webhook_dispatch_due(ngx_event_t *ev);
+static ngx_int_t ngx_http_webhook_dispatch_init(ngx_cycle_t *cycle,
+    ngx_http_webhook_main_conf_t *mcf);
 static void ngx_http_webhook_dispatch_look(ngx_event_t *ev);
 static void ngx_http_webhook_dispatch_post(void);
 static void ngx_http_webhook_dispatch_done(ngx_http_webhook_hook_t *hook);
@@ -87,12 +89,11 @@ ngx_http_webhook_dispatch_init_module(ngx_cycle_t *cycle)
 }
 
 
-ngx_int_t
+void
 ngx_http_webhook_dispatch_init_process(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                     i;
     ngx_array_t                    fresh;
-    ngx_http_webhook_sender_t     *sender;
+    ngx_http_webhook_hook_t       *first[4];
     ngx_http_webhook_dispatch_t   *dp;
     ngx_http_webhook_main_conf_t  *mcf;
 
@@ -104,15 +105,62 @@ ngx_http_webhook_dispatch_init_process(ngx_cycle_t *cycle)
 
     dp->mcf = mcf;
 
-    dp->senders = ngx_pcalloc(cycle->pool, (mcf->hooks.nelts + 1)
-                                           * sizeof(ngx_http_webhook_sender_t));
-    if (dp->senders == NULL) {
-        return NGX_ERROR;
+    fresh.elts = first;
+    fresh.nelts = 0;
+    fresh.size = sizeof(ngx_http_webhook_hook_t *);
+    fresh.nalloc = 4;
+    fresh.pool = cycle->pool;
+
+    if (ngx_http_webhook_queue_slots(mcf->zone, mcf, &fresh) != NGX_OK) {
+        ngx_log_error(NGX_LOG_CRIT, cycle->log, 0,
+                      "webhook_zone \"%V\" has no room for all webhooks",
+                      &mcf->zone_name);
     }
+
+    ngx_http_webhook_wake_init_process(cycle,
+                                       &ngx_http_webhook_dispatch_wakers);
+
+    if (ngx_http_webhook_dispatch_init(cycle, mcf) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "this worker cannot send webhooks; "
+                      "others, or those of a reload, have to");
+    }
+
+    if (ngx_http_webhook_store_init_process(cycle, mcf) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "this worker cannot use webhook_store; "
+                      "others, or those of a reload, have to");
+    }
+
+    if (ngx_http_webhook_watch_init_process(cycle, mcf) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "this worker cannot \"watch\"; "
+                      "others, or those of a reload, have to");
+    }
+
+    ngx_http_webhook_dispatch_ping(mcf, &fresh, cycle->log);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_dispatch_init(ngx_cycle_t *cycle,
+    ngx_http_webhook_main_conf_t *mcf)
+{
+    ngx_uint_t                    i;
+    ngx_http_webhook_sender_t    *sender;
+    ngx_http_webhook_dispatch_t  *dp;
+
+    dp = &ngx_http_webhook_dispatch;
 
     dp->ready = ngx_palloc(cycle->pool, (mcf->hooks.nelts + 1)
                                         * sizeof(ngx_uint_t));
     if (dp->ready == NULL) {
+        return NGX_ERROR;
+    }
+
+    dp->senders = ngx_pcalloc(cycle->pool, (mcf->hooks.nelts + 1)
+                                           * sizeof(ngx_http_webhook_sender_t));
+    if (dp->senders == NULL) {
         return NGX_ERROR;
     }
 
@@ -134,39 +182,11 @@ ngx_http_webhook_dispatch_init_process(ngx_cycle_t *cycle)
         sender->timer.cancelable = 1;
     }
 
-    if (ngx_array_init(&fresh, cycle->pool, 4,
-                       sizeof(ngx_http_webhook_hook_t *))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_webhook_queue_slots(mcf->zone, mcf, &fresh) != NGX_OK) {
-        ngx_log_error(NGX_LOG_CRIT, cycle->log, 0,
-                      "webhook_zone \"%V\" has no room for all webhooks",
-                      &mcf->zone_name);
-    }
-
     if (ngx_http_webhook_curl_init(cycle, mcf->connections) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (ngx_http_webhook_wake_init_process(cycle,
-                                           &ngx_http_webhook_dispatch_wakers)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_webhook_store_init_process(cycle, mcf) != NGX_OK
-        || ngx_http_webhook_watch_init_process(cycle, mcf) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_http_webhook_dispatch_ping(mcf, &fresh, cycle->log);
-
-    return NGX_OK;
+    return ngx_http_webhook_wake_begin(cycle);
 }
 
 

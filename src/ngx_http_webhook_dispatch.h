@@ -20,11 +20,13 @@
 /*
  * In init_module (master): the eventfds; in init_process and exit_process of a
  * worker, when the configuration has webhooks: slots, pings of new webhooks,
- * signers, transport.
+ * signers, transport.  What a worker cannot do is logged, and left to others:
+ * nginx would not start another one in place of a worker whose init_process
+ * fails.
  */
 
 ngx_int_t ngx_http_webhook_dispatch_init_module(ngx_cycle_t *cycle);
-ngx_int_t ngx_http_webhook_dispatch_init_process(ngx_cycle_t *cycle);
+void ngx_http_webhook_dispatch_init_process(ngx_cycle_t *cycle);
 void ngx_http_webhook_dispatch_exit_process(ngx_cycle_t *cycle);
 
 /* Something was queued for this webhook: wakes the worker that owns it. */

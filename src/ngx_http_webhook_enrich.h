@@ -188,9 +188,9 @@ void ngx_http_webhook_enrich_begin(ngx_http_webhook_enriching_t *e,
 
 void ngx_http_webhook_enrich_discard(ngx_http_webhook_enriching_t *e);
 
-/* In a worker.  NGX_ERROR: no random bytes. */
+/* In a worker. */
 
-ngx_int_t ngx_http_webhook_enrich_init_process(ngx_cycle_t *cycle);
+void ngx_http_webhook_enrich_init_process(ngx_cycle_t *cycle);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_ENRICH_H_INCLUDED_ */

@@ -33,6 +33,7 @@ typedef struct {
     ngx_uint_t                        nbusy;
     time_t                            failed;  /* complained of an answer */
     time_t                            astray;  /* the same, of no location */
+    ngx_uint_t                        seeded;  /* boolean: a secret was made */
     u_char                            secret[NGX_HTTP_WEBHOOK_CACHE_KEY];
 } ngx_http_webhook_enrich_worker_t;
 
@@ -53,7 +54,7 @@ static void ngx_http_webhook_enrich_failed(ngx_http_webhook_detached_t *d,
 static ngx_http_webhook_enrich_worker_t  ngx_http_webhook_enrich_worker;
 
 
-ngx_int_t
+void
 ngx_http_webhook_enrich_init_process(ngx_cycle_t *cycle)
 {
     ngx_http_webhook_enrich_worker_t  *worker;
@@ -69,13 +70,7 @@ ngx_http_webhook_enrich_init_process(ngx_cycle_t *cycle)
     worker->start.handler = ngx_http_webhook_enrich_start;
     worker->start.log = cycle->log;
     worker->start.data = worker;
-
-    if (RAND_bytes(worker->secret, NGX_HTTP_WEBHOOK_CACHE_KEY) != 1) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "RAND_bytes() failed");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    worker->seeded = 0;
 }
 
 
@@ -85,12 +80,26 @@ ngx_int_t
 ngx_http_webhook_enrich_key(ngx_http_webhook_enriching_t *e, ngx_str_t *uri,
     u_char *key)
 {
-    u_char                   *p;
-    unsigned                  len;
-    ngx_uint_t                i, k, n;
-    ngx_str_t                 pieces[6], *piece;
-    ngx_keyval_t             *kv;
-    ngx_http_webhook_text_t   text;
+    u_char                            *p;
+    unsigned                           len;
+    ngx_uint_t                         i, k, n;
+    ngx_str_t                          pieces[6], *piece;
+    ngx_keyval_t                      *kv;
+    ngx_http_webhook_text_t            text;
+    ngx_http_webhook_enrich_worker_t  *worker;
+
+    worker = &ngx_http_webhook_enrich_worker;
+
+    if (!worker->seeded) {
+
+        if (RAND_bytes(worker->secret, NGX_HTTP_WEBHOOK_CACHE_KEY) != 1) {
+            ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                          "RAND_bytes() failed");
+            return NGX_ERROR;
+        }
+
+        worker->seeded = 1;
+    }
 
     pieces[0] = e->source.api->name;
     pieces[1] = *e->source.realm;
@@ -118,7 +127,7 @@ ngx_http_webhook_enrich_key(ngx_http_webhook_enriching_t *e, ngx_str_t *uri,
     p = NULL;
 
     if (!text.failed) {
-        p = HMAC(EVP_sha256(), ngx_http_webhook_enrich_worker.secret,
+        p = HMAC(EVP_sha256(), worker->secret,
                  NGX_HTTP_WEBHOOK_CACHE_KEY, text.data, text.len, key, &len);
     }
 

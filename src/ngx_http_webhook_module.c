@@ -318,11 +318,10 @@ ngx_http_webhook_init_process(ngx_cycle_t *cycle)
 
     json_object_seed(0);
 
-    if (ngx_http_webhook_enrich_init_process(cycle) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ngx_http_webhook_enrich_init_process(cycle);
+    ngx_http_webhook_dispatch_init_process(cycle);
 
-    return ngx_http_webhook_dispatch_init_process(cycle);
+    return NGX_OK;
 }
 
 

@@ -184,7 +184,6 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
         ngx_http_webhook_store_on(mcf->zone);
     }
 
-    st->mcf = mcf;
     st->conf = mcf->store;
     st->zone = mcf->zone;
     st->db.conf = mcf->store;
@@ -206,6 +205,8 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
     {
         return NGX_ERROR;
     }
+
+    st->mcf = mcf;
 
     st->task->ctx = st;
     st->task->handler = ngx_http_webhook_store_thread;

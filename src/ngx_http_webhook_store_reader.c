@@ -51,10 +51,15 @@ ngx_http_webhook_reader_init(ngx_cycle_t *cycle,
     ngx_str_set(&name, "default");
 
     reader->conf = conf;
-    reader->pool = ngx_thread_pool_get(cycle, &name);
     reader->task = ngx_thread_task_alloc(cycle->pool, 0);
 
-    if (reader->pool == NULL || reader->task == NULL) {
+    if (reader->task == NULL) {
+        return NGX_ERROR;
+    }
+
+    reader->pool = ngx_thread_pool_get(cycle, &name);
+
+    if (reader->pool == NULL) {
         return NGX_ERROR;
     }
 

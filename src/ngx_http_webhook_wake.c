@@ -30,6 +30,7 @@ typedef struct {
 
 
 static void ngx_http_webhook_wake_close(void *data);
+static ngx_int_t ngx_http_webhook_wake_listen(ngx_cycle_t *cycle);
 static void ngx_http_webhook_wake_handler(ngx_event_t *ev);
 static void ngx_http_webhook_wake_lease(ngx_event_t *ev);
 static void ngx_http_webhook_wake_exiting(void);
@@ -102,14 +103,10 @@ ngx_http_webhook_wake_close(void *data)
 }
 
 
-ngx_int_t
+void
 ngx_http_webhook_wake_init_process(ngx_cycle_t *cycle,
     ngx_http_webhook_wake_handlers_t *handlers)
 {
-    int                n;
-    ngx_event_t       *ev;
-    ngx_connection_t  *c;
-
     ngx_http_webhook_wake_conf = ngx_http_cycle_get_module_main_conf(cycle,
                                                      ngx_http_webhook_module);
 
@@ -120,6 +117,13 @@ ngx_http_webhook_wake_init_process(ngx_cycle_t *cycle,
     ngx_http_webhook_wake_owner.worker = (uint32_t) ngx_worker;
     ngx_http_webhook_wake_owner.generation =
                                          ngx_http_webhook_wake_fds.generation;
+}
+
+
+ngx_int_t
+ngx_http_webhook_wake_begin(ngx_cycle_t *cycle)
+{
+    ngx_event_t  *ev;
 
     ngx_http_webhook_wake_hooks = ngx_pcalloc(cycle->pool,
                              ngx_http_webhook_wake_conf->hooks.nelts + 1);
@@ -127,38 +131,11 @@ ngx_http_webhook_wake_init_process(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    if (ngx_worker < ngx_http_webhook_wake_fds.n) {
-
-        /* a descriptor of our own: nginx closes it when the worker exits */
-
-        n = fcntl(ngx_http_webhook_wake_fds.fds[ngx_worker], F_DUPFD_CLOEXEC,
-                  0);
-
-        if (n == -1) {
-            ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
-                          "fcntl(F_DUPFD_CLOEXEC) failed");
-            return NGX_ERROR;
-        }
-
-        c = ngx_get_connection(n, cycle->log);
-
-        if (c == NULL) {
-            (void) close(n);
-            return NGX_ERROR;
-        }
-
-        /* "idle": nginx calls the handler when a graceful exit begins */
-
-        c->idle = 1;
-        c->log = cycle->log;
-        c->read->log = cycle->log;
-        c->write->log = cycle->log;
-        c->read->handler = ngx_http_webhook_wake_handler;
-
-        if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-            ngx_close_connection(c);
-            return NGX_ERROR;
-        }
+    if (ngx_worker < ngx_http_webhook_wake_fds.n
+        && ngx_http_webhook_wake_listen(cycle) != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                      "this worker finds events of others once a second");
     }
 
     ev = &ngx_http_webhook_wake_timer;
@@ -174,6 +151,46 @@ ngx_http_webhook_wake_init_process(ngx_cycle_t *cycle,
 }
 
 
+static ngx_int_t
+ngx_http_webhook_wake_listen(ngx_cycle_t *cycle)
+{
+    int                n;
+    ngx_connection_t  *c;
+
+    /* a descriptor of our own: nginx closes it when the worker exits */
+
+    n = fcntl(ngx_http_webhook_wake_fds.fds[ngx_worker], F_DUPFD_CLOEXEC, 0);
+
+    if (n == -1) {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
+                      "fcntl(F_DUPFD_CLOEXEC) failed");
+        return NGX_ERROR;
+    }
+
+    c = ngx_get_connection(n, cycle->log);
+
+    if (c == NULL) {
+        (void) close(n);
+        return NGX_ERROR;
+    }
+
+    /* "idle": nginx calls the handler when a graceful exit begins */
+
+    c->idle = 1;
+    c->log = cycle->log;
+    c->read->log = cycle->log;
+    c->write->log = cycle->log;
+    c->read->handler = ngx_http_webhook_wake_handler;
+
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_close_connection(c);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_http_webhook_owner_t *
 ngx_http_webhook_wake_self(void)
 {
@@ -184,7 +201,7 @@ ngx_http_webhook_wake_self(void)
 ngx_uint_t
 ngx_http_webhook_wake_owned(ngx_uint_t index)
 {
-    return ngx_http_webhook_wake_hooks[index];
+    return ngx_http_webhook_wake_hooks && ngx_http_webhook_wake_hooks[index];
 }
 
 
@@ -193,11 +210,11 @@ ngx_http_webhook_wake(ngx_http_webhook_hook_t *hook)
 {
     ngx_http_webhook_owner_t  owner;
 
-    if (ngx_http_webhook_wake_hooks == NULL) {
+    if (ngx_http_webhook_wake_conf == NULL) {
         return;
     }
 
-    if (ngx_http_webhook_wake_hooks[hook->index]) {
+    if (ngx_http_webhook_wake_owned(hook->index)) {
         ngx_http_webhook_wake_handlers->ready(hook->index);
         return;
     }

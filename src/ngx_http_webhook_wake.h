@@ -31,10 +31,17 @@ typedef struct {
 
 ngx_int_t ngx_http_webhook_wake_init_module(ngx_cycle_t *cycle);
 
-/* In a worker: listens to its own, takes its share of the webhooks. */
+/* In a worker: wakes others, and is somebody to them. */
 
-ngx_int_t ngx_http_webhook_wake_init_process(ngx_cycle_t *cycle,
+void ngx_http_webhook_wake_init_process(ngx_cycle_t *cycle,
     ngx_http_webhook_wake_handlers_t *handlers);
+
+/*
+ * It can send: listens to its own eventfd, takes its share of the webhooks.
+ * NGX_ERROR: no memory, and it takes none.
+ */
+
+ngx_int_t ngx_http_webhook_wake_begin(ngx_cycle_t *cycle);
 
 /* What this worker is to the zone. */
 

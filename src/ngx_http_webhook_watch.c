@@ -163,12 +163,12 @@ ngx_http_webhook_watch_init_process(ngx_cycle_t *cycle,
 
     ngx_memzero(worker, sizeof(ngx_http_webhook_watch_worker_t));
 
-    worker->mcf = mcf;
-
     worker->text = ngx_palloc(cycle->pool, NGX_HTTP_WEBHOOK_WATCH_TEXT);
     if (worker->text == NULL) {
         return NGX_ERROR;
     }
+
+    worker->mcf = mcf;
 
     worker->timer.handler = ngx_http_webhook_watch_timer;
     worker->timer.log = cycle->log;

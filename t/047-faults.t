@@ -62,6 +62,7 @@ server {
     }
 
     location /hooks/ { webhook_status write=on; }
+    location /up { return 204; }
 }
 
 CONF
@@ -69,6 +70,7 @@ CONF
 # what is made to fail is said by nginx, and by libraries' callers
 
 $t->allow(qr/\((?:12|23|24|28|37|101|105): /);
+$t->allow(qr/this worker (?:cannot|finds)|curl_\w+_init\(\) failed/);
 $t->run();
 
 my ($pid) = $t->worker_pids();
@@ -113,7 +115,8 @@ sub launch {
 		body => qq({"id":"$name","status":"queued","bulk":"s3cr3t",)
 			. '"progress":1,"list":[1,{"a":"b"}],"t":"\u00e4"}' });
 
-	my $got = $t->post('/jobs?n=x', '{}', headers => $o{headers}) or return '';
+	my $got = $t->see('POST', '/jobs?n=x', body => '{}',
+		headers => $o{headers}) or return '';
 	my @headers = map { "$_->[0]: $_->[1]" }
 		grep { $_->[0] !~ /^(Date|Content-Length)$/ } $got->headers();
 	my $body = $got->body();
@@ -249,6 +252,39 @@ launch('behind');
 ok(wait_for(sub { arrived('behind') }), 'polls: all is well again');
 is(scalar(grep { $_->header('X-Webhook-Event') eq 'UPDATED' } $r->requests()),
 	0, 'polls: no event that did not happen');
+
+###############################################################################
+
+# a worker that begins: nginx would not start another one for one that gives up
+
+my ($begun, $like, @started) = (0, launch('begins'));
+
+ok(wait_for(sub { arrived('begins') }), 'begins: works');
+
+for (;;) {
+	$f->arm(kinds => ALLOC | SYSCALL, nth => ++$begun);
+	$t->kill_worker($pid, 'KILL');
+	($pid) = wait_for { $t->worker_pids() } && $t->worker_pids() or last;
+
+	wait_for { $t->get('/up') };
+	last unless $f->failed();
+
+	push @started, $f->where() if launch("begun$begun") ne $like;
+}
+
+$f->disarm();
+
+cmp_ok($begun, '>', 20, "begins: $begun");
+ok($pid, 'begins: the worker lives');
+is(join("\n", @started), '', 'begins: all clients have their answers');
+
+$t->kill_worker($pid, 'KILL');
+($pid) = wait_for { $t->worker_pids() } && $t->worker_pids();
+launch('begunlast');
+ok(wait_for(sub { arrived('begunlast') }), 'begins: all is well again');
+
+is(join(' ', grep { !arrived("begun$_") } 1 .. $begun - 1), '',
+	'begins: nothing is lost');
 
 ###############################################################################
 
