@@ -52,6 +52,8 @@ ngx_http_webhook_db_open(ngx_http_webhook_db_t *db)
         ngx_http_webhook_db_aside(db);
     }
 
+    ngx_http_webhook_user_enter(db->conf, &db->conf->name);
+
     rc = ngx_http_webhook_db_try(db);
 
     if (rc == NGX_DECLINED) {
@@ -60,6 +62,8 @@ ngx_http_webhook_db_open(ngx_http_webhook_db_t *db)
 
         rc = ngx_http_webhook_db_try(db);
     }
+
+    ngx_http_webhook_user_leave(db->conf);
 
     return (rc == NGX_OK) ? NGX_OK : NGX_ERROR;
 }
@@ -131,12 +135,6 @@ ngx_http_webhook_db_try(ngx_http_webhook_db_t *db)
         }
 
         (void) ngx_close_file(fd);
-    }
-
-    if (geteuid() == 0 && conf->user != (ngx_uid_t) NGX_CONF_UNSET_UINT
-        && chown((char *) conf->name.data, conf->user, conf->group) == -1)
-    {
-        /* workers will say what they cannot write */
     }
 
     rc = sqlite3_open_v2((char *) conf->name.data, (sqlite3 **) &db->handle,

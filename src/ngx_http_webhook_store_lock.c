@@ -34,16 +34,18 @@ static void ngx_http_webhook_store_lock_byte(struct flock *fl, int type,
 ngx_int_t
 ngx_http_webhook_store_lock(ngx_http_webhook_store_t *conf, ngx_fd_t *fd)
 {
+    ngx_err_t  err;
+
     if (*fd == NGX_INVALID_FILE) {
+        ngx_http_webhook_user_enter(conf, &conf->lock);
+
         *fd = open((char *) conf->lock.data, O_RDWR|O_CREAT|O_CLOEXEC, 0600);
+        err = ngx_errno;
+
+        ngx_http_webhook_user_leave(conf);
 
         if (*fd == NGX_INVALID_FILE) {
-            return NGX_ERROR;
-        }
-
-        if (geteuid() == 0 && conf->user != (ngx_uid_t) NGX_CONF_UNSET_UINT
-            && fchown(*fd, conf->user, conf->group) == -1)
-        {
+            ngx_set_errno(err);
             return NGX_ERROR;
         }
     }

@@ -11,6 +11,7 @@
  *   store_conf.c    the directive
  *   store.c         in a worker: who writes, and when
  *   store_lock.c    the lock file
+ *   store_user.c    root, with the rights of workers
  *   store_hand.c    the end of one who has not the lock
  *   store_job.c     a batch, a thread, and what if it fails
  *   store_list.c    in the zone: what has changed since it was written
@@ -307,6 +308,17 @@ struct ngx_http_webhook_db_s {
     u_char                       aside[NGX_MAX_PATH];
     u_char                       error[128]; /* of what failed last */
 };
+
+
+/*
+ * store_user.c: between these two a process of root, this thread of it, opens a
+ * file with the rights of workers; one that root has put there becomes theirs.
+ * Nothing, for others.
+ */
+
+void ngx_http_webhook_user_enter(ngx_http_webhook_store_t *conf,
+    ngx_str_t *name);
+void ngx_http_webhook_user_leave(ngx_http_webhook_store_t *conf);
 
 
 /*

@@ -235,6 +235,79 @@ is(found('Variable', files()), '', 'nor after a stop');
 like(read_file("$s->{dir}/webhooks.db"), qr/V1sible/,
 	'the search would find it');
 
-$t->done();
+$t->done(more => 1);
+
+###############################################################################
+
+# the directory is the workers' own: with their rights, and no others, links
+# may be put there, which the master, of root, is not to follow
+
+SKIP: {
+	skip 'not root', 1 if $> != 0;
+
+	$t = WebhookTest->new(user => 'www-data', workers => 1);
+	$t->port('closed');
+	$t->http_config(<<'EOF');
+
+webhook_zone zone=webhooks:1m;
+webhook_store %%TESTDIR%%/store;
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    webhook ci { url http://127.0.0.1:%%PORT_closed%%/; }
+    location / { webhook_status; }
+}
+
+EOF
+
+	my $user = getpwnam 'www-data';
+	my $dir = $t->dir() . '/store';
+
+	mkdir $dir;
+
+	for my $name (qw/ webhooks.db lock /) {
+		my $other = $t->file("other-$name", "V1sible\n");
+		my $none = $t->dir() . "/none-$name";
+
+		chmod 0600, $other;
+
+		for my $target ($other, $none) {
+			unlink glob "$dir/*";
+			symlink $target, "$dir/$name" or die "$dir/$name: $!";
+
+			$t->run();
+			is($t->get('/hooks')->status, 200, "$name - it runs");
+			$t->stop();
+		}
+
+		is((stat $other)[4], 0, "$name - another file stays root's");
+		is(read_file($other), "V1sible\n", "$name - as it was");
+		ok(!-e $none, "$name - none is made elsewhere");
+	}
+
+	# one file of two names, which the kernel may forbid
+
+	my $twice = $t->file('twice', '');
+
+	unlink glob "$dir/*";
+	link $twice, "$dir/webhooks.db" or die "$dir/webhooks.db: $!";
+	$t->run();
+	$t->stop();
+
+	is((stat $twice)[4], 0, "a file of another name stays root's");
+
+	# a backup that root has put back is what workers write
+
+	unlink glob "$dir/*";
+	$t->file('store/webhooks.db', '');
+	$t->run();
+
+	is((stat "$dir/$_")[4], $user, "$_ is the workers'")
+		for qw/ webhooks.db lock /;
+	ok(wait_for { $t->get('/hooks')->json->{store}{state} eq 'ok' },
+		'they write it');
+
+	$t->done();
+}
 
 ###############################################################################
