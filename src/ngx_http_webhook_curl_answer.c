@@ -43,8 +43,17 @@ ngx_http_webhook_curl_header(char *data, size_t size, size_t n, void *ctx)
 
     h->received += len;
 
-    if (h->received > NGX_HTTP_WEBHOOK_CURL_HEADERS && !h->answered) {
-        h->large = 1;
+    if (h->received > NGX_HTTP_WEBHOOK_CURL_HEADERS) {
+
+        /* of trailers, which libcurl keeps, the status is known */
+
+        if (h->answered) {
+            h->enough = 1;
+
+        } else {
+            h->large = 1;
+        }
+
         return 0;
     }
 

@@ -46,6 +46,8 @@ my %cases = (
 		1 .. 40 } }, '', { code => 200 } ],
 	flood => [ undef, 'url %%URL_r%%/flood;',
 		{ error => 'protocol', message => qr/large/ } ],
+	trailers => [ undef, 'url %%URL_r%%/trailers; timeout 3s;',
+		{ code => 200, body => 'hello' } ],
 	line => [ undef, 'url %%URL_r%%/line;',
 		{ error => 'protocol', message => qr/large/ } ],
 	reason => [ undef, 'url %%URL_r%%/reason;',
@@ -119,6 +121,9 @@ $r->set('/line' => { status => 503, headers => { 'X-A' => 'v' x 200_000 } });
 $r->set('/reason' => { status => 503, reason => 'v' x 200_000 });
 $r->set('/flood' => { status => 200, headers => {
 	map { ("X-$_" => 'v' x 900) } 1 .. 300 } });
+$r->set('/trailers' => { raw => "HTTP/1.1 200 OK\r\n"
+	. "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
+	. "X-A: v\r\n" x 100_000, then => 'hang' });
 
 my $hooks = '';
 
