@@ -136,11 +136,11 @@ ngx_http_webhook_store_fill(ngx_http_webhook_storer_t *st, ngx_int_t locked)
 
     ngx_http_webhook_zone_unlock(st->zone);
 
-    rc = ngx_http_webhook_store_load(st->zone, &st->db);
+    rc = ngx_http_webhook_store_load_zone(st);
 
     if (st->db.damaged) {
         ngx_http_webhook_store_damaged(st);
-        rc = ngx_http_webhook_store_load(st->zone, &st->db);
+        rc = ngx_http_webhook_store_load_zone(st);
     }
 
     if (rc == NGX_OK) {
@@ -394,7 +394,7 @@ ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st)
      * readable
      */
 
-    if (ngx_http_webhook_store_load(st->zone, &st->db) == NGX_OK) {
+    if (ngx_http_webhook_store_load_zone(st) == NGX_OK) {
         sh->loaded = 1;
 
     } else {

@@ -56,6 +56,10 @@ ngx_http_webhook_db_open(ngx_http_webhook_db_t *db)
 
     rc = ngx_http_webhook_db_try(db);
 
+    if (rc == NGX_ERROR && db->suspect) {
+        rc = ngx_http_webhook_db_try(db);
+    }
+
     if (rc == NGX_DECLINED) {
 
         /* it was set aside */
@@ -247,6 +251,16 @@ ngx_http_webhook_db_failed(ngx_http_webhook_db_t *db, ngx_int_t rc)
     db->full = (rc == SQLITE_FULL);
 
     if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB) {
+
+        /* SQLite says so of a disk that fails, too (EIO), perhaps just once */
+
+        if (!db->suspect) {
+            db->suspect = 1;
+            ngx_http_webhook_db_close(db);
+            return;
+        }
+
+        db->suspect = 0;
         db->moved = 0;
         ngx_http_webhook_db_aside(db);
         return;

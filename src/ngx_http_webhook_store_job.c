@@ -355,6 +355,7 @@ ngx_http_webhook_store_result(ngx_http_webhook_storer_t *st)
 
     } else {
         st->fails = 0;
+        st->db.suspect = 0;
         st->zone->sh->failing = 0;
         st->zone->sh->store_error[0] = '\0';
     }
@@ -362,6 +363,25 @@ ngx_http_webhook_store_result(ngx_http_webhook_storer_t *st)
     if (st->db.damaged != st->damaged) {
         ngx_http_webhook_store_damaged(st);
     }
+}
+
+
+ngx_int_t
+ngx_http_webhook_store_load_zone(ngx_http_webhook_storer_t *st)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_webhook_store_load(st->zone, &st->db);
+
+    if (rc != NGX_OK && st->db.suspect) {
+        rc = ngx_http_webhook_store_load(st->zone, &st->db);
+    }
+
+    if (rc == NGX_OK) {
+        st->db.suspect = 0;
+    }
+
+    return rc;
 }
 
 

@@ -144,6 +144,13 @@ void ngx_http_webhook_store_failure(ngx_http_webhook_storer_t *st,
     u_char *error);
 void ngx_http_webhook_store_damaged(ngx_http_webhook_storer_t *st);
 
+/*
+ * In the master, or without a thread: fills the zone, trying again at once what
+ * seems damaged.  NGX_ERROR with st->db.error; it may have been set aside.
+ */
+
+ngx_int_t ngx_http_webhook_store_load_zone(ngx_http_webhook_storer_t *st);
+
 /* Wakes those who send for the webhooks in st->slots, or for all. */
 
 void ngx_http_webhook_store_owners(ngx_http_webhook_storer_t *st,

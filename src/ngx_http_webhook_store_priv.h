@@ -296,6 +296,8 @@ struct ngx_http_webhook_db_s {
     ngx_http_webhook_store_t    *conf;
     ngx_array_t                 *redact;     /* names of "webhook_redact" */
     ngx_uint_t                   damaged;    /* one was set aside */
+    ngx_uint_t                   suspect;    /* it seemed damaged, and has not
+                                                worked since */
     ngx_uint_t                   moved;      /* it was in the place of ours */
     ngx_uint_t                   foreign;    /* of a layout not known */
     ngx_uint_t                   ours;       /* the lock is */
@@ -336,7 +338,10 @@ void ngx_http_webhook_db_init(void);
 ngx_int_t ngx_http_webhook_db_open(ngx_http_webhook_db_t *db);
 void ngx_http_webhook_db_close(ngx_http_webhook_db_t *db);
 
-/* After NGX_ERROR: closes what is damaged, and sets it aside. */
+/*
+ * After NGX_ERROR: closes what seems damaged, and sets it aside when it did so
+ * the last time, too.  Who finds that it works makes db->suspect 0.
+ */
 
 void ngx_http_webhook_db_failed(ngx_http_webhook_db_t *db, ngx_int_t rc);
 

@@ -403,6 +403,26 @@ SKIP: {
 			30), "$call: all is stored in the end");
 	}
 
+	# what SQLite takes for damage, when a read fails
+
+	my $failed = 0;
+
+	for (1 .. 12) {
+		$f->arm(kinds => SYSCALL, nth => $_, only => 'pread64');
+		$t->kill_worker($pid, 'KILL');
+		($pid) = wait_for { $t->worker_pids() } && $t->worker_pids();
+
+		$s->status('e' . ++$n, 'queued', launch => 1);
+		ok(wait_for(sub {
+			($s->sql('SELECT count(*) FROM states') || 0) == $n
+		}, 30), "pread64 $_: all is stored");
+
+		$failed++ if $f->failed();
+	}
+
+	$f->disarm();
+	cmp_ok($failed, '>', 3, "pread64: fails, $failed times");
+
 	is(scalar(my @aside = glob "$s->{dir}/*damaged*"), 0, 'nothing is set aside');
 	ok($t->alive($pid), 'the worker lives');
 	ok(wait_for(sub { $r->requests() >= $n }), 'all is sent');
