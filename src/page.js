@@ -1,7 +1,7 @@
 
 /* The page lives: what it asks, where it is, and its keys. */
 
-const base = location.pathname.replace(/\/?$/, '/');
+const base = location.origin + location.pathname.replace(/\/?$/, '/');
 const form = $('filter');
 const times = ['since', 'until'];
 const names = ['hook', 'event', 'status', 'execution', ...times];

@@ -120,6 +120,7 @@ is($saw{paused}, 'paused', 'pause');
 is($saw{resumed}, 'healthy', 'resume');
 is($saw{again}, 2, 'sent again');
 is($saw{read_only}, 0, 'no buttons without write=on');
+is($saw{slashes}, 2, 'two slashes before its path');
 is($saw{width}, 360, '360 px are enough');
 is($saw{dark}, 'rgb(13, 17, 23)', 'dark');
 is($saw{$_}, '', "$_ - nothing serious")

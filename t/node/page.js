@@ -100,6 +100,13 @@ run(async (browser) => {
     await read.waitForSelector('.card', wait);
     say('read_only', await read.locator('.acts button').count());
 
+    /* nginx takes two slashes for one, a browser what follows for a host */
+
+    const slashes = await open(context, '//read');
+
+    await slashes.waitForSelector('.card', wait).catch(() => {});
+    say('slashes', await slashes.locator('.card').count());
+
     /* dark, and small */
 
     const dark = await browser.newContext({ colorScheme: 'dark',
@@ -115,5 +122,5 @@ run(async (browser) => {
         () => getComputedStyle(document.body).backgroundColor));
     say('axe_dark', await axe(small));
 
-    say('errors', [page, read, small].flatMap((p) => p.faults).join(' | '));
+    say('errors', [page, read, slashes, small].flatMap((p) => p.faults).join(' | '));
 });
