@@ -30,6 +30,8 @@ static ngx_int_t ngx_http_webhook_scrub_userinfo(ngx_pool_t *pool,
     u_char *data, size_t len, ngx_array_t *secrets);
 static ngx_int_t ngx_http_webhook_scrub_add(ngx_array_t *secrets,
     u_char *data, size_t len);
+static ngx_int_t ngx_http_webhook_scrub_escaped(ngx_array_t *secrets,
+    u_char *data, size_t len, const char *set);
 static int ngx_libc_cdecl ngx_http_webhook_scrub_longer(const void *one,
     const void *two);
 static u_char *ngx_http_webhook_scrub_find(u_char *p, u_char *last,
@@ -306,9 +308,12 @@ ngx_http_webhook_scrub_userinfo(ngx_pool_t *pool, u_char *data, size_t len,
 }
 
 
+/* as it is, as it stands in JSON, with "/" escaped or not, and decoded */
+
 static ngx_int_t
 ngx_http_webhook_scrub_add(ngx_array_t *secrets, u_char *data, size_t len)
 {
+    u_char     *p, *src;
     ngx_str_t  *secret;
 
     if (len < NGX_HTTP_WEBHOOK_SCRUB_MIN) {
@@ -322,6 +327,72 @@ ngx_http_webhook_scrub_add(ngx_array_t *secrets, u_char *data, size_t len)
 
     secret->data = data;
     secret->len = len;
+
+    if (ngx_http_webhook_scrub_escaped(secrets, data, len, "\"\\") != NGX_OK
+        || ngx_http_webhook_scrub_escaped(secrets, data, len, "\"\\/")
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (memchr(data, '%', len) == NULL) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(secrets->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    src = data;
+    data = p;
+
+    ngx_unescape_uri(&p, &src, len, 0);
+
+    if ((size_t) (p - data) == len) {
+        return NGX_OK;
+    }
+
+    return ngx_http_webhook_scrub_add(secrets, data, p - data);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_scrub_escaped(ngx_array_t *secrets, u_char *data, size_t len,
+    const char *set)
+{
+    u_char     *p;
+    size_t      i, n;
+    ngx_str_t  *secret;
+
+    n = 0;
+
+    for (i = 0; i < len; i++) {
+        n += (data[i] && ngx_strchr(set, data[i]));
+    }
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(secrets->pool, len + n);
+    secret = ngx_array_push(secrets);
+
+    if (p == NULL || secret == NULL) {
+        return NGX_ERROR;
+    }
+
+    secret->data = p;
+    secret->len = len + n;
+
+    for (i = 0; i < len; i++) {
+
+        if (data[i] && ngx_strchr(set, data[i])) {
+            *p++ = '\\';
+        }
+
+        *p++ = data[i];
+    }
 
     return NGX_OK;
 }

@@ -23,7 +23,8 @@ my %secret = map { $_ => "S3c$_" . 'x' . sprintf '%08x', rand 0xffffffff }
 	qw/ Signing Old Seed File Env Literal Basic Cookie Variable Mixed Query
 	Flag User Path Proxy CallerAuth CallerCookie CallerToken CallerBody Deep
 	Pair List Named Own Object Omitted Bulk EchoBody Password EnvPath
-	EnvQuery Watch WatchFile WatchQuery Enriched EnrichQuery Tried /;
+	EnvQuery Watch WatchFile WatchQuery Enriched EnrichQuery Tried Slashed
+	Decoded /;
 
 my $whsec = 'whsec_' . encode_base64("$secret{Old}$secret{Old}", '');
 my $whsk = 'whsk_' . encode_base64(substr($secret{Seed} x 3, 0, 32), '');
@@ -39,6 +40,9 @@ my $r = $t->receiver('r', rules => {
 		Location => "/?$secret{Query}" },
 		body => "you sent $secret{Signing}, $secret{File}, "
 			. "$secret{Env}, $secret{Query}, $secret{User}, $whsec" },
+	'/escaped' => { status => 500, body => qq({"query":"k/$secret{Decoded}",)
+		. qq("key":"k\\/$secret{Slashed}\\"k",)
+		. qq("same":"k/$secret{Slashed}\\"k"}) },
 	'/garbage' => { raw => "$secret{File}\n\n$secret{Query}", then => 'close' },
 	'/hangs' => { drop => 'hang' },
 	'/reset' => { drop => 'reset' },
@@ -153,6 +157,12 @@ server {
 
         webhook path { url file:%%TESTDIR%%/url; retry off; }
 
+        webhook escaped {
+            url     %%URL_r%%/escaped?key=k%2F$secret{Decoded};
+            header  X-Api-Key 'k/$secret{Slashed}"k';
+            retry   off;
+        }
+
         $hooks
     }
 
@@ -234,7 +244,7 @@ $up->set('/w/launch' => { json => { id => 7, status => 'running' } },
 
 $t->post('/w/launch', '{}', headers => [ @caller ]);
 
-my @names = sort keys %hooks, 'path', 'watched';
+my @names = sort keys %hooks, 'path', 'watched', 'escaped';
 
 my $settled = wait_for {
 	my $list = $t->get('/status/hooks')->json->{hooks};
@@ -302,7 +312,7 @@ is_deeply($p->{execution}{steps}, [ { name => 'V1sibleStep' } ],
 # and nowhere else
 
 my %sent = map { $_ => 1 } qw/ File Env Literal Basic Cookie Variable Mixed
-	Query Flag User Path EnvPath EnvQuery /;
+	Query Flag User Path EnvPath EnvQuery Slashed /;
 
 my @everything = (
 	[ 'nginx -t', $said ],
@@ -382,6 +392,13 @@ my ($failed) = grep { $_->[0] eq 'delivery of fails'
 ok($failed, 'an answer that repeats secrets');
 like($failed->[1], qr/you sent \*\*\*, \*\*\*, \*\*\*, \*\*\*, \*\*\*, \*\*\*/,
 	'an answer that repeats secrets, without them') if $failed;
+
+my ($escaped) = grep { $_->[0] eq 'delivery of escaped'
+	&& $_->[1] =~ /query/ } @everything;
+
+is(json($escaped->[1])->{response}{body},
+	'{"query":"***","key":"***","same":"***"}',
+	'one that has them as JSON does, or decoded');
 
 ok($t->reload(), 'reload');
 ok(wait_for { $t->get('/status/hooks')->status == 200 }, 'status');
