@@ -13,6 +13,10 @@
 #include "ngx_http_webhook_zone_priv.h"
 
 
+static void ngx_http_webhook_headers_free(ngx_http_webhook_zone_t *zone,
+    uint32_t index);
+
+
 void
 ngx_http_webhook_delivery_trim(ngx_http_webhook_zone_t *zone, uint64_t logged)
 {
@@ -34,15 +38,12 @@ ngx_http_webhook_delivery_trim(ngx_http_webhook_zone_t *zone, uint64_t logged)
             continue;
         }
 
-        /* its values came from a client's request */
-
         if (d->headers) {
             headers = d->headers;
             d->headers = 0;
             d->headers_len = 0;
 
-            ngx_http_webhook_zone_free(zone, headers,
-                                       NGX_HTTP_WEBHOOK_CLASS_LOG);
+            ngx_http_webhook_headers_free(zone, headers);
         }
 
         slot = &zone->slots[d->slot];
@@ -113,7 +114,7 @@ ngx_http_webhook_delivery_free(ngx_http_webhook_zone_t *zone, uint32_t index)
     d->blk.next = 0;
 
     ngx_http_webhook_zone_free(zone, index, NGX_HTTP_WEBHOOK_CLASS_LOG);
-    ngx_http_webhook_zone_free(zone, headers, NGX_HTTP_WEBHOOK_CLASS_LOG);
+    ngx_http_webhook_headers_free(zone, headers);
     ngx_http_webhook_attempt_free(zone, attempt);
 
     p = ngx_http_webhook_block(zone, payload);
@@ -121,6 +122,27 @@ ngx_http_webhook_delivery_free(ngx_http_webhook_zone_t *zone, uint32_t index)
     if (--p->refs == 0) {
         ngx_http_webhook_zone_free(zone, payload, NGX_HTTP_WEBHOOK_CLASS_LOG);
     }
+}
+
+
+/* their values came from a client's request: nothing of them is left behind */
+
+static void
+ngx_http_webhook_headers_free(ngx_http_webhook_zone_t *zone, uint32_t index)
+{
+    uint32_t                 i;
+    ngx_http_webhook_blk_t  *blk;
+
+    ngx_memory_barrier();
+
+    for (i = index; i; i = blk->next) {
+        blk = ngx_http_webhook_block(zone, i);
+
+        ngx_memzero((u_char *) blk + sizeof(ngx_http_webhook_blk_t),
+                    NGX_HTTP_WEBHOOK_BLOCK - sizeof(ngx_http_webhook_blk_t));
+    }
+
+    ngx_http_webhook_zone_free(zone, index, NGX_HTTP_WEBHOOK_CLASS_LOG);
 }
 
 

@@ -531,9 +531,95 @@ SKIP: {
 	unlike($log, qr/\Q$whsec\E|\Q$whsk\E/, 'debug log - no key');
 }
 
+$t->done(more => 1);
+
+###############################################################################
+
+# shared memory has a header that was evaluated as long as its delivery waits
+
+$t = WebhookTest->new(workers => 1);
+$up = $t->upstream('up');
+$r = $t->receiver('r', rules => { '/waits' => { status => 503,
+	body => "you sent $secret{Variable}" } });
+
+$t->http_config(<<'EOF');
+
+webhook_zone zone=webhooks:1m;
+
+webhook_api test {
+    id /id;
+    route POST /launch { launch; }
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+
+    location / {
+        proxy_pass %%URL_up%%;
+        proxy_ignore_client_abort on;
+        webhook_observe test;
+
+        webhook_defaults {
+            events EXECUTION;
+            header X-Variable "$http_x_secret and $http_x_long";
+        }
+
+        webhook good { url %%URL_r%%/good; }
+        webhook waits { url %%URL_r%%/waits; retry 1h; }
+    }
+
+    location /status/ {
+        webhook_status write=on;
+    }
+}
+
+EOF
+
+$t->run();
+
+SKIP: {
+	skip 'memory cannot be read', 3 unless defined zone();
+
+	$up->set('/launch' => { json => { id => 1, shown => 'V1sible' } });
+	$t->post('/launch', '{}', headers => [ 'X-Secret' => $secret{Variable},
+		'X-Long' => 'x' x 2000 ]);
+
+	ok($r->wait_request(sub { $_[0]->path eq '/waits' }), 'shared - sent');
+	like(zone(), qr/\Q$secret{Variable}/, 'shared - it is there');
+
+	$r->set('/waits' => { status => 204 });
+	act("hooks/waits/$_") for qw/ pause resume /;
+
+	ok(wait_for { zone() !~ /\Q$secret{Variable}/ },
+		'shared - nothing is left');
+}
+
 $t->done();
 
 ###############################################################################
+
+# all that workers share
+
+sub zone {
+	my ($pid) = $t->worker_pids();
+	my $all;
+
+	open my $f, '<:raw', "/proc/$pid/mem" or return;
+
+	for (split /\n/, read_file("/proc/$pid/maps")) {
+		no warnings 'portable';
+
+		my ($from, $to) = m!^(\w+)-(\w+) rw-s .*/dev/zero! or next;
+		$from = hex $from;
+
+		sysseek $f, $from, 0 or return;
+		defined sysread $f, my $part, hex($to) - $from or return;
+		$all .= $part;
+	}
+
+	return $all;
+}
 
 # an answer with its headers
 
