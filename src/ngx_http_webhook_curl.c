@@ -250,6 +250,8 @@ ngx_http_webhook_curl_perform(ngx_socket_t fd, int events)
         return;
     }
 
+    ngx_http_webhook_curl_turn_begin();
+
     if (curl_multi_socket_action(loop->multi, fd, events, &n)
         == CURLM_OUT_OF_MEMORY
         && curl_version_info(CURLVERSION_NOW)->version_num < 0x080f00)

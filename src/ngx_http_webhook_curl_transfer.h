@@ -6,9 +6,9 @@
 
 /*
  * What the files of the built-in transport share: curl.c has the loop,
- * curl_socket.c its sockets, curl_handle.c easy handles, curl_trust.c whom
- * they trust, curl_transfer.c one transfer, curl_answer.c what comes back and
- * curl_result.c the result.
+ * curl_socket.c its sockets, curl_turn.c how long a call may take,
+ * curl_handle.c easy handles, curl_trust.c whom they trust, curl_transfer.c one
+ * transfer, curl_answer.c what comes back and curl_result.c the result.
  */
 
 
@@ -159,6 +159,12 @@ void ngx_http_webhook_curl_handles_exit(ngx_cycle_t *cycle);
 ngx_http_webhook_curl_handle_t *ngx_http_webhook_curl_get(
     ngx_http_webhook_hook_t *hook);
 void ngx_http_webhook_curl_put(ngx_http_webhook_curl_handle_t *h);
+
+
+/* curl_turn.c: before a call of libcurl; connections of an SSL_CTX count */
+
+void ngx_http_webhook_curl_turn_begin(void);
+void ngx_http_webhook_curl_turn_limit(void *ssl_ctx);
 
 
 /* curl_trust.c: options that say which certificates are good */

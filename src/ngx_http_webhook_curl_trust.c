@@ -80,6 +80,13 @@ ngx_http_webhook_curl_trust(CURL *easy, ngx_http_webhook_hook_t *hook)
         return NGX_ERROR;
     }
 
+    if (curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, NULL)
+        || curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION,
+                            ngx_http_webhook_curl_trust_set))
+    {
+        return NGX_ERROR;
+    }
+
     if (!hook->ssl_verify && !proxy) {
         return NGX_OK;
     }
@@ -97,9 +104,7 @@ ngx_http_webhook_curl_trust(CURL *easy, ngx_http_webhook_hook_t *hook)
         || (proxy
             && curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO_BLOB,
                                 &trust->first))
-        || curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, trust)
-        || curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION,
-                            ngx_http_webhook_curl_trust_set))
+        || curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, trust))
     {
         return NGX_ERROR;
     }
@@ -243,7 +248,11 @@ ngx_http_webhook_curl_trust_set(CURL *easy, void *ssl_ctx, void *data)
 {
     ngx_http_webhook_curl_trust_t *trust = data;
 
-    SSL_CTX_set1_cert_store(ssl_ctx, trust->store);
+    ngx_http_webhook_curl_turn_limit(ssl_ctx);
+
+    if (trust) {
+        SSL_CTX_set1_cert_store(ssl_ctx, trust->store);
+    }
 
     return CURLE_OK;
 }

@@ -9,7 +9,9 @@
 use warnings;
 use strict;
 
+use POSIX ();
 use Test::More;
+use Time::HiRes qw/ time /;
 
 use WebhookTest;
 
@@ -98,6 +100,10 @@ server {
         alias %%TESTDIR%%/html/;
 
         webhook big { url %%URL_h2%%/big; $ca http2 on; events EXECUTION; }
+        webhook flood {
+            url https://localhost:%%PORT_flood%%/; $ca http2 on;
+            events EXECUTION; match /none *; timeout 4s;
+        }
     }
 
     location /status/ {
@@ -169,6 +175,48 @@ is(scalar(grep { length $_->body > 1000 } $peers{h2}->requests('/big')), 5,
 ok(wait_for { !grep { $_->{status} ne 'delivered' } @{ $t->get(
 	'/status/deliveries?hook=big')->json->{deliveries} } },
 	'big - delivered');
+
+# frames without an end, which say nothing, as fast as they are read: libcurl
+# goes on reading, but the worker has others to serve
+
+my $frames = "\0\0\0\xfa" . "\0" x 5;
+my $flood = fork();
+
+if (!$flood) {
+	open STDOUT, '>', '/dev/null';
+	open my $f, '|-', qw/ openssl s_server -quiet -naccept 1 -alpn h2
+		-accept /, '127.0.0.1:' . $t->port('flood'), '-cert',
+		$good->{cert}, '-key', $good->{key} or die "openssl: $!\n";
+	binmode $f;
+	$SIG{PIPE} = 'DEFAULT';
+	print $f "\0\0\0\4" . "\0" x 5;
+	1 while print $f $frames x 2000;
+	POSIX::_exit(0);
+}
+
+my $listens = sprintf '0100007F:%04X 00000000:0000 0A', $t->port('flood');
+
+ok(wait_for { read_file('/proc/net/tcp') =~ /$listens/ }, 'flood - it listens');
+
+$t->post('/status/hooks/flood/ping', '', headers => [
+	'X-Webhook-Write' => 1 ]);
+
+my ($longest, $status) = (0);
+
+do {
+	my $start = time;
+
+	$t->get('/status/hooks/flood');
+	$longest = time - $start if $longest < time - $start;
+	$status = $t->get('/status/deliveries?hook=flood')
+		->json->{deliveries}[0];
+
+} until $status->{attempts} && $status->{status} ne 'sending';
+
+cmp_ok($longest, '<', 2, 'flood - others are served');
+
+kill 'KILL', $flood;
+waitpid $flood, 0;
 
 $t->done();
 
