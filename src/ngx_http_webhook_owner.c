@@ -115,37 +115,42 @@ ngx_http_webhook_owner_slot(ngx_http_webhook_zone_t *zone,
 {
     uint32_t                    index;
     uint64_t                    url;
+    ngx_int_t                   rc;
     ngx_http_webhook_hook_t   **h;
     ngx_http_webhook_zslot_t   *slot;
 
     url = ((uint64_t) hook->url.len << 32)
           | ngx_crc32_long(hook->url.data, hook->url.len);
 
-    ngx_http_webhook_zone_lock(zone);
-    ngx_http_webhook_zone_begin(zone);
+    for ( ;; ) {
+        ngx_http_webhook_zone_lock(zone);
+        ngx_http_webhook_zone_begin(zone);
 
-    index = ngx_http_webhook_owner_find(zone, hook);
+        index = ngx_http_webhook_owner_find(zone, hook);
 
-    if (index == NGX_HTTP_WEBHOOK_NO_SLOT) {
-
-        for ( ;; ) {
-            index = ngx_http_webhook_owner_make(zone, hook);
-
-            if (index != NGX_HTTP_WEBHOOK_NO_SLOT) {
-                break;
-            }
-
-            if (ngx_http_webhook_owner_evict(zone) != NGX_OK) {
-                ngx_http_webhook_zone_unlock(zone);
-                return NGX_DECLINED;
-            }
+        if (index != NGX_HTTP_WEBHOOK_NO_SLOT) {
+            break;
         }
 
-        zone->slots[index].url = url;
+        index = ngx_http_webhook_owner_make(zone, hook);
 
-        h = ngx_array_push(fresh);
-        if (h) {
-            *h = hook;
+        if (index != NGX_HTTP_WEBHOOK_NO_SLOT) {
+            zone->slots[index].url = url;
+
+            h = ngx_array_push(fresh);
+            if (h) {
+                *h = hook;
+            }
+
+            break;
+        }
+
+        rc = ngx_http_webhook_owner_evict(zone);
+
+        ngx_http_webhook_zone_unlock(zone);
+
+        if (rc != NGX_OK) {
+            return NGX_DECLINED;
         }
     }
 
@@ -294,13 +299,14 @@ ngx_http_webhook_owner_lapse(ngx_http_webhook_zone_t *zone)
 
 /*
  * No slot is free: of what was removed and has nothing waiting, forgets that
- * which was removed first, with its log.
+ * which was removed first, with its log, in steps.
  */
 
 static ngx_int_t
 ngx_http_webhook_owner_evict(ngx_http_webhook_zone_t *zone)
 {
     uint32_t                   i;
+    ngx_uint_t                 n;
     ngx_http_webhook_zslot_t  *slot, *oldest;
 
     oldest = NULL;
@@ -322,11 +328,13 @@ ngx_http_webhook_owner_evict(ngx_http_webhook_zone_t *zone)
         return NGX_DECLINED;
     }
 
-    while (oldest->log.head) {
+    for (n = 0; n < NGX_HTTP_WEBHOOK_STEP && oldest->log.head; n++) {
         ngx_http_webhook_delivery_free(zone, oldest->log.head);
     }
 
-    oldest->id = 0;
+    if (oldest->log.head == 0) {
+        oldest->id = 0;
+    }
 
     return NGX_OK;
 }
