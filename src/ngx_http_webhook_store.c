@@ -27,7 +27,6 @@
 
 static void ngx_http_webhook_store_fill(ngx_http_webhook_storer_t *st,
     ngx_int_t locked);
-static void ngx_http_webhook_store_event(ngx_event_t *ev);
 static void ngx_http_webhook_store_timer(ngx_event_t *ev);
 static void ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_foreign(ngx_http_webhook_storer_t *st);
@@ -35,8 +34,6 @@ static ngx_msec_t ngx_http_webhook_store_patience(
     ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_linger(ngx_event_t *ev);
 
-
-static ngx_http_webhook_storer_t  ngx_http_webhook_storer;
 
 /* the zone's "configured", when our workers were */
 
@@ -213,9 +210,7 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
     st->task->event.handler = ngx_http_webhook_store_done;
     st->task->event.data = st;
 
-    st->event.handler = ngx_http_webhook_store_event;
-    st->event.log = cycle->log;
-    st->event.data = st;
+    ngx_http_webhook_store_wake_init(cycle);
 
     st->timer.handler = ngx_http_webhook_store_timer;
     st->timer.log = cycle->log;
@@ -225,72 +220,6 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
     ngx_http_webhook_store_timer(&st->timer);
 
     return NGX_OK;
-}
-
-
-void
-ngx_http_webhook_store_wake(ngx_http_webhook_zone_t *zone)
-{
-    ngx_http_webhook_shm_t     *sh;
-    ngx_http_webhook_owner_t    holder;
-    ngx_http_webhook_storer_t  *st;
-
-    sh = zone->sh;
-
-    if (!sh->storing) {
-        return;
-    }
-
-    st = &ngx_http_webhook_storer;
-
-    if (st->holder) {
-
-        if (!st->busy && !st->event.posted) {
-            ngx_post_event(&st->event, &ngx_posted_events);
-        }
-
-        return;
-    }
-
-    if (sh->signalled || !ngx_atomic_cmp_set(&sh->signalled, 0, 1)) {
-        return;
-    }
-
-    /* who has it comes, at the latest, with its next tick */
-
-    holder = sh->holder;
-
-    if (holder.pid) {
-        ngx_http_webhook_wake_worker(&holder);
-    }
-}
-
-
-void
-ngx_http_webhook_store_woken(void)
-{
-    ngx_http_webhook_storer_t  *st;
-
-    st = &ngx_http_webhook_storer;
-
-    if (st->holder && !st->busy && !st->event.posted) {
-        ngx_post_event(&st->event, &ngx_posted_events);
-    }
-}
-
-
-static void
-ngx_http_webhook_store_event(ngx_event_t *ev)
-{
-    ngx_http_webhook_storer_t  *st;
-
-    st = ev->data;
-
-    /* after a failure the timer tries again */
-
-    if (!st->fails) {
-        ngx_http_webhook_store_flush(st);
-    }
 }
 
 
@@ -508,9 +437,7 @@ ngx_http_webhook_store_exiting(void)
         ngx_del_timer(&st->timer);
     }
 
-    if (st->event.posted) {
-        ngx_delete_posted_event(&st->event);
-    }
+    ngx_http_webhook_store_wake_end();
 
     if (!st->holder) {
         return;
@@ -672,20 +599,6 @@ ngx_http_webhook_store_exiting(void)
 
 void
 ngx_http_webhook_store_exit_process(void)
-{
-    /* void */
-}
-
-
-void
-ngx_http_webhook_store_wake(ngx_http_webhook_zone_t *zone)
-{
-    /* void */
-}
-
-
-void
-ngx_http_webhook_store_woken(void)
 {
     /* void */
 }

@@ -40,6 +40,8 @@ static void ngx_http_webhook_store_post(ngx_http_webhook_storer_t *st);
 void
 ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
 {
+    ngx_msec_t  wait;
+
     /* what the file has must be known before anything is added to it */
 
     if (st->busy || !st->holder || !st->zone->sh->loaded
@@ -65,7 +67,19 @@ ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
 
     st->turn = 0;
 
+    wait = ngx_http_webhook_store_wait(st);
+
+    if (wait) {
+
+        if (ngx_http_webhook_store_refill_begin(st) != NGX_OK) {
+            ngx_add_timer(&st->group, wait);
+        }
+
+        return;
+    }
+
     st->zone->sh->signalled = 0;
+    st->zone->sh->urgent = 0;
     ngx_memory_barrier();
 
     if (ngx_http_webhook_store_gather(st->zone, &st->batch) != NGX_OK) {
@@ -78,6 +92,8 @@ ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
         ngx_http_webhook_store_idle(st);
         return;
     }
+
+    st->wrote = ngx_current_msec;
 
     st->job = ngx_http_webhook_store_write;
     ngx_http_webhook_store_post(st);

@@ -47,12 +47,14 @@ typedef struct {
     ngx_thread_pool_t             *pool;
     ngx_thread_task_t             *task;
     ngx_event_t                    event;      /* posted: something changed */
+    ngx_event_t                    group;      /* the timer of what can wait */
     ngx_event_t                    timer;
     u_char                        *slots;      /* whose owners to wake */
 
     ngx_fd_t                       lock;
     ngx_msec_t                     begun;      /* of the worker */
     ngx_msec_t                     started;    /* of the job */
+    ngx_msec_t                     wrote;      /* when a batch was begun */
     ngx_msec_t                     failed;     /* since when, if it fails */
     ngx_msec_t                     logged;
     ngx_msec_t                     pruned;
@@ -69,6 +71,18 @@ typedef struct {
     ngx_msec_t                     until;      /* when it does no longer */
 } ngx_http_webhook_storer_t;
 
+
+extern ngx_http_webhook_storer_t  ngx_http_webhook_storer;
+
+
+/* store_wake.c: what wakes this worker's part, until it is exiting. */
+
+void ngx_http_webhook_store_wake_init(ngx_cycle_t *cycle);
+void ngx_http_webhook_store_wake_end(void);
+
+/* ms until what has changed is to be written; 0: now, or nothing has. */
+
+ngx_msec_t ngx_http_webhook_store_wait(ngx_http_webhook_storer_t *st);
 
 /* store.c: the timer; what was ours is written, and free for another. */
 

@@ -287,6 +287,7 @@ ngx_http_webhook_store_flags(ngx_http_webhook_zone_t *zone,
     /* what is in the store alone goes first, whatever the disk does */
 
     if (!sh->failing || slot->spill) {
+        sh->urgent = 1;
         return NGX_HTTP_WEBHOOK_HELD;
     }
 

@@ -10,6 +10,7 @@
  *
  *   store_conf.c    the directive
  *   store.c         in a worker: who writes, and when
+ *   store_wake.c    something has changed: when it is to be written
  *   store_lock.c    the lock file
  *   store_user.c    root, with the rights of workers
  *   store_hand.c    the end of one who has not the lock
@@ -42,7 +43,7 @@
 #define NGX_HTTP_WEBHOOK_UNSAVED_AGAIN  0x40000000
 #define NGX_HTTP_WEBHOOK_UNSAVED_END    0x3fffffff
 
-#define NGX_HTTP_WEBHOOK_BATCH         256         /* records */
+#define NGX_HTTP_WEBHOOK_BATCH         1024         /* records */
 #define NGX_HTTP_WEBHOOK_BATCH_SIZE    (1024 * 1024)  /* bytes, more or less */
 #define NGX_HTTP_WEBHOOK_REFILL        64          /* rows at once */
 

@@ -59,7 +59,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_MAGIC         0x6b6f6f68  /* "hook" */
-#define NGX_HTTP_WEBHOOK_LAYOUT        11
+#define NGX_HTTP_WEBHOOK_LAYOUT        12
 
 #define NGX_HTTP_WEBHOOK_BLOCK_SHIFT   8
 #define NGX_HTTP_WEBHOOK_BLOCK         (1 << NGX_HTTP_WEBHOOK_BLOCK_SHIFT)
@@ -342,15 +342,15 @@ typedef struct {
     uint32_t                     loaded;
     uint32_t                     configured; /* how often */
     uint32_t                     slots_changed;
-    uint64_t                     file;       /* that has what is stored; 0:
-                                                none yet */
+    uint32_t                     urgent;     /* something waits for it */
+    uint64_t                     file;       /* of what is stored, or 0 */
     uint64_t                     told;       /* of whom, store_lock.c */
     uint64_t                     known;      /* its last number of a delivery
                                                 when it was loaded */
     uint64_t                     rows;       /* the last number of a row; no
                                                 other zone has given it */
     ngx_http_webhook_owner_t     holder;     /* who writes; pid 0: none */
-    ngx_atomic_t                 signalled;  /* it was woken */
+    ngx_atomic_t                 signalled;  /* it was woken; 2: urgently */
     ngx_atomic_t                 unstored;   /* sent without being on disk */
     ngx_atomic_t                 refused;    /* jobs that failed */
     ngx_atomic_t                 asides;     /* damaged files */
