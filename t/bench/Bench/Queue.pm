@@ -42,6 +42,7 @@ sub drain {
 	my $filling = cpu($pid);
 
 	fill($s, "/$name/$size/launch", $size, $n / $hooks);
+	rest($pid);
 
 	my $used = cpu($pid);
 	my $start = time();
@@ -50,6 +51,9 @@ sub drain {
 	wait_drained($s, $_, $start) for @names;
 
 	my $took = time() - $start;
+
+	rest($pid);
+
 	my $end = cpu($pid);
 
 	my @after = map { hook($s, $_) } @names;
@@ -97,6 +101,19 @@ sub wait_drained {
 
 		select undef, undef, undef, $pause;
 	}
+}
+
+# a store may have to write yet what the zone tells already
+
+sub rest {
+	my ($pid) = @_;
+	my ($now, $before) = (cpu($pid));
+
+	do {
+		$before = $now;
+		select undef, undef, undef, 0.05;
+		$now = cpu($pid);
+	} until $now - $before < 1000;
 }
 
 sub fill {
