@@ -241,6 +241,8 @@ ngx_http_webhook_owner_make(ngx_http_webhook_zone_t *zone,
 
     slot->renewed = 0;
 
+    zone->sh->nused = ngx_max(zone->sh->nused, i + 1);
+
     ngx_memory_barrier();
     slot->id = hook->id;
 

@@ -137,7 +137,7 @@ ngx_http_webhook_copy_slots(ngx_http_webhook_zone_t *zone,
     zone->sh->slots_changed = 0;
     ngx_memory_barrier();
 
-    for (i = 0; i < zone->sh->nslots; i++) {
+    for (i = 0; i < zone->sh->nused; i++) {
         slot = &zone->slots[i];
 
         if (!slot->changed) {

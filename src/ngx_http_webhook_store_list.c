@@ -376,7 +376,7 @@ ngx_http_webhook_store_stat(ngx_http_webhook_zone_t *zone,
     stat->use = sh->stored;
     stat->spilled = 0;
 
-    for (i = 0; i < sh->nslots; i++) {
+    for (i = 0; i < sh->nused; i++) {
         stat->spilled += zone->slots[i].spilled;
     }
 

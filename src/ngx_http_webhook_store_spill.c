@@ -92,7 +92,7 @@ ngx_http_webhook_spill_slot(ngx_http_webhook_zone_t *zone)
     found = NGX_HTTP_WEBHOOK_NO_SLOT;
     most = NGX_HTTP_WEBHOOK_SPILL_LEAVE;
 
-    for (i = 0; i < zone->sh->nslots; i++) {
+    for (i = 0; i < zone->sh->nused; i++) {
 
         if (zone->slots[i].id && zone->slots[i].waiting > most) {
             most = zone->slots[i].waiting;
@@ -156,15 +156,15 @@ ngx_http_webhook_spill_some(ngx_http_webhook_zone_t *zone,
 uint32_t
 ngx_http_webhook_store_wanted(ngx_http_webhook_zone_t *zone, uint32_t from)
 {
-    uint32_t                   i, n, nslots;
+    uint32_t                   i, n, nused;
     ngx_http_webhook_shm_t    *sh;
     ngx_http_webhook_zslot_t  *slot;
 
     sh = zone->sh;
-    nslots = sh->nslots;
+    nused = sh->nused;
 
-    for (n = 0; n < nslots; n++) {
-        i = (from + n) % nslots;
+    for (n = 0; n < nused; n++) {
+        i = (from + n) % nused;
         slot = &zone->slots[i];
 
         if (slot->id == 0 || slot->spill == 0 || slot->removed) {

@@ -331,8 +331,8 @@ typedef struct {
                                                 ms, monotonic; 0: none */
     uint64_t                     adds;       /* calls of queue_add() */
     uint64_t                     rebuilt;    /* how often */
-    uint64_t                     complained; /* of a full queue, in the log,
-                                                seconds */
+    uint64_t                     complained; /* of a full queue, seconds */
+    uint32_t                     nused;      /* no slot after these ever was */
 
     /* the store */
 
