@@ -143,7 +143,7 @@ ngx_http_webhook_db_try(ngx_http_webhook_db_t *db)
 
     rc = sqlite3_open_v2((char *) conf->name.data, (sqlite3 **) &db->handle,
                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                         NULL);
+                         ngx_http_webhook_db_vfs());
 
     if (rc != SQLITE_OK) {
         goto failed;
@@ -201,6 +201,24 @@ ended:
     ngx_http_webhook_db_close(db);
 
     return (db->damaged != damaged) ? NGX_DECLINED : NGX_ERROR;
+}
+
+
+void
+ngx_http_webhook_db_wipe(ngx_http_webhook_db_t *db)
+{
+    int  rc;
+
+    if (db->handle == NULL) {
+        return;
+    }
+
+    rc = sqlite3_wal_checkpoint_v2(db->handle, NULL,
+                                   SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+    if (rc == SQLITE_OK) {
+        db->stale = 0;
+    }
 }
 
 

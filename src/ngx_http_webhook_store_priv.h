@@ -20,6 +20,7 @@
  *   store_load.c    rows -> records of the zone
  *   store_spill.c   what waits beyond the zone's share
  *   store_db.c      the file: opening it, setting a damaged one aside
+ *   store_vfs.c     under SQLite: others get the core in between
  *   store_layout.c  its tables; those of an older layout
  *   store_write.c   a batch -> one transaction; what is too old
  *   store_count.c   how much there is
@@ -332,6 +333,13 @@ void ngx_http_webhook_user_leave(ngx_http_webhook_store_t *conf);
 void ngx_http_webhook_db_init(void);
 
 /*
+ * The name of the VFS (sqlite.org/vfs.html) for a connection that writes; NULL:
+ * SQLite's default.
+ */
+
+const char *ngx_http_webhook_db_vfs(void);
+
+/*
  * NGX_OK, NGX_ERROR with db->error; opens a new file if this is damaged, or not
  * the one that was open.
  */
@@ -371,15 +379,15 @@ ngx_int_t ngx_http_webhook_db_layout(ngx_http_webhook_db_t *db);
 
 ngx_int_t ngx_http_webhook_db_lay_out(ngx_http_webhook_db_t *db);
 
+/* Leaves no byte behind of headers that are gone, if no one reads just now. */
+
+void ngx_http_webhook_db_wipe(ngx_http_webhook_db_t *db);
+
 
 /* --- store_write --- */
 
 ngx_int_t ngx_http_webhook_db_write(ngx_http_webhook_db_t *db,
     ngx_http_webhook_batch_t *batch);
-
-/* Leaves no byte behind of headers that are gone, if no one reads just now. */
-
-void ngx_http_webhook_db_wipe(ngx_http_webhook_db_t *db);
 
 
 /* --- store_count --- */

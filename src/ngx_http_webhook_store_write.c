@@ -19,6 +19,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_PRUNE         200         /* rows in one step */
+#define NGX_HTTP_WEBHOOK_RECORDS       4           /* some 100 us */
 
 
 typedef struct {
@@ -172,7 +173,10 @@ ngx_http_webhook_write_records(ngx_http_webhook_db_t *db,
     ngx_http_webhook_batch_t *batch)
 {
     ngx_int_t                rc;
+    ngx_uint_t               n;
     ngx_http_webhook_rec_t  *rec;
+
+    n = 0;
 
     for (rec = ngx_http_webhook_batch_first(batch);
          rec < ngx_http_webhook_batch_last(batch);
@@ -206,6 +210,12 @@ ngx_http_webhook_write_records(ngx_http_webhook_db_t *db,
 
         if (rc != NGX_OK) {
             return NGX_ERROR;
+        }
+
+        /* its worker may have the same core, and clients */
+
+        if (++n % NGX_HTTP_WEBHOOK_RECORDS == 0) {
+            ngx_sched_yield();
         }
     }
 
@@ -540,24 +550,6 @@ ngx_http_webhook_write_texts(ngx_http_webhook_db_t *db,
     ngx_http_webhook_sql_number(&sql, a->truncated);
 
     return ngx_http_webhook_sql_run(&sql);
-}
-
-
-void
-ngx_http_webhook_db_wipe(ngx_http_webhook_db_t *db)
-{
-    int  rc;
-
-    if (db->handle == NULL) {
-        return;
-    }
-
-    rc = sqlite3_wal_checkpoint_v2(db->handle, NULL,
-                                   SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-
-    if (rc == SQLITE_OK) {
-        db->stale = 0;
-    }
 }
 
 

@@ -1,0 +1,106 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * store_vfs: what SQLite writes -> the file, as ever, with the core offered to
+ * others every few pages: on that of its worker, a commit or a checkpoint would
+ * keep clients waiting for some ms.  Next room: none, SQLite's own.
+ */
+
+
+#include "ngx_http_webhook_store_priv.h"
+
+#if (NGX_HTTP_WEBHOOK_SQLITE)
+
+#include <sqlite3.h>
+
+
+#define NGX_HTTP_WEBHOOK_VFS_WRITES    16          /* between two offers */
+
+
+static int ngx_http_webhook_vfs_open(sqlite3_vfs *vfs, const char *name,
+    sqlite3_file *file, int flags, int *got);
+static int ngx_http_webhook_vfs_write(sqlite3_file *file, const void *p,
+    int size, sqlite3_int64 offset);
+
+
+static sqlite3_vfs                ngx_http_webhook_vfs;
+static sqlite3_vfs               *ngx_http_webhook_vfs_real;
+static sqlite3_io_methods         ngx_http_webhook_vfs_methods;
+static const sqlite3_io_methods  *ngx_http_webhook_vfs_real_methods;
+
+
+const char *
+ngx_http_webhook_db_vfs(void)
+{
+    if (ngx_http_webhook_vfs_real) {
+        return ngx_http_webhook_vfs.zName;
+    }
+
+    ngx_http_webhook_vfs_real = sqlite3_vfs_find(NULL);
+
+    if (ngx_http_webhook_vfs_real == NULL) {
+        return NULL;
+    }
+
+    ngx_http_webhook_vfs = *ngx_http_webhook_vfs_real;
+    ngx_http_webhook_vfs.zName = "ngx_http_webhook";
+    ngx_http_webhook_vfs.xOpen = ngx_http_webhook_vfs_open;
+    ngx_http_webhook_vfs.pNext = NULL;
+
+    if (sqlite3_vfs_register(&ngx_http_webhook_vfs, 0) != SQLITE_OK) {
+        ngx_http_webhook_vfs_real = NULL;
+        return NULL;
+    }
+
+    return ngx_http_webhook_vfs.zName;
+}
+
+
+static int
+ngx_http_webhook_vfs_open(sqlite3_vfs *vfs, const char *name,
+    sqlite3_file *file, int flags, int *got)
+{
+    int  rc;
+
+    rc = ngx_http_webhook_vfs_real->xOpen(vfs, name, file, flags, got);
+
+    if (rc != SQLITE_OK
+        || !(flags & (SQLITE_OPEN_MAIN_DB|SQLITE_OPEN_WAL))
+        || (ngx_http_webhook_vfs_real_methods
+            && ngx_http_webhook_vfs_real_methods != file->pMethods))
+    {
+        return rc;
+    }
+
+    if (ngx_http_webhook_vfs_real_methods == NULL) {
+        ngx_http_webhook_vfs_real_methods = file->pMethods;
+
+        ngx_http_webhook_vfs_methods = *file->pMethods;
+        ngx_http_webhook_vfs_methods.xWrite = ngx_http_webhook_vfs_write;
+    }
+
+    file->pMethods = &ngx_http_webhook_vfs_methods;
+
+    return SQLITE_OK;
+}
+
+
+static int
+ngx_http_webhook_vfs_write(sqlite3_file *file, const void *p, int size,
+    sqlite3_int64 offset)
+{
+    static ngx_uint_t  writes;
+
+    if (++writes % NGX_HTTP_WEBHOOK_VFS_WRITES == 0) {
+        ngx_sched_yield();
+    }
+
+    return ngx_http_webhook_vfs_real_methods->xWrite(file, p, size, offset);
+}
+
+
+#endif
