@@ -10,7 +10,8 @@
  * second for SECONDS through the proxy, the API that answers, and the receiver.
  * Prints how many came, and the median, the 99th percentile and the longest, in
  * microseconds; then the median and the 99th percentile of the time from a
- * request to its answer, as the client has it:
+ * request to its answer, as the client has it.  Without a receiver (its port is
+ * 0) no delivery is waited for, and the first four are 0:
  *
  *     latency PROXY-PORT URI API-PORT RECEIVER-PORT RATE SECONDS
  */
@@ -71,7 +72,7 @@ static int compare(const void *one, const void *two);
 static int      epoll;
 static peer_t   peers[FDS];
 static int      idle[CLIENTS], nidle;
-static long     launched, arrived, total;
+static long     launched, arrived, known, total;
 static double  *begun, *answered;                      /* client's */
 static double  *sent, *took;                           /* delivery's */
 
@@ -79,8 +80,8 @@ static double  *sent, *took;                           /* delivery's */
 int
 main(int argc, char **argv)
 {
-    int                 i, n, port, wait;
-    long                came, known;
+    int                 i, n, port, receiving, wait;
+    long                came;
     double              start, seen, rate, end;
     struct epoll_event  events[256];
 
@@ -89,6 +90,7 @@ main(int argc, char **argv)
     }
 
     port = atoi(argv[1]);
+    receiving = atoi(argv[4]);
     rate = atof(argv[5]);
     total = rate * atof(argv[6]);
 
@@ -105,7 +107,10 @@ main(int argc, char **argv)
     }
 
     watch(serve(atoi(argv[3])), listener_api);
-    watch(serve(atoi(argv[4])), listener_receiver);
+
+    if (receiving) {
+        watch(serve(receiving), listener_receiver);
+    }
 
     for (i = 0; i < CLIENTS; i++) {
         idle[nidle] = reach(port);
@@ -115,7 +120,7 @@ main(int argc, char **argv)
     start = now();
     end = start + total / rate + GRACE;
 
-    while (arrived < total) {
+    while (known < total || (receiving && arrived < total)) {
         seen = now();
 
         if (seen > end) {
@@ -139,18 +144,18 @@ main(int argc, char **argv)
         }
     }
 
-    if (arrived == 0) {
-        die("no delivery came");
+    if (known == 0 || (receiving && arrived == 0)) {
+        die(known ? "no delivery came" : "no answer came");
     }
 
     came = sorted(took);
     known = sorted(answered);
 
     printf("%ld %.1f %.1f %.1f %.1f %.1f\n", arrived, took[came / 2] * 1e6,
-           took[(long) (came * 0.99)] * 1e6, took[came - 1] * 1e6,
+           took[(long) (came * 0.99)] * 1e6, took[came ? came - 1 : 0] * 1e6,
            answered[known / 2] * 1e6, answered[(long) (known * 0.99)] * 1e6);
 
-    return arrived == total ? 0 : 1;
+    return known == total && (!receiving || arrived == total) ? 0 : 1;
 }
 
 
@@ -306,6 +311,7 @@ readable(int fd, double seen)
 
         if (p->role == client) {
             answered[p->number] = seen - begun[p->number];
+            known++;
             idle[nidle++] = fd;
 
         } else {

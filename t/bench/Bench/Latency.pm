@@ -1,7 +1,9 @@
 package Bench::Latency;
 
 # From the last byte of the API's answer to the first byte of the delivery at
-# the receiver; one program on the other core plays both, and the client.
+# the receiver; one program on the other core plays both, and the client.  And
+# how long a client waits for that answer, beside the same unobserved, at the
+# same rate.
 
 ###############################################################################
 
@@ -24,9 +26,9 @@ sub run {
 	my %s;
 
 	for my $store (@stores) {
-		my $conf = $servers->server(join '', map {
-			location($_->[0], $receiver)
-		} @kinds);
+		my $conf = $servers->server(join '',
+			"    location /plain/ { proxy_pass http://api; }\n",
+			map { location($_->[0], $receiver) } @kinds);
 
 		# they are this program's
 
@@ -38,14 +40,21 @@ sub run {
 	}
 
 	my (@run, @rows);
+	my @rates = (100, 5000);
+
+	for my $rate (@rates) {
+		push @run, "plain, $rate" => sub {
+			measure($s{''}, 'plain', $api, 0, $rate);
+		};
+	}
 
 	for my $store (@stores) {
 		for my $kind (@kinds) {
-			for my $rate (100, 5000) {
+			for my $rate (@rates) {
 				my ($name, $words) = @$kind;
 				my $row = "$words, $text{$store}, $rate/s";
 
-				push @rows, $row;
+				push @rows, [ $row, "plain, $rate" ];
 				push @run, $row => sub {
 					measure($s{$store}, $name, $api,
 						$receiver, $rate);
@@ -59,9 +68,21 @@ sub run {
 	report "### From the API's last byte to the delivery's first\n\n";
 
 	table([ 'one worker on one core', 'p50, us', 'p99, us' ], map {
-		my $row = $_;
+		my ($row) = @$_;
 		[ $row, map { microseconds(middle($r, $row, $_)) }
 			qw/ p50 p99 / ]
+	} @rows);
+
+	report "### A client's wait, every answer an event, over unobserved at"
+		. " the same rate\n\n";
+
+	table([ 'one worker on one core', 'unobserved p50, us',
+		'observed p50, us', 'p50', 'p99' ], map {
+		my ($row, $plain) = @$_;
+		[ $row, map({ microseconds(middle($r, $_, 'a50')) }
+			$plain, $row),
+			map { as_ratio(ratio($r, $row, $_, $plain)) }
+			qw/ a50 a99 / ]
 	} @rows);
 
 	$servers->drop($_) for values %s;
@@ -84,11 +105,11 @@ EOF
 sub measure {
 	my ($s, $name, $api, $receiver, $rate) = @_;
 
-	my ($n, $p50, $p99) = split ' ', output(far(repo('build/bench/latency'),
-		$s->port(0), "/$name/launch", $api, $receiver, $rate,
-		seconds()));
+	my ($n, $p50, $p99, $longest, $a50, $a99) = split ' ', output(far(
+		repo('build/bench/latency'), $s->port(0), "/$name/launch",
+		$api, $receiver, $rate, seconds()));
 
-	return { p50 => $p50, p99 => $p99 };
+	return { p50 => $p50, p99 => $p99, a50 => $a50, a99 => $a99 };
 }
 
 ###############################################################################
