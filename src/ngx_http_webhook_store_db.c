@@ -141,9 +141,7 @@ ngx_http_webhook_db_try(ngx_http_webhook_db_t *db)
         (void) ngx_close_file(fd);
     }
 
-    rc = sqlite3_open_v2((char *) conf->name.data, (sqlite3 **) &db->handle,
-                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                         ngx_http_webhook_db_vfs());
+    rc = ngx_http_webhook_db_connect(conf->name.data, &db->handle);
 
     if (rc != SQLITE_OK) {
         goto failed;

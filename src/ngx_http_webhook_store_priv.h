@@ -333,11 +333,12 @@ void ngx_http_webhook_user_leave(ngx_http_webhook_store_t *conf);
 void ngx_http_webhook_db_init(void);
 
 /*
- * The name of the VFS (sqlite.org/vfs.html) for a connection that writes; NULL:
- * SQLite's default.
+ * A connection to a file that is there, to write to it, with a VFS of ours
+ * (sqlite.org/vfs.html).  SQLite's code; on errors, too, a handle that is not
+ * NULL is to be closed.
  */
 
-const char *ngx_http_webhook_db_vfs(void);
+int ngx_http_webhook_db_connect(u_char *name, void **handle);
 
 /*
  * NGX_OK, NGX_ERROR with db->error; opens a new file if this is damaged, or not

@@ -33,30 +33,46 @@ static sqlite3_io_methods         ngx_http_webhook_vfs_methods;
 static const sqlite3_io_methods  *ngx_http_webhook_vfs_real_methods;
 
 
-const char *
-ngx_http_webhook_db_vfs(void)
-{
-    if (ngx_http_webhook_vfs_real) {
-        return ngx_http_webhook_vfs.zName;
-    }
+/*
+ * It is known by name only while a connection is made: this module may be
+ * unloaded, and SQLite stay.
+ */
 
-    ngx_http_webhook_vfs_real = sqlite3_vfs_find(NULL);
+int
+ngx_http_webhook_db_connect(u_char *name, void **handle)
+{
+    int           rc;
+    sqlite3_vfs  *vfs;
+
+    vfs = &ngx_http_webhook_vfs;
 
     if (ngx_http_webhook_vfs_real == NULL) {
-        return NULL;
+        ngx_http_webhook_vfs_real = sqlite3_vfs_find(NULL);
+
+        if (ngx_http_webhook_vfs_real == NULL) {
+            return SQLITE_ERROR;
+        }
+
+        *vfs = *ngx_http_webhook_vfs_real;
+
+        vfs->zName = "ngx_http_webhook";
+        vfs->xOpen = ngx_http_webhook_vfs_open;
+        vfs->pNext = NULL;
     }
 
-    ngx_http_webhook_vfs = *ngx_http_webhook_vfs_real;
-    ngx_http_webhook_vfs.zName = "ngx_http_webhook";
-    ngx_http_webhook_vfs.xOpen = ngx_http_webhook_vfs_open;
-    ngx_http_webhook_vfs.pNext = NULL;
+    rc = sqlite3_vfs_register(vfs, 0);
 
-    if (sqlite3_vfs_register(&ngx_http_webhook_vfs, 0) != SQLITE_OK) {
-        ngx_http_webhook_vfs_real = NULL;
-        return NULL;
+    if (rc != SQLITE_OK) {
+        return rc;
     }
 
-    return ngx_http_webhook_vfs.zName;
+    rc = sqlite3_open_v2((char *) name, (sqlite3 **) handle,
+                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                         vfs->zName);
+
+    (void) sqlite3_vfs_unregister(vfs);
+
+    return rc;
 }
 
 
