@@ -348,6 +348,42 @@ subtest 'another directory' => sub {
 	$s->done();
 };
 
+# its code is unloaded, the libraries may stay
+
+subtest 'the module leaves the configuration, and comes back' => sub {
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+	my $modules = $t->{modules};
+
+	plan skip_all => 'linked in' unless @$modules;
+
+	$r->set('*' => { status => 503 });
+	$t->run();
+
+	$s->status('e1', 'queued', launch => 1);
+	ok($s->on_disk(waiting => 1), 'one waits');
+
+	$t->{modules} = [];
+	$t->http_config("server { listen 127.0.0.1:%%PORT_0%%; return 204; }");
+
+	ok($t->reload(), 'without it') or diag($t->reload_error());
+	is($t->get('/')->status(), 204, 'nginx goes on');
+
+	$r->set('*' => { status => 204 });
+	$r->forget();
+
+	$t->{modules} = $modules;
+	$s->configure();
+
+	ok($t->reload(), 'with it again') or diag($t->reload_error());
+	is(scalar($r->wait_requests(1)), 1, 'what waited is sent');
+	ok($s->on_disk(waiting => 0), 'and no longer waits');
+
+	$s->done();
+};
+
+###############################################################################
+
 done_testing();
 
 ###############################################################################
