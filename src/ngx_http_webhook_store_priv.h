@@ -44,7 +44,7 @@
 #define NGX_HTTP_WEBHOOK_UNSAVED_AGAIN  0x40000000
 #define NGX_HTTP_WEBHOOK_UNSAVED_END    0x3fffffff
 
-#define NGX_HTTP_WEBHOOK_BATCH         1024         /* records */
+#define NGX_HTTP_WEBHOOK_BATCH         512          /* records */
 #define NGX_HTTP_WEBHOOK_BATCH_SIZE    (1024 * 1024)  /* bytes, more or less */
 #define NGX_HTTP_WEBHOOK_REFILL        64          /* rows at once */
 

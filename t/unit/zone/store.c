@@ -247,7 +247,7 @@ test_store_order(void)
 
         world_add(&w, 1, NGX_HTTP_WEBHOOK_LAUNCHED, 1, 1, 10, 0);
 
-        for (i = 2; i <= 40; i++) {
+        for (i = 2; i <= 64; i++) {
             world_add(&w, i, NGX_HTTP_WEBHOOK_LAUNCHED, 0xff, i, 10, 0);
         }
 
