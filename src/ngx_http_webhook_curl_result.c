@@ -155,7 +155,17 @@ ngx_http_webhook_curl_verdict(ngx_http_webhook_curl_handle_t *h, CURLcode code)
 
 #if (LIBCURL_VERSION_NUM >= 0x080600)
 
-    h->large |= (code == CURLE_TOO_LARGE);
+    if (code == CURLE_TOO_LARGE) {
+
+        if (h->answered) {
+
+            /* trailers beyond a limit of libcurl's */
+
+            return;
+        }
+
+        h->large = 1;
+    }
 
 #else
 
