@@ -37,7 +37,7 @@ my %started;
 
 sub long { $ENV{LONG} }
 sub seconds { $ENV{DURATION} || (long() ? 2 : 1) }
-sub waiting { $ENV{WAITING} || (long() ? 20000 : 12000) }
+sub waiting { $ENV{WAITING} || (long() ? 20000 : 10000) }
 sub bench { repo('t/bench/' . $_[0]) }
 
 sub how_often { $ENV{ROUNDS} || (long() ? 5 : 3) }

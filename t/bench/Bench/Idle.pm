@@ -38,7 +38,7 @@ sub calls {
 
 	my ($pid) = $s->worker_pids();
 	my $file = $servers->dir() . '/strace';
-	my $time = long() ? 20 : 6;
+	my $time = long() ? 20 : 4;
 
 	# all have sent
 

@@ -22,11 +22,12 @@ sub run {
 
 	my $n = waiting();
 	my $away = long() ? 60 : 5;
+	my @stores = long() ? qw/ off full / : 'full';
 	my %took;
 
 	report "### After an outage of $away s, 600 bytes, $n waiting\n\n";
 
-	for my $store (qw/ off full /) {
+	for my $store (@stores) {
 		my $late = WebhookTest->new(workers => 1, connections => 8192);
 		@{ $late->{modules} } = ();
 		$late->http_config("access_log off;\n"
@@ -51,7 +52,7 @@ sub run {
 			[ "store $_", sprintf('%.1f', $back),
 				sprintf('%.1f', $paused),
 				as_ratio($paused && $back / $paused) ]
-	} qw/ off full /);
+	} @stores);
 
 	report "### Memory of a waiting delivery\n\n";
 

@@ -104,7 +104,7 @@ sub executions {
 }
 
 sub webhooks {
-	add('webhooks', 20000, [ 1, 10, 100, 1000 ], sub {
+	add('webhooks', waiting(), [ 1, 10, 100, 1000 ], sub {
 		my ($hooks) = @_;
 
 		return ($servers->nginx($servers->server(
@@ -114,7 +114,8 @@ sub webhooks {
 }
 
 sub log_entries {
-	add('entries in the log', 5000, [ 100, 10000, 100000 ], sub {
+	add('entries in the log', 5000, [ 100, 10000,
+		long() ? 100000 : () ], sub {
 		my $s = $servers->nginx($servers->server(
 			$servers->location('via', 1, 1)), log => $_[0]);
 
@@ -125,7 +126,7 @@ sub log_entries {
 }
 
 sub stored {
-	add('waiting in the store', 20000, [ 1000, 10000, long() ? 1e6 : 1e5 ],
+	add('waiting in the store', waiting(), [ 1000, 10000, long() ? 1e6 : 1e5 ],
 		sub {
 			my $s = $servers->nginx($servers->server(
 				$servers->location('via', 1, 1)

@@ -160,6 +160,7 @@ sub nginx {
 	}
 
 	push @{ $self->{all} }, $s;
+	$s->{stores} = $o{store};
 
 	my $module = $o{modules} ? '' : 'webhook_zone zone=bench:'
 		. ($o{zone} || '1024m') . ' log=' . ($o{log} || 100) . ";\n"
