@@ -28,6 +28,8 @@
 static void ngx_http_webhook_store_fill(ngx_http_webhook_storer_t *st,
     ngx_int_t locked);
 static void ngx_http_webhook_store_timer(ngx_event_t *ev);
+static ngx_uint_t ngx_http_webhook_store_outdated(
+    ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_foreign(ngx_http_webhook_storer_t *st);
 static ngx_msec_t ngx_http_webhook_store_patience(
@@ -238,7 +240,11 @@ ngx_http_webhook_store_timer(ngx_event_t *ev)
     if (!st->holder) {
         rc = ngx_http_webhook_store_lock(st->conf, &st->lock);
 
-        if (rc == NGX_OK) {
+        if (rc == NGX_OK && ngx_http_webhook_store_outdated(st)) {
+            (void) ngx_close_file(st->lock);
+            st->lock = NGX_INVALID_FILE;
+
+        } else if (rc == NGX_OK) {
             ngx_http_webhook_store_hold(st);
 
         } else if (rc == NGX_ERROR) {
@@ -246,7 +252,10 @@ ngx_http_webhook_store_timer(ngx_event_t *ev)
 
         } else {
             st->fails = 0;
-            ngx_http_webhook_store_foreign(st);
+
+            if (!ngx_http_webhook_store_outdated(st)) {
+                ngx_http_webhook_store_foreign(st);
+            }
         }
 
         if (!st->holder) {
@@ -272,6 +281,14 @@ ngx_http_webhook_store_timer(ngx_event_t *ev)
         return;
     }
 
+    if (!ngx_http_webhook_store_holds(st)) {
+
+        /* new workers have given the zone another file */
+
+        ngx_http_webhook_store_arm(st, NGX_HTTP_WEBHOOK_STORE_TICK);
+        return;
+    }
+
     if (ngx_http_webhook_store_lock_told(st->lock, st->zone)) {
         st->zone->sh->loaded = 0;
     }
@@ -285,6 +302,20 @@ ngx_http_webhook_store_timer(ngx_event_t *ev)
     if (!st->timer.timer_set) {
         ngx_http_webhook_store_arm(st, NGX_HTTP_WEBHOOK_STORE_TICK);
     }
+}
+
+
+/* the lock is that of a file where new workers no longer have the zone */
+
+static ngx_uint_t
+ngx_http_webhook_store_outdated(ngx_http_webhook_storer_t *st)
+{
+    ngx_http_webhook_shm_t  *sh;
+
+    sh = st->zone->sh;
+
+    return ngx_http_webhook_store_configured != sh->configured
+           && sh->file != ngx_http_webhook_store_lock_file(st->lock);
 }
 
 

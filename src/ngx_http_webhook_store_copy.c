@@ -34,6 +34,13 @@ static void ngx_http_webhook_copy_done(ngx_http_webhook_zone_t *zone,
 
 #define ngx_http_webhook_copy_align(size)  ngx_align(size, sizeof(uint64_t))
 
+/* the zone's list is another worker's, or has been begun anew */
+
+#define ngx_http_webhook_copy_void(zone, batch)                               \
+    (((batch)->n && (batch)->batches != (zone)->sh->batches)                  \
+     || ((batch)->writer                                                      \
+         && !ngx_http_webhook_owns(&(zone)->sh->holder, (batch)->writer)))
+
 #define ngx_http_webhook_copy_wanted(blk)                                     \
     ((blk)->type == NGX_HTTP_WEBHOOK_BLK_DELIVERY                             \
      && !(((ngx_http_webhook_zdelivery_t *) (blk))->flags                     \
@@ -79,7 +86,8 @@ ngx_http_webhook_store_gather(ngx_http_webhook_zone_t *zone,
 
     while (zone->sh->untaken
            && batch->n < NGX_HTTP_WEBHOOK_BATCH
-           && batch->used < NGX_HTTP_WEBHOOK_BATCH_SIZE)
+           && batch->used < NGX_HTTP_WEBHOOK_BATCH_SIZE
+           && !ngx_http_webhook_copy_void(zone, batch))
     {
         /* memory comes from outside the lock */
 
@@ -163,6 +171,12 @@ ngx_http_webhook_copy_slots(ngx_http_webhook_zone_t *zone,
 
         ngx_http_webhook_zone_lock(zone);
 
+        if (ngx_http_webhook_copy_void(zone, batch)) {
+            zone->sh->slots_changed = 1;
+            ngx_http_webhook_zone_unlock(zone);
+            break;
+        }
+
         slot->changed = 0;
 
         if (slot->id) {
@@ -210,7 +224,8 @@ ngx_http_webhook_copy_blocks(ngx_http_webhook_zone_t *zone,
         batch->batches = zone->sh->batches;
     }
 
-    for (n = 0;
+    for (n = ngx_http_webhook_copy_void(zone, batch)
+             ? NGX_HTTP_WEBHOOK_BATCH_HOLD : 0;
          n < NGX_HTTP_WEBHOOK_BATCH_HOLD
          && batch->n < NGX_HTTP_WEBHOOK_BATCH
          && batch->used < NGX_HTTP_WEBHOOK_BATCH_SIZE
@@ -485,9 +500,15 @@ ngx_http_webhook_store_written(ngx_http_webhook_zone_t *zone,
 
         for (n = 0; rec < last && n < NGX_HTTP_WEBHOOK_BATCH_HOLD; n++) {
 
-            if (rec->type != NGX_HTTP_WEBHOOK_REC_SLOT
-                && batch->batches == zone->sh->batches)
-            {
+            if (ngx_http_webhook_copy_void(zone, batch)) {
+
+                /* all of it is to be written again, to another file, maybe */
+
+                rec = last;
+                break;
+            }
+
+            if (rec->type != NGX_HTTP_WEBHOOK_REC_SLOT) {
                 ngx_http_webhook_store_shift(zone);
             }
 

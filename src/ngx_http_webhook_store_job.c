@@ -42,10 +42,14 @@ ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
 {
     ngx_msec_t  wait;
 
-    /* what the file has must be known before anything is added to it */
+    /*
+     * What the file has must be known before anything is added to it.  After a
+     * reload new workers may have the zone in another file, before this one
+     * exits.
+     */
 
-    if (st->busy || !st->holder || !st->zone->sh->loaded
-        || (st->exiting && !st->lingers))
+    if (st->busy || !ngx_http_webhook_store_holds(st)
+        || !st->zone->sh->loaded || (st->exiting && !st->lingers))
     {
         return;
     }
@@ -81,6 +85,8 @@ ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
     st->zone->sh->signalled = 0;
     st->zone->sh->urgent = 0;
     ngx_memory_barrier();
+
+    st->batch.writer = ngx_http_webhook_wake_self();
 
     if (ngx_http_webhook_store_gather(st->zone, &st->batch) != NGX_OK) {
         ngx_http_webhook_store_refused(st->zone, &st->batch);
@@ -480,6 +486,7 @@ ngx_http_webhook_store_flush_now(ngx_http_webhook_storer_t *st)
     ngx_uint_t  n;
 
     st->job = ngx_http_webhook_store_write;
+    st->batch.writer = NULL;
 
     for (n = 0; n < NGX_HTTP_WEBHOOK_STORE_LAST; n++) {
 

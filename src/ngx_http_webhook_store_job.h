@@ -75,6 +75,14 @@ typedef struct {
 extern ngx_http_webhook_storer_t  ngx_http_webhook_storer;
 
 
+/* The lock is ours, and of the file that the zone is in. */
+
+#define ngx_http_webhook_store_holds(st)                                      \
+    ((st)->holder                                                             \
+     && ngx_http_webhook_owns(&(st)->zone->sh->holder,                        \
+                              ngx_http_webhook_wake_self()))
+
+
 /* store_wake.c: what wakes this worker's part, until it is exiting. */
 
 void ngx_http_webhook_store_wake_init(ngx_cycle_t *cycle);

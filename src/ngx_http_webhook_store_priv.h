@@ -216,6 +216,7 @@ typedef struct {
     ngx_uint_t                   n;          /* of blocks */
     ngx_uint_t                   nslots;     /* these come first */
     uint32_t                     batches;    /* of the zone, when begun */
+    ngx_http_webhook_owner_t    *writer;     /* NULL: whoever the zone has */
 } ngx_http_webhook_batch_t;
 
 
@@ -232,8 +233,8 @@ typedef struct {
 /* --- store_copy: the zone -> a batch --- */
 
 /*
- * Fills an empty batch with what is to be written.  NGX_OK, or NGX_ERROR: no
- * memory.  It may be left empty.
+ * Fills an empty batch with what is to be written, if its writer is that of the
+ * zone.  NGX_OK, or NGX_ERROR: no memory.  It may be left empty.
  */
 
 ngx_int_t ngx_http_webhook_store_gather(ngx_http_webhook_zone_t *zone,

@@ -80,7 +80,7 @@ ngx_http_webhook_store_wake(ngx_http_webhook_zone_t *zone)
 
     st = &ngx_http_webhook_storer;
 
-    if (st->holder) {
+    if (ngx_http_webhook_store_holds(st)) {
         ngx_http_webhook_store_told(st);
         return;
     }

@@ -348,6 +348,40 @@ subtest 'another directory' => sub {
 	$s->done();
 };
 
+# the old workers hear of attempts that end, and have a file, too
+
+subtest 'another directory, among attempts' => sub {
+	my $s = WebhookTest::Store->new(hook => $retry,
+		hooks => 'webhook ok { url %%URL_ci%%/ok; events PING; }');
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$r->set("/ok" => { status => 204 });
+	$r->set('*' => { status => 503 });
+	$t->run();
+
+	my $pid = fork();
+	die "fork: $!\n" unless defined $pid;
+
+	if ($pid == 0) {
+		eval { $s->did('hooks/ok/ping') } while 1;
+	}
+
+	for my $n (map { 10 * $_ } 1 .. 6) {
+		$s->status("$n.$_", 'queued', launch => 1) for 1 .. 10;
+		ok($s->rows($n, q{event = 1 AND ended = 0}), "$n wait");
+
+		$s->configure(dir => "$s->{dir}+");
+		ok($t->reload(), 'reload') or diag($t->reload_error());
+		ok($s->rows($n, q{event = 1 AND ended = 0}),
+			'all are in the other file');
+	}
+
+	kill 'KILL', $pid;
+	waitpid $pid, 0;
+
+	$s->done();
+};
+
 # its code is unloaded, the libraries may stay
 
 subtest 'the module leaves the configuration, and comes back' => sub {
