@@ -10,6 +10,7 @@ use warnings;
 use strict;
 
 use POSIX ();
+use File::Copy qw/ copy /;
 use Test::More;
 use Time::HiRes qw/ time /;
 
@@ -305,6 +306,7 @@ subtest 'killed while it is converted' => sub {
 	my $file = "$s->{dir}/webhooks.db";
 
 	older($s, $n);
+	copy($file, "$file.old") or die "$file: $!\n";
 
 	my %moments = (
 		1 => sub { -s "$file-wal" },
@@ -319,19 +321,33 @@ subtest 'killed while it is converted' => sub {
 	);
 
 	for my $moment (sort { $a <=> $b } keys %moments) {
-		my $pid = start($t);
-		my $until = time() + 20;
+		my $version = $moment == 99 ? 2 : 1;
+		my $found;
 
-		# no time is to be lost
+		# a busy machine may come too late: once more, then
 
-		1 until $moments{$moment}->() || time() > $until;
+		for (1 .. 10) {
+			my $pid = start($t);
+			my $until = time() + 20;
 
-		kill_all($t, $pid);
+			# no time is to be lost
 
-		is(whole($s, $n, "killed, $moment"), $moment == 99 ? 2 : 1,
-			$moment == 99 ? 'converted, and not yet made smaller'
+			1 until $moments{$moment}->() || time() > $until;
+
+			kill_all($t, $pid);
+
+			$found = whole($s, $n, "killed, $moment");
+			is($r->requests(), 0, 'nothing is sent');
+
+			last if $found == $version;
+
+			unlink "$file-wal", "$file-shm";
+			copy("$file.old", $file) or die "$file: $!\n";
+		}
+
+		is($found, $version, $moment == 99
+			? 'converted, and not yet made smaller'
 			: 'not yet converted');
-		is($r->requests(), 0, 'nothing is sent');
 	}
 
 	$t->run();
