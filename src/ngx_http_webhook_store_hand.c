@@ -41,6 +41,7 @@ ngx_http_webhook_store_hand_over(ngx_http_webhook_storer_t *st)
     ngx_http_webhook_zone_unlock(st->zone);
 
     st->db.ours = 0;
+    st->batch.writer = NULL;
     n = 0;
 
     for ( ;; ) {
