@@ -41,6 +41,7 @@ void
 ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
 {
     ngx_msec_t  wait;
+    ngx_uint_t  turn;
 
     /*
      * What the file has must be known before anything is added to it.  After a
@@ -69,13 +70,16 @@ ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
         return;
     }
 
+    turn = st->turn;
     st->turn = 0;
 
     wait = ngx_http_webhook_store_wait(st);
 
     if (wait) {
 
-        if (ngx_http_webhook_store_refill_begin(st) != NGX_OK) {
+        /* it is not needed yet: reading may go on */
+
+        if (!turn || ngx_http_webhook_store_refill_begin(st) != NGX_OK) {
             ngx_add_timer(&st->group, wait);
         }
 

@@ -19,7 +19,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_PRUNE         200         /* rows in one step */
-#define NGX_HTTP_WEBHOOK_RECORDS       4           /* some 100 us */
+#define NGX_HTTP_WEBHOOK_WRITE_TURN    4           /* records, some 100 us */
 
 
 typedef struct {
@@ -214,7 +214,7 @@ ngx_http_webhook_write_records(ngx_http_webhook_db_t *db,
 
         /* its worker may have the same core, and clients */
 
-        if (++n % NGX_HTTP_WEBHOOK_RECORDS == 0) {
+        if (++n % NGX_HTTP_WEBHOOK_WRITE_TURN == 0) {
             ngx_sched_yield();
         }
     }
