@@ -36,11 +36,11 @@ my %started;
 ###############################################################################
 
 sub long { $ENV{LONG} }
-sub seconds { $ENV{DURATION} || (long() ? 2 : 1) }
-sub waiting { $ENV{WAITING} || (long() ? 20000 : 10000) }
+sub seconds { $ENV{DURATION} || (long() ? 2 : 0.4) }
+sub waiting { $ENV{WAITING} || (long() ? 20000 : 6000) }
 sub bench { repo('t/bench/' . $_[0]) }
 
-sub how_often { $ENV{ROUNDS} || (long() ? 5 : 3) }
+sub how_often { $ENV{ROUNDS} || 5 }
 
 sub rounds {
 	my @pairs = @_;
@@ -182,8 +182,9 @@ sub wrk {
 	@options = grep { !ref } @options;
 
 	my @times = times;
-	my $said = output(($core || \&near)->('wrk', '-t1', '-c64', '-d'
-		. seconds() . 's', '-s', bench('wrk.lua'), @options, $url));
+	my $said = output(($core || \&near)->('timeout', '--preserve-status',
+		'-s', 'INT', seconds(), 'wrk', '-t1', '-c64', '-d', '1h', '-s',
+		bench('wrk.lua'), @options, $url));
 	my @after = times;
 
 	die "wrk: $said" if $said !~ /^result (.*)/m;

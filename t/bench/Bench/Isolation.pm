@@ -42,7 +42,7 @@ sub run {
 				= split ' ', output(far(
 				repo('build/bench/latency'), $s{$how}->port(0),
 				'/api/launch', $api, $receiver, $rate,
-				2 * seconds()));
+				4 * seconds()));
 
 			return { p50 => $p50, p99 => $p99, a50 => $a50,
 				a99 => $a99 };

@@ -1,8 +1,8 @@
 package Bench::Outage;
 
 # An endpoint is away for a while, and much waits for it: how long after its
-# return the last one has come, beside a queue that was paused as long; and what
-# a waiting delivery takes of the zone and of the store.
+# return the last one has come, beside a queue that was paused as long (with
+# LONG); and what a waiting delivery takes of the zone and of the store.
 
 ###############################################################################
 
@@ -20,9 +20,16 @@ use Bench::Queue;
 sub run {
 	my ($class, $servers) = @_;
 
+	outages($servers) if long();
+	memory($servers);
+}
+
+sub outages {
+	my ($servers) = @_;
+
 	my $n = waiting();
-	my $away = long() ? 60 : 5;
-	my @stores = long() ? qw/ off full / : 'full';
+	my $away = 60;
+	my @stores = qw/ off full /;
 	my %took;
 
 	report "### After an outage of $away s, 600 bytes, $n waiting\n\n";
@@ -53,6 +60,12 @@ sub run {
 				sprintf('%.1f', $paused),
 				as_ratio($paused && $back / $paused) ]
 	} @stores);
+}
+
+sub memory {
+	my ($servers) = @_;
+
+	my $n = waiting();
 
 	report "### Memory of a waiting delivery\n\n";
 
@@ -75,15 +88,15 @@ sub outage {
 
 	my $start = time();
 	$late->run();
-	Bench::Queue::wait_drained($s, 'away', $start);
+	wait_drained($s, $start, 'away');
 	my $back = time() - $start;
 
-	act($s, 'paused', 'pause');
+	act($s, 'pause', 'paused');
 	fill($s, '/paused/600/launch', '600', $n);
 
 	$start = time();
-	act($s, 'paused', 'resume');
-	Bench::Queue::wait_drained($s, 'paused', $start);
+	act($s, 'resume', 'paused');
+	wait_drained($s, $start, 'paused');
 
 	return ($back, time() - $start);
 }
@@ -95,7 +108,7 @@ sub taken {
 		location('paused', '%%SINK%%')),
 		$store eq 'off' ? () : (store => $store));
 
-	act($s, 'paused', 'pause');
+	act($s, 'pause', 'paused');
 
 	my $before = used($s, $store);
 	fill($s, "/paused/$size/launch", $size, $n);

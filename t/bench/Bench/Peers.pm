@@ -2,7 +2,8 @@ package Bench::Peers;
 
 # What others send to the same receiver, on the same core, 64 in flight:
 # OpenResty's cosockets, undici, BullMQ (its redis on the receiver's core, where
-# it is faster, and on its own, where our store is), nginx's mirror.
+# it is faster, and on its own, where our store is), nginx's mirror (and what of
+# that its copy takes, the least for which nginx sends something from within).
 
 ###############################################################################
 
@@ -128,6 +129,12 @@ server {
         proxy_pass http://sink;
     }
 
+    location /plain/ {
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_pass http://sink;
+    }
+
     location = /mirror {
         internal;
         proxy_http_version 1.1;
@@ -149,7 +156,7 @@ sub run {
 		'/usr/lib/nginx/modules/ndk_http_module.so',
 		'/usr/lib/nginx/modules/ngx_http_lua_module.so']);
 	my $copier = $servers->nginx($mirror, modules => []);
-	my $everysec = redis($servers, 'everysec', \&far);
+	my $everysec = long() && redis($servers, 'everysec', \&far);
 	my $always = redis($servers, 'always', \&far);
 	my $beside = redis($servers, 'always', \&near);
 
@@ -174,10 +181,13 @@ sub run {
 		}) } qw/ builtin via /),
 		(map { my ($sync, $how) = split; ("$sync $how" => sub {
 			drain($servers->sender($sync), $how, 1, '600', $n);
-		}) } 'normal builtin', 'full builtin', 'full via'),
+		}) } long() ? 'normal builtin' : (), 'full builtin',
+			'full via'),
 		resty => sub { resty($resty, 3 * $n) },
 		undici => sub { $node->('undici.mjs') },
-		everysec => sub { $node->('bullmq.mjs', $everysec) },
+		long() ? (everysec => sub {
+			$node->('bullmq.mjs', $everysec);
+		}) : (),
 		always => sub { $node->('bullmq.mjs', $always) },
 		beside => sub { $node->('bullmq.mjs', $beside) },
 		mirror => sub { mirrored($copier, $body) },
@@ -205,15 +215,16 @@ sub run {
 		[ mirror => 'mirror; unsigned, no queue' ],
 		[ 'full via' => 'via, store full' ],
 		[ 'full builtin' => 'built-in, store full' ],
-		[ 'normal builtin' => 'built-in, store normal' ],
-		[ everysec => 'BullMQ, redis (fsync each 1 s), undici, HMAC' ],
+		long() ? ([ 'normal builtin' => 'built-in, store normal' ],
+			[ everysec => 'BullMQ, redis (fsync each 1 s), undici,'
+				. ' HMAC' ]) : (),
 		[ always => 'BullMQ, redis (fsync each time), undici, HMAC' ],
 		[ beside => 'the same, redis on that core, too' ]);
 
 	for ([ via => 'resty', 'via over OpenResty' ],
 		[ via => 'undici', 'via over undici' ],
-		[ 'normal builtin' => 'everysec', 'built-in, store normal, '
-			. 'over BullMQ, fsync each 1 s' ],
+		long() ? [ 'normal builtin' => 'everysec', 'built-in, store '
+			. 'normal, over BullMQ, fsync each 1 s' ] : (),
 		[ 'full builtin' => 'always', 'built-in, store full, over '
 			. 'BullMQ, fsync each time' ],
 		[ 'full via' => 'always', 'via, store full, over BullMQ, '
@@ -229,7 +240,9 @@ sub run {
 			as_ratio(ratio($r, $name, 'cpu', $other));
 	}
 
-	report "\n";
+	report sprintf "* via: %s us of CPU time; the copy alone that mirror"
+		. " sends: %s us\n\n", microseconds(middle($r, 'via', 'cpu')),
+		microseconds(middle($r, 'mirror', 'copy'));
 
 	$servers->drop($_) for $resty, $copier;
 }
@@ -256,7 +269,7 @@ sub resty {
 }
 
 # its load comes from the receiver's core, its requests go there, too; CPU time
-# is that of a request and its copy
+# is that of a request and its copy; copy: without the request's
 
 sub mirrored {
 	my ($s, $body) = @_;
@@ -264,11 +277,15 @@ sub mirrored {
 	my ($pid) = $s->worker_pids();
 	local $ENV{BODY} = $body;
 
-	my $before = cpu($pid);
-	my $r = wrk($s->url('/'), \&far);
+	my ($both, $plain) = map {
+		my $before = cpu($pid);
+		my $r = wrk($s->url($_), \&far);
 
-	return { rate => $r->{rate},
-		cpu => (cpu($pid) - $before) / $r->{requests} };
+		{ rate => $r->{rate},
+			cpu => (cpu($pid) - $before) / $r->{requests} };
+	} qw! / /plain/ !;
+
+	return { %$both, copy => $both->{cpu} - $plain->{cpu} };
 }
 
 sub redis {

@@ -58,15 +58,15 @@ sub run {
 		local $ENV{BODY} = $servers->body('one');
 		delete local $ENV{BODY} unless $posts;
 
-		act($s, 'kept', 'pause') if $uri =~ m!^/kept!;
+		act($s, 'pause', 'kept') if $uri =~ m!^/kept!;
 
 		my $before = cpu($pid);
 		my $r = wrk($s->url($uri), \&far);
 		$r->{cpu} = (cpu($pid) - $before) / $r->{requests};
 
-		act($s, 'kept', 'resume') if $uri =~ m!^/kept!;
+		act($s, 'resume', 'kept') if $uri =~ m!^/kept!;
 
-		Bench::Queue::wait_drained($s, $_, time())
+		wait_drained($s, time(), $_)
 			for $uri =~ m!/(kept|live)/! ? $1 : ();
 
 		return $r;

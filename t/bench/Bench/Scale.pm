@@ -133,7 +133,7 @@ sub stored {
 				. $servers->location('stopped', 1)),
 				store => 'full', zone => '3072m');
 
-			act($s, 'stopped1', 'pause');
+			act($s, 'pause', 'stopped1');
 			fill($s, '/stopped/short/launch', 'short', $_[0]);
 
 			# these go out once the others are on disk
