@@ -20,6 +20,8 @@
 
 static char *ngx_http_webhook_member_name(ngx_http_webhook_hook_t *hook,
     ngx_str_t *name);
+static void ngx_http_webhook_member_warn(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_str_t *value);
 static char *ngx_http_webhook_member_value(ngx_conf_t *cf, ngx_str_t *text,
     ngx_str_t *value);
 
@@ -183,6 +185,8 @@ ngx_http_webhook_set_member(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     member->name = value[1];
 
+    ngx_http_webhook_member_warn(cf, &value[1], &value[2]);
+
     return ngx_http_webhook_member_value(cf, &value[2], &member->value);
 }
 
@@ -257,6 +261,32 @@ ngx_http_webhook_member_name(ngx_http_webhook_hook_t *hook, ngx_str_t *name)
     }
 
     return NULL;
+}
+
+
+/* "header" and "realm=" take variables, and so it may be thought of this */
+
+static void
+ngx_http_webhook_member_warn(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_str_t *value)
+{
+    u_char  *p, *last, ch;
+
+    last = value->data + value->len;
+
+    p = ngx_strlchr(value->data, last, '$');
+
+    if (p == NULL || p + 1 == last) {
+        return;
+    }
+
+    ch = p[1] | 0x20;
+
+    if ((ch >= 'a' && ch <= 'z') || p[1] == '_' || p[1] == '{') {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"%V\" of member \"%V\" is sent as it is written: "
+                           "it takes no variables", value, name);
+    }
 }
 
 

@@ -656,6 +656,15 @@ member organization.rate -1.5e3;
 member goal.x [99999999999999999999];
 -- ok
 
+== webhook member - a variable
+member project.id 4889;
+member project.name x-$host; # <<
+-- [warn] "x-$host" of member "project.name" is sent as it is written: it takes no variables
+
+== webhook member - dollars
+member project.name "5 $ 5$ $5";
+-- ok
+
 == webhook header - name
 header "X Y" z; # <<
 -- "header" directive has an invalid name
