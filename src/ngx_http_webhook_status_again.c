@@ -123,6 +123,7 @@ static ngx_int_t
 ngx_http_webhook_again_answer(ngx_http_webhook_status_t *s, ngx_int_t rc,
     uint32_t slot)
 {
+    u_char                     uuid[16], text[NGX_HTTP_WEBHOOK_UUID_LEN];
     ngx_uint_t                 i;
     ngx_http_webhook_hook_t  **hook;
 
@@ -153,8 +154,13 @@ ngx_http_webhook_again_answer(ngx_http_webhook_status_t *s, ngx_int_t rc,
         }
     }
 
+    /* as it is everywhere else, however it was asked for */
+
+    (void) ngx_http_webhook_uuid_parse(&s->name, uuid);
+    ngx_http_webhook_uuid_text(uuid, text);
+
     ngx_http_webhook_status_literal(&s->text, "{\"uuid\":");
-    ngx_http_webhook_text_string(&s->text, s->name.data, s->name.len);
+    ngx_http_webhook_text_string(&s->text, text, sizeof(text));
     ngx_http_webhook_status_literal(&s->text, "}");
 
     return NGX_HTTP_ACCEPTED;

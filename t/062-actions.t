@@ -134,6 +134,12 @@ my $done = wait_for { delivery($uuid)->{status} eq 'delivered' };
 ok($done, 'again - delivered');
 is(@{ delivery($uuid)->{attempts} }, 2, 'again - two attempts');
 
+is(action('/deliveries/' . uc($uuid) . '/redeliver')->json->{uuid}, $uuid,
+	'again - in upper case');
+$done = wait_for { delivery($uuid)->{attempt_count} == 3
+	&& delivery($uuid)->{status} eq 'delivered' };
+ok($done, 'again - delivered, too');
+
 my $open = list('hook=slow&status=waiting')->[0]{uuid};
 is(action("/deliveries/$open/redeliver")->status, 409, 'again - waits');
 is(action('/deliveries/01234567-89ab-8def-8123-456789abcdef/redeliver')
