@@ -30,7 +30,11 @@ static ngx_uint_t ngx_http_webhook_enrich_wanted(
     ngx_http_webhook_observation_t *observation,
     ngx_http_webhook_event_t *list, ngx_uint_t n);
 static ngx_int_t ngx_http_webhook_enrich_places(
-    ngx_http_webhook_enriching_t *e);
+    ngx_http_webhook_enriching_t *e,
+    ngx_http_webhook_observation_t *observation);
+static ngx_uint_t ngx_http_webhook_enrich_place_lacks(
+    ngx_http_webhook_enrich_place_t *place,
+    ngx_http_webhook_observation_t *observation);
 static ngx_uint_t ngx_http_webhook_enrich_known(
     ngx_http_webhook_enriching_t *e,
     ngx_http_webhook_observation_t *observation, ngx_uint_t ask);
@@ -70,7 +74,7 @@ ngx_http_webhook_enrich(ngx_http_webhook_source_t *source,
     e->observation.id = observation->id;
 
     if (ngx_http_webhook_enrich_caller(source, pool, &e->caller) != NGX_OK
-        || ngx_http_webhook_enrich_places(e) != NGX_OK)
+        || ngx_http_webhook_enrich_places(e, observation) != NGX_OK)
     {
         goto failed;
     }
@@ -137,7 +141,8 @@ ngx_http_webhook_enrich_wanted(ngx_http_webhook_source_t *source,
 
 
 static ngx_int_t
-ngx_http_webhook_enrich_places(ngx_http_webhook_enriching_t *e)
+ngx_http_webhook_enrich_places(ngx_http_webhook_enriching_t *e,
+    ngx_http_webhook_observation_t *observation)
 {
     ngx_uint_t                        i;
     ngx_http_webhook_enrich_line_t  **lp;
@@ -154,6 +159,9 @@ ngx_http_webhook_enrich_places(ngx_http_webhook_enriching_t *e)
     for (i = 0; i < e->nplaces; i++) {
         e->places[i].event = e;
         e->places[i].line = lp[i];
+        e->places[i].whole = lp[i]->part.len == 0
+                             && ngx_http_webhook_enrich_lacks(observation,
+                                                              lp[i]);
 
         e->places[i].values = ngx_http_webhook_watch_values(e->source.request,
                                                   lp[i]->uri,
@@ -164,6 +172,17 @@ ngx_http_webhook_enrich_places(ngx_http_webhook_enriching_t *e)
     }
 
     return NGX_OK;
+}
+
+
+/* a member that the response lacked does so still, whatever parts it got */
+
+static ngx_uint_t
+ngx_http_webhook_enrich_place_lacks(ngx_http_webhook_enrich_place_t *place,
+    ngx_http_webhook_observation_t *observation)
+{
+    return place->whole
+           || ngx_http_webhook_enrich_lacks(observation, place->line);
 }
 
 
@@ -194,7 +213,7 @@ ngx_http_webhook_enrich_known(ngx_http_webhook_enriching_t *e,
                 continue;
             }
 
-            if (!ngx_http_webhook_enrich_lacks(observation, place->line)) {
+            if (!ngx_http_webhook_enrich_place_lacks(place, observation)) {
                 place->done = 1;
                 continue;
             }
@@ -327,7 +346,7 @@ ngx_http_webhook_enrich_answered(ngx_http_webhook_enrich_place_t *place,
     value = doc ? ngx_http_webhook_enrich_pick(place->line, doc) : NULL;
 
     if (value
-        && ngx_http_webhook_enrich_lacks(&e->observation, place->line)
+        && ngx_http_webhook_enrich_place_lacks(place, &e->observation)
         && ngx_http_webhook_enrich_add(&e->observation, place->line, value)
            == NGX_OK)
     {

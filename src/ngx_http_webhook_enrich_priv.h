@@ -25,6 +25,7 @@ typedef struct {
     ngx_str_t                        *values;  /* of its URI */
     ngx_http_webhook_enrich_ask_t    *ask;     /* it waits for this one */
     unsigned                          done:1;
+    unsigned                          whole:1; /* a member that was lacking */
 } ngx_http_webhook_enrich_place_t;
 
 

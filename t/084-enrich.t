@@ -54,6 +54,11 @@ webhook_api runs {
         enrich  project       /api/projects/1 ttl=0;
     }
 
+    route POST /api/both { launch;
+        enrich  project        /api/whole/1 ttl=0;
+        enrich  project.extra  /api/part/1;
+        enrich  snapshot.id    /api/after/${project.extra}; }
+
     route POST /api/short { launch;
         enrich  project.name  /api/short/${goal.id} ttl=1s; }
 
@@ -274,6 +279,31 @@ is(scalar(asked('/api/projects/1')), 2, 'ttl=0 keeps nothing');
 is(join(' ', map { $_->target() } grep { $_->path() =~ /teams/ }
 	$api->requests()),
 	'/api/teams/a%20b/of/x%2F1?x=1 /api/teams/a%20b/of/x%2F2?x=1', 'encoded');
+
+# a whole member and a part of it, whichever is known first
+
+$api->set('/api/whole/1' => { json => { id => 1, name => 'P' } },
+	'/api/part/1' => { json => { extra => 'X' } },
+	'/api/after/X' => { json => { id => 'S' } });
+
+for my $known ('nothing', 'the part') {
+	$id = launch(1, uri => '/api/both');
+	($e) = got($id, 1);
+	is_deeply($e->{project}, { id => 1, name => 'P', extra => 'X' },
+		"whole and part, $known was known");
+}
+
+is(scalar(asked('/api/whole/1')), 2, 'the whole asked for each time');
+is(scalar(asked('/api/part/1')), 1, 'the part once');
+
+$api->set('/api/whole/1' => { json => { id => 1, name => 'P' }, hold => 1 });
+$api->forget();
+$id = launch(1, uri => '/api/both', headers => [ Authorization => 'other' ]);
+ok(wait_for { asked('/api/after/X') }, 'the part has been answered');
+$api->release();
+($e) = got($id, 1);
+is_deeply($e->{project}, { id => 1, name => 'P', extra => 'X' },
+	'whole and part, the part was answered first');
 
 # what cannot stand in a path, or is no value
 
