@@ -28,6 +28,7 @@ typedef struct {
 } ngx_http_webhook_via_ctx_t;
 
 
+static ngx_uint_t ngx_http_webhook_via_answered(ngx_http_upstream_t *u);
 static void ngx_http_webhook_via_headers(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *sr);
 static void ngx_http_webhook_via_phases(ngx_http_webhook_detached_t *d,
@@ -110,7 +111,7 @@ ngx_http_webhook_via_collect(ngx_http_webhook_detached_t *d)
         return;
     }
 
-    if (u && u->headers_in.status_n) {
+    if (u && u->headers_in.status_n && ngx_http_webhook_via_answered(u)) {
 
         /* it answered, but the location does not let us see the answer */
 
@@ -153,10 +154,37 @@ ngx_http_webhook_via_collect(ngx_http_webhook_detached_t *d)
         return;
     }
 
+    if (u->headers_in.status_n && u->buffer.pos != u->buffer.last) {
+        result->error = NGX_HTTP_WEBHOOK_ERR_PROTOCOL;
+        ngx_str_set(&result->message, "the answer is not HTTP");
+        return;
+    }
+
     result->error = NGX_HTTP_WEBHOOK_ERR_RESET;
+
+    if (u->state->bytes_received) {
+        ngx_str_set(&result->message,
+                    "the answer broke off within its headers");
+        return;
+    }
+
     ngx_str_set(&result->message, "the connection broke before an answer");
 
-    result->stale = u->peer.cached && u->state->bytes_received == 0;
+    result->stale = u->peer.cached;
+}
+
+
+/*
+ * A status line is none before all headers are there, unless these are more
+ * than the location's buffer holds: that will not be otherwise next time.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_via_answered(ngx_http_upstream_t *u)
+{
+    return u->state == NULL
+           || u->state->header_time != (ngx_msec_t) -1
+           || (u->buffer.start && u->buffer.last == u->buffer.end);
 }
 
 

@@ -31,6 +31,12 @@ my %behaviour = (
 		. "zzzz\r\nabc\r\n", then => 'keep' },
 	reset => { drop => 'reset' },
 	garbage => { raw => "no http at all\n\n", then => 'close' },
+	half => { raw => "HTTP/1.1 2", then => 'close' },
+	head => { raw => "HTTP/1.1 200 OK\r\nX-A: b\r\n", then => 'close' },
+	wait => { raw => "HTTP/1.1 200 OK\r\nX-A: b\r\n", then => 'hang' },
+	colon => { raw => "HTTP/1.1 200 OK\r\nno colon\r\n"
+		. "Content-Length: 0\r\n\r\n" },
+	headers => { status => 200, headers => { 'X-A' => 'b' x 30000 } },
 	hang => { drop => 'hang' },
 	drip => { status => 200, size => 100000, piece => 1, gap => 20 },
 	huge => { status => 200, size => 8000000 },
@@ -52,6 +58,12 @@ my %via = (
 	chunk => [ '', 200, 'broken' ],
 	reset => [ '', undef, 'reset' ],
 	garbage => [ '', undef, 'protocol' ],
+	half => [ '', undef, 'reset' ],
+	head => [ '', undef, 'reset' ],
+	wait => [ '', undef, 'timeout' ],
+	'wait-read' => [ 'proxy_read_timeout 200ms;', undef, 'timeout', 'wait' ],
+	colon => [ '', undef, 'protocol' ],
+	headers => [ '', 200 ],
 	hang => [ '', undef, 'timeout' ],
 	read => [ 'proxy_read_timeout 200ms;', undef, 'timeout', 'hang' ],
 	drip => [ '', 200, 'timeout' ],
@@ -195,6 +207,10 @@ for my $name (sort(keys %via, keys %other)) {
 		"$name - no file of ours");
 }
 
+is(message($_), 'the answer broke off within its headers', "$_ - a sentence")
+	for qw/ half head /;
+is(message('colon'), 'the answer is not HTTP', 'colon - a sentence');
+
 my $ok = $t->get("/status/deliveries/$log{ok}{uuid}")->json;
 
 is($ok->{response}{body}, 'thanks', 'response body');
@@ -218,6 +234,13 @@ like($line, qr/$log{variables}{uuid}/, 'variable - delivery');
 $t->done();
 
 ###############################################################################
+
+sub message {
+	my ($name) = @_;
+
+	return $t->get("/status/deliveries/$log{$name}{uuid}")
+		->json->{attempts}[0]{message};
+}
 
 sub pages {
 	my ($after, @pages) = ('');
