@@ -15,6 +15,9 @@ use WebhookTest;
 
 ###############################################################################
 
+my $t = WebhookTest->new();
+my $blackhole = $t->blackhole();
+
 my %behaviour = (
 	ok => { status => 200, body => 'thanks', headers => { 'X-A' => 'b' } },
 	empty => { status => 204 },
@@ -99,11 +102,13 @@ my %other = (
 		. 'error_page 502 /e.html;', undef, 'connect' ],
 	fallen => [ 'proxy_pass http://127.0.0.1:%%PORT_9%%;'
 		. 'error_page 502 = @said;', undef, 'connect' ],
+	black => [ 'include %%CONF%%/webhook/via.conf;'
+		. "proxy_pass http://127.0.0.1:$blackhole;", undef,
+		'timeout' ],
 	rewritten => [ 'rewrite ^ /internal.txt last;', 403 ],
 	branched => [ 'if ($request_method = POST) { return 418; }', 418 ],
 );
 
-my $t = WebhookTest->new();
 my $r = $t->receiver('r', rules => {
 	map { $_ => [ $behaviour{substr($_, 1)} ] }
 	map { "/$_" } keys %behaviour
@@ -132,7 +137,7 @@ $locations =~ s!include \S+via.conf;(proxy_ignore_headers)!$1!g;
 for my $name (sort keys %other) {
 	$locations .= "location \@$name { $other{$name}[0] }\n";
 	$hooks .= "webhook $name { url http://receiver.test/; via \@$name; "
-		. "retry off; timeout 2s; }\n";
+		. 'retry off; timeout ' . ($name eq 'black' ? 20 : 2) . "s; }\n";
 }
 
 $t->http_config(<<"EOF");
@@ -187,7 +192,7 @@ my $ended = wait_for {
 	%log = map { ($_->{hook} => $_) } map { @{ $_->{deliveries} } } pages();
 	return keys %log == keys(%via) + keys(%other)
 		&& !grep { $_->{status} =~ /waiting|sending/ } values %log;
-} 20;
+} 40;
 
 ok($ended, 'all attempts ended');
 
@@ -210,6 +215,10 @@ for my $name (sort(keys %via, keys %other)) {
 is(message($_), 'the answer broke off within its headers', "$_ - a sentence")
 	for qw/ half head /;
 is(message('colon'), 'the answer is not HTTP', 'colon - a sentence');
+
+my $black = $t->get("/status/deliveries/$log{black}{uuid}")->json;
+cmp_ok($black->{attempts}[0]{phases}{total}, '<', 10000,
+	'black - connecting gets 5 s');
 
 my $ok = $t->get("/status/deliveries/$log{ok}{uuid}")->json;
 
