@@ -24,8 +24,8 @@
 
 
 static ngx_uint_t ngx_http_webhook_observe_often(ngx_uint_t counter);
-static void ngx_http_webhook_observe_lost(ngx_http_request_t *r,
-    ngx_http_webhook_api_t *api, ngx_uint_t counter);
+static void ngx_http_webhook_observe_lost(ngx_http_webhook_api_t *api,
+    ngx_uint_t counter);
 static size_t ngx_http_webhook_observe_cut(u_char *dst, size_t size,
     ngx_str_t *text);
 
@@ -45,7 +45,7 @@ ngx_http_webhook_observe_note(ngx_http_request_t *r,
 
     ngx_http_webhook_zone_count(mcf->zone, counter, 1);
 
-    ngx_http_webhook_observe_lost(r, api, counter);
+    ngx_http_webhook_observe_lost(api, counter);
 
     if (ngx_http_webhook_observe_often(counter)) {
         return;
@@ -122,11 +122,13 @@ ngx_http_webhook_observe_often(ngx_uint_t counter)
 }
 
 
-/* a line a second at most: many would fill the disk */
+/*
+ * A line a second at most: many would fill the disk.  Not to the connection's
+ * log, which would add the request line, and what its query holds.
+ */
 
 static void
-ngx_http_webhook_observe_lost(ngx_http_request_t *r,
-    ngx_http_webhook_api_t *api, ngx_uint_t counter)
+ngx_http_webhook_observe_lost(ngx_http_webhook_api_t *api, ngx_uint_t counter)
 {
     char           *why;
 
@@ -144,7 +146,7 @@ ngx_http_webhook_observe_lost(ngx_http_request_t *r,
         return;
     }
 
-    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "a response observed as \"%V\" has lost its events: %s",
                   &api->name, why);
 }

@@ -124,10 +124,13 @@ ngx_http_webhook_watch_begin(ngx_http_request_t *r,
         return;
     }
 
+    /* not to the connection's log: it adds the request line, with its query */
+
     if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "webhook watch: an execution is not watched: its id, or "
-                      "a capture, cannot stand in an URI");
+                      "a capture, cannot stand in the URI in %s:%ui",
+                      watch->file, watch->line);
         return;
     }
 
@@ -137,7 +140,7 @@ ngx_http_webhook_watch_begin(ngx_http_request_t *r,
         return;
     }
 
-    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "webhook watch: executions are not watched: there is no "
                   "room");
 }

@@ -116,8 +116,9 @@ for my $round (1, 2) {
 		is(length $c->read_bytes(50_000), 50_000, 'half of it passes');
 	}
 
-	is(length $t->get('/whole', fresh())->body, 60_000, 'another one, too');
-	is(events('/whole'), 0, 'not read: no room');
+	is(length $t->get('/whole?t0ken', fresh())->body, 60_000,
+		'another one, too');
+	is(events('/whole?t0ken'), 0, 'not read: no room');
 
 	$t->get('/little', fresh());
 	is(events('/little'), 1, 'a small one is read');
@@ -233,8 +234,14 @@ while (++$n < 100) {
 ok($refused && $refused > 5, 'the zone is full at last')
 	or diag(defined $refused ? $refused : 'never');
 
-$t->get("/sent/$refused") for 1 .. 3;
-is(events("/sent/$refused"), 0, 'refused again') for 1 .. 3;
+$t->get("/sent/$refused?t0ken") for 1 .. 3;
+is(events("/sent/$refused?t0ken"), 0, 'refused again') for 1 .. 3;
+
+ok(scalar(() = $t->error_log() =~ /has lost its events: $_/), "said: $_")
+	for 'no memory', 'webhook_zone is full';
+
+unlike($t->error_log(), qr/has lost its events.*(?:t0ken|request:)/,
+	'and nothing of the request');
 
 $r->set('*' => { status => 204 });
 $r->release();

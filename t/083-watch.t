@@ -274,11 +274,14 @@ $t->mark_log();
 
 for my $id ('.', '..', 'a/../b', '../x', 'x' x 257) {
 	$api->set('/api/jobs' => job($id, 'queued'));
-	$t->post('/api/jobs', '{}');
+	$t->post('/api/jobs?token=of-the-caller', '{}');
 }
 
-ok(wait_for { 5 == (() = $t->grep_log(qr/cannot stand in an URI/)) },
-	'refused') or diag($t->error_log());
+ok(wait_for { 5 == (() = $t->grep_log(
+	qr/cannot stand in the URI in \S+nginx\.conf:\d+$/)) }, 'refused')
+	or diag($t->error_log());
+
+unlike($t->error_log(), qr/of-the-caller/, 'nothing of the request in the log');
 
 # "for" is over; a record whose location is internal, or does not observe
 
