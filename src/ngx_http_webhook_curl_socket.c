@@ -19,6 +19,7 @@
 
 #define NGX_HTTP_WEBHOOK_CURL_WRITES   256            /* in a row, and then */
 #define NGX_HTTP_WEBHOOK_CURL_PAUSE    20             /* ms */
+#define NGX_HTTP_WEBHOOK_CURL_READS    16             /* of unasked talk */
 
 
 typedef struct {
@@ -27,6 +28,7 @@ typedef struct {
                                                      of the same number */
     ngx_uint_t                       writes;      /* ready to write, in a row */
     unsigned                         wanted:2;    /* CURL_POLL_IN, _OUT */
+    unsigned                         http2:1;     /* may be, by ALPN */
 } ngx_http_webhook_curl_socket_t;
 
 
@@ -49,6 +51,7 @@ static void ngx_http_webhook_curl_unwatch(ngx_connection_t *c);
 static ngx_int_t ngx_http_webhook_curl_want(ngx_connection_t *c,
     ngx_uint_t wanted);
 static void ngx_http_webhook_curl_event_handler(ngx_event_t *ev);
+static void ngx_http_webhook_curl_talk(ngx_connection_t *c);
 static void ngx_http_webhook_curl_writable(ngx_connection_t *c,
     ngx_http_webhook_curl_socket_t *s);
 
@@ -217,6 +220,7 @@ ngx_http_webhook_curl_open_socket(void *ctx, curlsocktype purpose,
 
     c->data = h;
     ngx_http_webhook_curl_sockets.elts[fd].inode = st.st_ino;
+    ngx_http_webhook_curl_sockets.elts[fd].http2 = h->hook->http2;
 
     h->fds[h->nfds++] = fd;
     h->opened = 1;
@@ -494,6 +498,10 @@ ngx_http_webhook_curl_event_handler(ngx_event_t *ev)
          * will look when it wants to use the connection again.
          */
 
+        if (!ev->write && s->wanted == 0 && !s->http2 && !c->shared) {
+            ngx_http_webhook_curl_talk(c);
+        }
+
         if (ev->active) {
             (void) ngx_del_event(ev, ev->write ? NGX_WRITE_EVENT
                                                : NGX_READ_EVENT, 0);
@@ -511,6 +519,32 @@ ngx_http_webhook_curl_event_handler(ngx_event_t *ev)
     s->writes = 0;
 
     ngx_http_webhook_curl_action(c->fd, CURL_CSELECT_IN);
+}
+
+
+/*
+ * "408 Request Timeout" of one that has waited for a request, and the like:
+ * older versions of libcurl take that for the answer to the next request.  A
+ * closed connection they see.
+ */
+
+static void
+ngx_http_webhook_curl_talk(ngx_connection_t *c)
+{
+    u_char      buf[4096];
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_CURL_READS; i++) {
+
+        if (recv(c->fd, buf, sizeof(buf), 0) <= 0) {
+            break;
+        }
+    }
+
+    if (i && ngx_shutdown_socket(c->fd, SHUT_RDWR) == -1) {
+        ngx_log_debug1(NGX_LOG_DEBUG_EVENT, c->log, ngx_socket_errno,
+                       "webhook curl shutdown fd:%d failed", c->fd);
+    }
 }
 
 

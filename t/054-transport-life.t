@@ -15,16 +15,21 @@ use WebhookTest;
 
 ###############################################################################
 
-my @hooks = qw/ kept stale twice many late /;
+my @hooks = qw/ kept stale twice talks talks-tls many late /;
 
 my $t = WebhookTest->new(workers => 1);
 $t->upstream('up', fallback => { json => { id => 1 } });
 my $r = $t->receiver('r');
 
+my $cert = $t->cert('r');
+my $tls = $t->receiver('tls', tls => $cert);
+
 configure('');
 
 sub configure {
 	my ($more) = @_;
+
+	my %peer = map { $_ => /-tls$/ ? 'tls' : 'r' } @hooks;
 
 	my $locations = join '', map { <<"EOF" } @hooks;
 
@@ -32,9 +37,10 @@ sub configure {
             proxy_pass %%URL_up%%;
 
             webhook $_ {
-                url            %%URL_r%%/$_;
-                events         EXECUTION;
-                max_in_flight  64;
+                url                      %%URL_$peer{$_}%%/$_;
+                events                   EXECUTION;
+                max_in_flight            64;
+                ssl_trusted_certificate  $cert->{ca};
             }
         }
 EOF
@@ -111,6 +117,28 @@ $d = ended('twice', 2);
 is($d->{status}, 'failed', 'twice - failed');
 is($d->{attempts}[0]{error}, 'reset', 'twice - error');
 cmp_ok(scalar $r->requests('/twice'), '<=', 3, 'twice - tried again once');
+
+# one whose other end says that it was idle for too long: that is no answer to
+# what is sent next
+
+for my $peer ($r, $tls) {
+	my $name = $peer->name() eq 'tls' ? 'talks-tls' : 'talks';
+
+	$peer->set("/$name" => [ { status => 204, then => 'talk' },
+		{ status => 204 } ]);
+
+	see($name, 1);
+	ended($name, 1);
+	ok(wait_for { $peer->events('talked') == 1 }, "$name - it talks");
+	see($name, 2);
+
+	$d = ended($name, 2);
+
+	is($d->{status}, 'delivered', "$name - delivered");
+	is($d->{attempts}[0]{code}, 204, "$name - the answer");
+	is(@{ $d->{attempts} }, 1, "$name - at once");
+	ok(!$d->{attempts}[0]{reused}, "$name - on a new connection");
+}
 
 # many at once, each once
 
