@@ -540,6 +540,10 @@ ngx_http_webhook_payload_value(ngx_http_webhook_value_match_t *match,
         return 1;
     }
 
+    if (text->data == NULL) {
+        return 0;
+    }
+
 #if (NGX_PCRE)
 
     if (match->regex) {

@@ -64,8 +64,8 @@ ngx_uint_t ngx_http_webhook_payload_wanted(ngx_http_webhook_hook_t *hook,
 /*
  * Whether a scalar's text satisfies one of the values of a match line, and
  * none of its "!" values (alone, they hold for what is absent, too); NULL text:
- * the member is absent or null; an empty one: it is an object or a list.  Also
- * the rule of "require".
+ * the member is absent or null; text->data NULL: it is an object or a list,
+ * which is no text.  Also the rule of "require".
  */
 
 ngx_uint_t ngx_http_webhook_payload_match(ngx_array_t *values,

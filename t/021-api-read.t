@@ -59,6 +59,8 @@ $t->http_config(<<'EOF');
         route GET /ignored { ignore; }
         route GET /require { require /kind run ~^x; require /tag !draft; }
         route GET /require-any { require /tags/* a; require /tags/* !b; }
+        route GET /require-empty { require /error ""; require /note "!"; }
+        route GET /present-empty { state /none; present STARTED /x=; }
         route GET /when when=$http_x_when { }
         route GET /list { each /jobs/* /item/jobs/*; id /id ""; }
         route GET /one { each /envelope ""; }
@@ -350,6 +352,23 @@ for ([ [ 'a' ], 'STARTED' ], [ [ 'c', 'a' ], 'STARTED' ], [ [ 'c' ], '' ],
 		id => $fresh++, status => 'running' })), $expected,
 		"require of @$tags");
 }
+
+# an object or a list is no text, nor the empty one
+
+for ([ '', 'x', 'STARTED' ], [ '', { }, 'STARTED' ], [ '', [ 1 ], 'STARTED' ],
+	[ '', undef, 'STARTED' ], [ '', '', '' ], [ 'x', 'x', '' ],
+	[ { a => 1 }, 'x', '' ], [ [ ], 'x', '' ])
+{
+	my ($error, $note, $expected) = @$_;
+	my $doc = { error => $error, note => $note };
+	my $name = encoded($doc);
+
+	is(names(events('GET', '/require-empty', { %$doc, id => $fresh++,
+		status => 'running' })), $expected, "require: $name");
+}
+
+is(rank('/present-empty', { x => '' }), 'STARTED', 'present: ""');
+is(rank('/present-empty', { x => { } }), 'NONE', 'present: an object is not');
 
 # many
 

@@ -473,6 +473,20 @@ values(void)
     release(&array);
 
     free(big);
+
+    ngx_str_null(&subject);
+
+    array_init(&array, pool, sizeof(ngx_http_webhook_value_match_t));
+    value(&array, "~^");
+    check(ngx_http_webhook_payload_match(&array, &subject) == 0,
+          "an object is no text for a regex");
+    release(&array);
+
+    array_init(&array, pool, sizeof(ngx_http_webhook_value_match_t));
+    value(&array, "!~^$");
+    check(ngx_http_webhook_payload_match(&array, &subject) == 1,
+          "nor the empty one");
+    release(&array);
 }
 
 
@@ -511,6 +525,10 @@ wanted(void)
         { { "/execution/none" }, { "*" }, 0 },
         { { "/execution/none" }, { "!x" }, 1 },
         { { "/execution/tags" }, { "*" }, 1 },
+        { { "/execution/tags" }, { "" }, 0 },
+        { { "/execution/tags" }, { "!" }, 1 },
+        { { "/execution/note" }, { "" }, 1 },
+        { { "/execution/note" }, { "!" }, 0 },
         { { "/execution/tags/0" }, { "nightly" }, 1 },
         { { "/execution/a~1b" }, { "1" }, 1 },
         { { "/execution" }, { "!*" }, 0 },
@@ -519,7 +537,8 @@ wanted(void)
 
     payload = parse("{\"type\":\"EXECUTION\",\"event\":\"FINISHED\","
                     "\"execution\":{\"id\":5,\"ok\":true,\"progress\":0.1,"
-                    "\"none\":null,\"tags\":[\"nightly\"],\"a/b\":1},"
+                    "\"none\":null,\"tags\":[\"nightly\"],\"a/b\":1,"
+                    "\"note\":\"\"},"
                     "\"project\":{\"id\":4889}}");
 
     for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
