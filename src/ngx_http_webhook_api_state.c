@@ -37,6 +37,15 @@ typedef struct {
 } ngx_http_webhook_api_tally_t;
 
 
+/* of two "*": what is done below each element of the first one */
+
+typedef struct {
+    ngx_http_webhook_pointer_t       inner;
+    ngx_http_webhook_pointer_pt      handler;
+    ngx_http_webhook_api_tally_t    *tally;
+} ngx_http_webhook_api_below_t;
+
+
 static ngx_uint_t ngx_http_webhook_api_require_one(json_t *element,
     ngx_http_webhook_api_require_t *require);
 static ngx_uint_t ngx_http_webhook_api_holds(json_t *json,
@@ -44,6 +53,8 @@ static ngx_uint_t ngx_http_webhook_api_holds(json_t *json,
 static void ngx_http_webhook_api_tally(json_t *element,
     ngx_http_webhook_api_pointer_t *pointer,
     ngx_http_webhook_pointer_pt handler, ngx_http_webhook_api_tally_t *tally);
+static ngx_int_t ngx_http_webhook_api_tally_below(void *data, json_t *element,
+    const char *key);
 static ngx_int_t ngx_http_webhook_api_tally_hold(void *data, json_t *element,
     const char *key);
 static ngx_int_t ngx_http_webhook_api_tally_state(void *data, json_t *element,
@@ -162,10 +173,59 @@ ngx_http_webhook_api_tally(json_t *element,
     ngx_http_webhook_api_pointer_t *pointer,
     ngx_http_webhook_pointer_pt handler, ngx_http_webhook_api_tally_t *tally)
 {
+    ngx_str_t                     *segment;
+    ngx_uint_t                     n;
+    ngx_http_webhook_pointer_t     outer;
+    ngx_http_webhook_api_below_t   below;
+
     tally->tail = &pointer->tail;
 
-    (void) ngx_http_webhook_pointer_each(element, &pointer->head, handler,
-                                         tally);
+    if (pointer->pointer.wildcards == 1) {
+        (void) ngx_http_webhook_pointer_each(element, &pointer->head, handler,
+                                             tally);
+        return;
+    }
+
+    segment = pointer->head.segments;
+
+    for (n = 0; segment[n].len != 1 || segment[n].data[0] != '*'; n++) {
+        /* void */
+    }
+
+    n++;
+
+    outer = pointer->head;
+    outer.nsegments = n;
+
+    below.inner = pointer->head;
+    below.inner.segments += n;
+    below.inner.nsegments -= n;
+    below.handler = handler;
+    below.tally = tally;
+
+    (void) ngx_http_webhook_pointer_each(element, &outer,
+                                         ngx_http_webhook_api_tally_below,
+                                         &below);
+}
+
+
+/* an element that has nothing for the second "*" counts as one without it */
+
+static ngx_int_t
+ngx_http_webhook_api_tally_below(void *data, json_t *element, const char *key)
+{
+    ngx_http_webhook_api_below_t *below = data;
+
+    ngx_int_t  rc;
+
+    rc = ngx_http_webhook_pointer_each(element, &below->inner, below->handler,
+                                       below->tally);
+
+    if (rc == NGX_DECLINED) {
+        rc = below->handler(below->tally, json_null(), key);
+    }
+
+    return rc;
 }
 
 

@@ -48,6 +48,15 @@ $t->http_config(<<'EOF');
         route POST ~*^/rerun/(?<run>[^/]+)$ { rerun; id $run; }
         route GET /poll { }
         route GET /wait { present STARTED /start; }
+        route GET /stages { state /stages/*/jobs/*/s; }
+        route GET /stages-dates {
+            state /none;
+            present FINISHED /stages/*/jobs/*/end;
+        }
+        route GET /stages-none {
+            require /stages/*/jobs/*/s !bad;
+            require /stages/*/jobs/* !*;
+        }
         route GET /dates {
             state /none;
             present STARTED /start /begun=yes;
@@ -301,6 +310,29 @@ is(rank('/poll', { jobs => [ { status => 'done' }, { status => undef } ] }),
 is(rank('/poll', { jobs => [ { status => 'queued' }, { status => 'queued' } ] }),
 	'LAUNCHED', 'all of a list wait');
 is(rank('/poll', { jobs => [ ] }), 'NONE', 'an empty list');
+
+# of two wildcards, what has nothing for the second one is not final either
+
+my $done = { jobs => [ { s => 'done', end => 1 } ] };
+
+for ([ $done, 'FINISHED' ], [ { }, 'STARTED' ], [ { jobs => undef }, 'STARTED' ],
+	[ { jobs => 'x' }, 'STARTED' ], [ 7, 'STARTED' ], [ undef, 'STARTED' ],
+	[ { jobs => [ ] }, 'FINISHED' ],
+	[ { jobs => { a => { s => 'done', end => 2 } } }, 'FINISHED' ],
+	[ { jobs => [ { } ] }, 'STARTED' ])
+{
+	my ($stage, $expected) = @$_;
+	my $name = encoded($stage);
+
+	is(rank($_, { stages => [ $done, $stage ] }), $expected,
+		"$_: a stage $name") for qw! /stages /stages-dates !;
+}
+
+is(rank('/stages', { stages => { a => { }, b => $done } }), 'STARTED',
+	'a stage of an object');
+is(rank('/stages', { stages => [ { }, { } ] }), 'NONE', 'no jobs at all');
+is(rank('/stages-none', { status => 'running', stages => [ { },
+	{ jobs => [ ] } ] }), 'STARTED', 'what is not there is not bad');
 
 is(rank('/wait', { status => 'strange' }), 'LAUNCHED',
 	'unknown, and not what being started looks like');
