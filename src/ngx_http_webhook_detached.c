@@ -25,6 +25,7 @@
 
 #define NGX_HTTP_WEBHOOK_BLOCKED_WAIT  20      /* ms */
 #define NGX_HTTP_WEBHOOK_BEFORE        100     /* ms */
+#define NGX_HTTP_WEBHOOK_LATE          1       /* ms */
 #define NGX_HTTP_WEBHOOK_COUNT         1000    /* references that are never
                                                   given back */
 
@@ -41,6 +42,7 @@ typedef struct {
     unsigned                      ending:1;    /* result is settled */
     unsigned                      cut:1;       /* the worker exits before its
                                                   time is over */
+    unsigned                      late:2;      /* looks after the deadline */
 } ngx_http_webhook_post_t;
 
 
@@ -541,6 +543,25 @@ ngx_http_webhook_detached_timeout(ngx_event_t *ev)
         return;
     }
 
+    /*
+     * A worker that was held up finds the deadline and the answer at one time:
+     * what has come is read first, and then what reading it has posted.
+     */
+
+    switch (f->late++) {
+
+    case 0:
+        ngx_add_timer(ev, NGX_HTTP_WEBHOOK_LATE);
+        return;
+
+    case 1:
+        ngx_post_event(ev, &ngx_posted_events);
+        return;
+
+    default:
+        break;
+    }
+
     if (f->cut) {
 
         /* it says nothing of the endpoint */
@@ -567,9 +588,7 @@ ngx_http_webhook_detached_end(ngx_http_webhook_post_t *f)
 
     /* left armed, timer and "done" could fall into one turn of the loop */
 
-    if (f->deadline.timer_set) {
-        ngx_del_timer(&f->deadline);
-    }
+    ngx_http_webhook_fake_clear(&f->deadline);
 
     if (!f->completed && f->detached.collect) {
         f->detached.collect(&f->detached);

@@ -15,7 +15,8 @@ use WebhookTest;
 
 ###############################################################################
 
-my @hooks = qw/ kept stale twice talks talks-tls many late /;
+my @hooks = qw/ kept stale twice talks talks-tls many late held
+	held-via /;
 
 my $t = WebhookTest->new(workers => 1);
 $t->upstream('up', fallback => { json => { id => 1 } });
@@ -27,9 +28,13 @@ my $tls = $t->receiver('tls', tls => $cert);
 configure('');
 
 sub configure {
-	my ($more) = @_;
+	my ($main) = @_;
 
 	my %peer = map { $_ => /-tls$/ ? 'tls' : 'r' } @hooks;
+	my %more = map { $_ => '' } @hooks;
+
+	$more{held} = 'timeout 2s;';
+	$more{'held-via'} = 'timeout 2s; via @r;';
 
 	my $locations = join '', map { <<"EOF" } @hooks;
 
@@ -41,11 +46,12 @@ sub configure {
                 events                   EXECUTION;
                 max_in_flight            64;
                 ssl_trusted_certificate  $cert->{ca};
+                $more{$_}
             }
         }
 EOF
 
-	$t->http_config(<<"EOF", main => $more);
+	$t->http_config(<<"EOF", main => $main);
 
 webhook_api test {
     execution  "";
@@ -65,6 +71,11 @@ server {
         proxy_ignore_client_abort on;
         proxy_pass %%URL_up%%;
 $locations    }
+
+    location \@r {
+        include %%CONF%%/webhook/via.conf;
+        proxy_pass %%URL_r%%;
+    }
 
     location /status/ {
         access_log off;
@@ -168,6 +179,25 @@ $r->set('/kept' => { status => 204 });
 see('kept', 4);
 
 is(ended('kept', 4)->{status}, 'delivered', 'idle - and goes on');
+
+# a worker that was held up, as by a machine that stood still, and finds answers
+# when it is too late for them: they are there
+
+for my $name (qw/ held held-via /) {
+	$r->set("/$name" => { status => 200, body => 'ok', hold => 1 });
+	see($name, 1);
+	$r->wait_requests(1, undef, "/$name");
+
+	kill 'STOP', $pid;
+	$r->release();
+	wait_for { 0 } 2.2;
+	kill 'CONT', $pid;
+
+	$d = ended($name, 1);
+
+	is($d->{status}, 'delivered', "$name - delivered");
+	is($d->{response}{body}, 'ok', "$name - the answer");
+}
 
 # what is in flight ends before the old worker does
 
