@@ -61,6 +61,13 @@ ngx_http_webhook_sign_secret(ngx_pool_t *pool, ngx_str_t *text,
         return rc;
     }
 
+    if (text->len >= 5 && ngx_memcmp(text->data, "whpk_", 5) == 0) {
+
+        /* everybody may know it */
+
+        return "is a public key, which signs nothing";
+    }
+
     if (text->len < 6 || ngx_memcmp(text->data, "whsec_", 6) != 0) {
         secret->key = secret->text;
         return NULL;

@@ -195,6 +195,7 @@ static const struct {
     { "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKk"
       "ioLlX0dRqSKJp4AJ6p9lMicMFs6Kvw==",
       "has a public key that is not that of its seed", 0 },
+    { WHPK, "is a public key, which signs nothing", 0 },
     { NULL, NULL, 0 }
 };
 
