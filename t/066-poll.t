@@ -131,7 +131,12 @@ is($t->get('/status/', headers => [ Accept => 'text/html',
 
 changed('nothing', [ ]);
 
+# a client may have its answer before that is seen
+
+my $seen = observed();
+
 $t->get('/api/jobs/1');
+settled(sub { observed() == $seen + 1 }, 'observed');
 changed('an observation', [ grep { /observed/ } @paths ]);
 
 my @lists = grep { !/observed/ } @paths;
@@ -141,6 +146,8 @@ changed('a pause', \@lists);
 
 $up->set('/api/jobs/1' => { json => { id => 1, status => 'done' } });
 $t->get('/api/jobs/1');
+settled(sub { observed() == $seen + 2 && hook('other')->{waiting} == 1 },
+	'waiting');
 changed('an event that waits', \@paths);
 
 action('hooks/other/resume');
@@ -285,6 +292,10 @@ sub settled {
 
 	my $done = wait_for { $condition->() };
 	ok($done, $name);
+}
+
+sub observed {
+	return scalar @{ $t->get('/status/observed')->json->{observed} };
 }
 
 # exactly these have another tag than last time
