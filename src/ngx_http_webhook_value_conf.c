@@ -22,6 +22,7 @@
 
 static ngx_int_t ngx_http_webhook_value_env(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *text);
+static ngx_uint_t ngx_http_webhook_secret_variable(ngx_str_t *text);
 static ngx_uint_t ngx_http_webhook_header_reserved(ngx_str_t *name);
 
 
@@ -333,9 +334,42 @@ ngx_http_webhook_set_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                "at least %d are recommended",
                                secret->key.len, NGX_HTTP_WEBHOOK_SECRET_MIN);
         }
+
+        if (ngx_http_webhook_secret_variable(&value[i])) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "the secret looks like a variable, but is used "
+                               "as it is written");
+        }
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* as a whole: what is random may have a "$" somewhere */
+
+static ngx_uint_t
+ngx_http_webhook_secret_variable(ngx_str_t *text)
+{
+    u_char      ch;
+    ngx_uint_t  i;
+
+    if (text->len < 2 || text->data[0] != '$') {
+        return 0;
+    }
+
+    for (i = 1; i < text->len; i++) {
+        ch = text->data[i];
+
+        if (!(ch >= 'a' && ch <= 'z') && !(ch >= 'A' && ch <= 'Z')
+            && !(ch >= '0' && ch <= '9') && ch != '_' && ch != '{'
+            && ch != '}')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

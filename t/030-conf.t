@@ -539,6 +539,14 @@ secret until=2030-01-01 s3same-s3same-s3same-s3same; # <<
 secret s3same; # <<
 -- [warn] the secret has 6 bytes only, at least 24 are recommended
 
+== webhook secret - a variable
+secret $webhook_secret_of_production; # <<
+-- [warn] the secret looks like a variable, but is used as it is written
+
+== webhook secret - dollars
+secret $webhook-secret-of-production 0123456789$webhook_secret;
+-- ok
+
 == server secret - all have until
 webhook w { # <<
     url http://h.example/;

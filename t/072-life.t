@@ -143,9 +143,10 @@ ok(wait_for { hook('many')->{in_flight} == 4 }, 'kill - in flight');
 is(hook('many')->{waiting}, 16, 'kill - waiting');
 
 my @first = uuids($m->wait_requests(4));
-my ($owner) = $t->connected($m->port());
+my $owner;
 
-ok($owner, 'kill - one worker sends');
+ok(wait_for { ($owner) = $t->connected($m->port()) },
+	'kill - one worker sends');
 $t->kill_worker($owner, 'KILL');
 
 ok((wait_for { hook('many')->{delivered} == 20 } 20), 'kill - all delivered');
