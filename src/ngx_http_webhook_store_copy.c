@@ -20,6 +20,8 @@ static ngx_int_t ngx_http_webhook_copy_slots(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_batch_t *batch);
 static size_t ngx_http_webhook_copy_blocks(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_batch_t *batch);
+static void ngx_http_webhook_copy_later(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_batch_t *batch);
 static size_t ngx_http_webhook_copy_size(ngx_http_webhook_zone_t *zone,
     uint32_t index);
 static size_t ngx_http_webhook_copy_attempts(ngx_http_webhook_zone_t *zone,
@@ -77,6 +79,7 @@ ngx_http_webhook_store_gather(ngx_http_webhook_zone_t *zone,
     batch->used = 0;
     batch->n = 0;
     batch->nslots = 0;
+    batch->nlater = 0;
 
     if (zone->sh->slots_changed
         && ngx_http_webhook_copy_slots(zone, batch) != NGX_OK)
@@ -248,8 +251,7 @@ ngx_http_webhook_copy_blocks(ngx_http_webhook_zone_t *zone,
         rec->type = NGX_HTTP_WEBHOOK_REC_NONE;
 
         if (zone->unsaved[index] & NGX_HTTP_WEBHOOK_UNSAVED_AGAIN) {
-
-            /* its turn comes again, behind others */
+            batch->nlater++;
 
         } else if (blk->type == NGX_HTTP_WEBHOOK_BLK_STATE) {
             rec->type = NGX_HTTP_WEBHOOK_REC_STATE;
@@ -265,9 +267,6 @@ ngx_http_webhook_copy_blocks(ngx_http_webhook_zone_t *zone,
             rec->type = NGX_HTTP_WEBHOOK_REC_DELIVERY;
             ngx_http_webhook_copy_delivery(zone, index,
                                      (ngx_http_webhook_rec_delivery_t *) rec);
-
-        } else {
-            rec->type = NGX_HTTP_WEBHOOK_REC_NONE;
         }
 
         batch->used += size;
@@ -276,9 +275,48 @@ ngx_http_webhook_copy_blocks(ngx_http_webhook_zone_t *zone,
         size = 0;
     }
 
+    if (batch->nlater && zone->sh->untaken == 0
+        && !ngx_http_webhook_copy_void(zone, batch))
+    {
+        ngx_http_webhook_copy_later(zone, batch);
+    }
+
     ngx_http_webhook_zone_unlock(zone);
 
     return size;
+}
+
+
+/* nothing is behind the batch: what a state had to wait for is in it, too */
+
+static void
+ngx_http_webhook_copy_later(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_batch_t *batch)
+{
+    ngx_http_webhook_rec_t  *rec, *last;
+
+    last = ngx_http_webhook_batch_last(batch);
+
+    for (rec = ngx_http_webhook_batch_first(batch);
+         rec != last;
+         rec = ngx_http_webhook_batch_next(rec))
+    {
+        if (rec->type != NGX_HTTP_WEBHOOK_REC_NONE
+            || rec->size != sizeof(ngx_http_webhook_rec_state_t)
+            || ngx_http_webhook_blk(zone, rec->index)->type
+               != NGX_HTTP_WEBHOOK_BLK_STATE)
+        {
+            continue;
+        }
+
+        zone->unsaved[rec->index] |= NGX_HTTP_WEBHOOK_UNSAVED_LATER;
+
+        rec->type = NGX_HTTP_WEBHOOK_REC_STATE;
+        ngx_http_webhook_copy_state(zone, rec->index,
+                                    (ngx_http_webhook_rec_state_t *) rec);
+    }
+
+    batch->nlater = 0;
 }
 
 

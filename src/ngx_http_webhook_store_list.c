@@ -39,6 +39,7 @@ ngx_http_webhook_store_mark(ngx_http_webhook_zone_t *zone, uint32_t index)
 
         if (*word & NGX_HTTP_WEBHOOK_UNSAVED_TAKEN) {
             *word |= NGX_HTTP_WEBHOOK_UNSAVED_AGAIN;
+            *word &= ~NGX_HTTP_WEBHOOK_UNSAVED_LATER;
         }
 
         return;
@@ -68,6 +69,7 @@ ngx_http_webhook_store_mark_behind(ngx_http_webhook_zone_t *zone,
 {
     if (zone->unsaved[index]) {
         zone->unsaved[index] |= NGX_HTTP_WEBHOOK_UNSAVED_AGAIN;
+        zone->unsaved[index] &= ~NGX_HTTP_WEBHOOK_UNSAVED_LATER;
         return;
     }
 
@@ -126,7 +128,9 @@ ngx_http_webhook_store_shift(ngx_http_webhook_zone_t *zone)
     zone->unsaved[index] = 0;
     sh->taken--;
 
-    if (word & NGX_HTTP_WEBHOOK_UNSAVED_AGAIN) {
+    if ((word & NGX_HTTP_WEBHOOK_UNSAVED_AGAIN)
+        && !(word & NGX_HTTP_WEBHOOK_UNSAVED_LATER))
+    {
         ngx_http_webhook_store_mark(zone, index);
     }
 }
@@ -144,7 +148,8 @@ ngx_http_webhook_store_untake(ngx_http_webhook_zone_t *zone)
          sh->taken;
          index = ngx_http_webhook_store_next(zone, index))
     {
-        zone->unsaved[index] &= ~NGX_HTTP_WEBHOOK_UNSAVED_TAKEN;
+        zone->unsaved[index] &= ~(NGX_HTTP_WEBHOOK_UNSAVED_TAKEN
+                                  |NGX_HTTP_WEBHOOK_UNSAVED_LATER);
         sh->taken--;
     }
 

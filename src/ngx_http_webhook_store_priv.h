@@ -42,7 +42,9 @@
 
 #define NGX_HTTP_WEBHOOK_UNSAVED_TAKEN  0x80000000
 #define NGX_HTTP_WEBHOOK_UNSAVED_AGAIN  0x40000000
-#define NGX_HTTP_WEBHOOK_UNSAVED_END    0x3fffffff
+#define NGX_HTTP_WEBHOOK_UNSAVED_LATER  0x20000000  /* "again", but the batch
+                                                       has it by now */
+#define NGX_HTTP_WEBHOOK_UNSAVED_END    0x1fffffff
 
 #define NGX_HTTP_WEBHOOK_BATCH         512          /* records */
 #define NGX_HTTP_WEBHOOK_BATCH_SIZE    (1024 * 1024)  /* bytes, more or less */
@@ -65,7 +67,7 @@ uint32_t ngx_http_webhook_store_next(ngx_http_webhook_zone_t *zone,
 
 /*
  * The next one that no batch has, sh->untaken, is the batch's.  A state that is
- * "again" is not to be written now.
+ * "again" is not to be written before what is behind it in the list.
  */
 
 uint32_t ngx_http_webhook_store_take(ngx_http_webhook_zone_t *zone);
@@ -215,6 +217,8 @@ typedef struct {
     size_t                       used;
     ngx_uint_t                   n;          /* of blocks */
     ngx_uint_t                   nslots;     /* these come first */
+    ngx_uint_t                   nlater;     /* states that wait for what is
+                                                behind them */
     uint32_t                     batches;    /* of the zone, when begun */
     ngx_http_webhook_owner_t    *writer;     /* NULL: whoever the zone has */
 } ngx_http_webhook_batch_t;

@@ -281,6 +281,63 @@ test_store_order(void)
 }
 
 
+/* where one batch has them all, the state is not left for the next one */
+
+void
+test_store_together(void)
+{
+    world_t                    w;
+    u_char                    *slots;
+    ngx_uint_t                 i, k;
+    ngx_http_webhook_batch_t   batch;
+
+    store_create(&w, 100);
+
+    slots = calloc(1, w.zone->sh->nslots);
+    memset(&batch, 0, sizeof(batch));
+
+    /* within one hold of the lock, and in several */
+
+    for (k = 2; k <= 40; k += 38) {
+
+        for (i = 1; i <= k; i++) {
+            world_add(&w, k + i, NGX_HTTP_WEBHOOK_LAUNCHED, 1, 1000 * k + i,
+                      10, 0);
+        }
+
+        world_add(&w, k + 1, NGX_HTTP_WEBHOOK_FINISHED, 1, 1000 * k + 500, 10,
+                  0);
+
+        /* the first time, the disk refuses */
+
+        for (i = 0; i < 2; i++) {
+            check_number(ngx_http_webhook_store_gather(w.zone, &batch),
+                         NGX_OK, "a batch of %d", (int) k);
+
+            if (i == 0) {
+                ngx_http_webhook_store_refused(w.zone, &batch);
+            }
+        }
+
+        file_write(&batch);
+
+        check_number(file_state_version(k + 1), 2, "has the state, too");
+
+        ngx_http_webhook_store_written(w.zone, &batch, slots);
+
+        check_number(w.zone->sh->unsaved_list.head, 0, "and nothing is left");
+    }
+
+    check(store_agree(&w, "together"), "file and zone agree");
+
+    free(slots);
+    free(batch.data);
+
+    world_destroy(&w);
+    file_destroy();
+}
+
+
 /*
  * What a zone has seen before it knew the file, the file may have, too: from
  * workers with another zone, whose latest commit came later.
@@ -335,6 +392,7 @@ main(int argc, char **argv)
 
     test_store_full();
     test_store_order();
+    test_store_together();
     test_store_known();
     test_store_kill(40);
     test_store_step();

@@ -90,6 +90,7 @@ void test_store_kill(ngx_uint_t n);
 void test_store_step(void);
 void test_store_full(void);
 void test_store_order(void);
+void test_store_together(void);
 void test_store_known(void);
 void test_store_churn(ngx_uint_t n);
 
