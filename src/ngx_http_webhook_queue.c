@@ -14,9 +14,6 @@
 #include "ngx_http_webhook_zone_priv.h"
 
 
-#define NGX_HTTP_WEBHOOK_EXECUTION_MAX  128     /* bytes kept of an id */
-
-
 /* a queue that was full, to be logged when the lock is free */
 
 typedef struct {

@@ -20,7 +20,9 @@
 #include "ngx_http_webhook_retry.h"
 
 
-#define NGX_HTTP_WEBHOOK_NO_SLOT       ((uint32_t) -1)
+#define NGX_HTTP_WEBHOOK_NO_SLOT        ((uint32_t) -1)
+
+#define NGX_HTTP_WEBHOOK_EXECUTION_MAX  128    /* bytes kept of an id */
 
 
 /*
@@ -220,7 +222,7 @@ typedef struct {
     uint64_t                      time;        /* of the event, ms, wall */
     uint64_t                      duration;    /* of the latest attempt, ms */
     uint64_t                      next;        /* next attempt, ms, wall; 0 */
-    u_char                        execution[128];
+    u_char                        execution[NGX_HTTP_WEBHOOK_EXECUTION_MAX];
     uint32_t                      execution_len;
     u_char                        hook[64];
     uint32_t                      hook_len;

@@ -412,6 +412,11 @@ ngx_http_webhook_arg_execution(ngx_http_webhook_status_t *s,
 {
     args->filter->execution = *value;
 
+    /* no more of it was kept */
+
+    args->filter->execution.len = ngx_min(value->len,
+                                          NGX_HTTP_WEBHOOK_EXECUTION_MAX);
+
     return NULL;
 }
 

@@ -679,6 +679,17 @@ ok(wait_for { count('hook=ci&execution=%3Cimg+src%3Dx%3E%22%5C%0A%C3%A9') },
 	'an odd execution');
 is(list('hook=ci&limit=1')->[0]{execution}, $odd, 'as it is');
 
+# of a long one the first 128 bytes are kept, whoever asks for all of it
+
+my $arn = 'arn:' . 'x' x 123;
+
+launch("${arn}12", "${arn}1");
+ok(wait_for { count("hook=ci&execution=${arn}1") == 2 }, 'a long execution')
+	or diag(explain(list('hook=ci&limit=2')));
+is(join(' ', map { count("hook=ci&execution=$_") } "${arn}12", "${arn}2", $arn),
+	'2 0 0', 'of its length');
+is(list('hook=ci&limit=1')->[0]{execution}, "${arn}1", 'what is kept of it');
+
 ###############################################################################
 
 # more than one look at the zone finds, and pages through
