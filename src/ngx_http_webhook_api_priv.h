@@ -132,6 +132,7 @@ typedef struct {
                                                    of the scope with text */
     ngx_uint_t                        ntexts;   /* of the description */
     unsigned                          present_started:1;
+    unsigned                          caseless:1;   /* the regex */
 
     ngx_str_t                         name;     /* for messages */
     u_char                           *file;

@@ -291,6 +291,7 @@ ngx_http_webhook_api_route_regex(ngx_conf_t *cf,
         rc.pattern.data++;
         rc.pattern.len--;
         rc.options = NGX_REGEX_CASELESS;
+        rp->caseless = 1;
     }
 
     if (rc.pattern.len == 0) {

@@ -15,6 +15,8 @@
 
 static ngx_http_webhook_api_route_t *ngx_http_webhook_api_shadow(
     ngx_http_webhook_route_t *route, ngx_uint_t n);
+static ngx_uint_t ngx_http_webhook_api_covers(
+    ngx_http_webhook_api_route_t *first, ngx_http_webhook_api_route_t *rp);
 
 
 void
@@ -69,23 +71,43 @@ ngx_http_webhook_api_shadow(ngx_http_webhook_route_t *route, ngx_uint_t n)
 
         first = route[i].priv;
 
-        if (first->type == NGX_HTTP_WEBHOOK_URI_REGEX
-            || rp->type == NGX_HTTP_WEBHOOK_URI_REGEX
-            || first->when
-            || (rp->methods & ~first->methods)
-            || rp->uri.len < first->uri.len
-            || ngx_memcmp(rp->uri.data, first->uri.data, first->uri.len) != 0)
-        {
-            continue;
-        }
-
-        if (first->type == NGX_HTTP_WEBHOOK_URI_PREFIX
-            || (rp->type == NGX_HTTP_WEBHOOK_URI_EXACT
-                && rp->uri.len == first->uri.len))
+        if (first->when == NULL
+            && !(rp->methods & ~first->methods)
+            && ngx_http_webhook_api_covers(first, rp))
         {
             return first;
         }
     }
 
     return NULL;
+}
+
+
+/* of regexes no more is known than that two are the same */
+
+static ngx_uint_t
+ngx_http_webhook_api_covers(ngx_http_webhook_api_route_t *first,
+    ngx_http_webhook_api_route_t *rp)
+{
+    if (first->type == NGX_HTTP_WEBHOOK_URI_REGEX) {
+        return rp->type == NGX_HTTP_WEBHOOK_URI_REGEX
+               && rp->uri.len == first->uri.len
+               && ngx_memcmp(rp->uri.data, first->uri.data, rp->uri.len) == 0
+               && (first->caseless || !rp->caseless);
+    }
+
+    if (rp->type == NGX_HTTP_WEBHOOK_URI_REGEX) {
+        return first->type == NGX_HTTP_WEBHOOK_URI_PREFIX
+               && first->uri.len == 1;
+    }
+
+    if (rp->uri.len < first->uri.len
+        || ngx_memcmp(rp->uri.data, first->uri.data, first->uri.len) != 0)
+    {
+        return 0;
+    }
+
+    return first->type == NGX_HTTP_WEBHOOK_URI_PREFIX
+           || (rp->type == NGX_HTTP_WEBHOOK_URI_EXACT
+               && rp->uri.len == first->uri.len);
 }
