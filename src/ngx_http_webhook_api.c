@@ -165,7 +165,8 @@ ngx_http_webhook_api_elements(ngx_http_webhook_api_scope_t *scope, json_t *doc,
     }
 
     if (doc == NULL) {
-        return NGX_DECLINED;
+        return ngx_http_webhook_api_whole(scope) ? handler(data, NULL, NULL)
+                                                 : NGX_DECLINED;
     }
 
     pointer = scope->each->elts;
@@ -191,6 +192,28 @@ ngx_http_webhook_api_elements(ngx_http_webhook_api_scope_t *scope, json_t *doc,
     }
 
     return NGX_DECLINED;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_api_whole(ngx_http_webhook_api_scope_t *scope)
+{
+    ngx_uint_t                       i;
+    ngx_http_webhook_api_pointer_t  *pointer;
+
+    if (scope->each == NULL) {
+        return 1;
+    }
+
+    pointer = scope->each->elts;
+
+    for (i = 0; i < scope->each->nelts; i++) {
+        if (pointer[i].pointer.nsegments == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

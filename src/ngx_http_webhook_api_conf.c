@@ -371,7 +371,7 @@ ngx_http_webhook_api_bodyless(ngx_http_webhook_api_scope_t *scope)
     ngx_uint_t                     i;
     ngx_http_webhook_api_value_t  *value;
 
-    if (scope->each || scope->require) {
+    if (!ngx_http_webhook_api_whole(scope) || scope->require) {
         return 0;
     }
 
@@ -395,7 +395,7 @@ ngx_http_webhook_api_bare(ngx_http_webhook_api_scope_t *scope)
     ngx_uint_t                     i;
     ngx_http_webhook_api_value_t  *value;
 
-    if (scope->each) {
+    if (!ngx_http_webhook_api_whole(scope)) {
         return 0;
     }
 

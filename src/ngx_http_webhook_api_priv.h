@@ -196,6 +196,13 @@ ngx_uint_t ngx_http_webhook_api_status_errors(ngx_http_webhook_route_t *route);
 ngx_int_t ngx_http_webhook_api_elements(ngx_http_webhook_api_scope_t *scope,
     json_t *doc, ngx_http_webhook_pointer_pt handler, void *data);
 
+/*
+ * api.c: Whether the document itself may be what is read, and so none where
+ * none is needed: there is no "each", or one of its pointers is "".
+ */
+
+ngx_uint_t ngx_http_webhook_api_whole(ngx_http_webhook_api_scope_t *scope);
+
 
 /*
  * api_text.c: A text's value (in the request's pool, or borrowed from the

@@ -82,6 +82,15 @@ webhook_api field {
         states  FINISHED 404 410;
     }
 
+    route GET ~^/within/(?<within>[^/]+)$ status=2xx,404 {
+        each    /item "";
+        id      $within;
+        state   /status $status;
+        states  FINISHED 404;
+    }
+
+    route POST /bare-within { launch; each /item ""; id ""; }
+
     route GET /refused status=200,202,422 {
         state   $status;
         states  STARTED  202;
@@ -269,6 +278,20 @@ is(events('GET /gone/e3', { }), 'e3 STARTED', 'it is there');
 is(events('GET /gone/e3', '<html>', answer => { status => 410 }),
 	'e3 FINISHED', 'it is gone, as a page says');
 is(events('GET /gone/e4', '<html>'), '', 'a page that is no error');
+is(events('GET /within/e6', { item => { status => 'running' } }),
+	'e6 STARTED', 'within an envelope');
+is(events('GET /within/e6', '<html>', answer => { status => 404 }),
+	'e6 FINISHED', 'it is gone, and so is the envelope');
+is(events('GET /within/e7', { status => 'running' }), 'e7 STARTED',
+	'without an envelope');
+is(events('GET /within/e7', '', answer => { status => 404 }), 'e7 FINISHED',
+	'it is gone without a word');
+is(events('GET /within/e8', '', answer => { status => 204 }), 'e8 STARTED',
+	'no content');
+is(events('POST /bare-within', '17'), '17 LAUNCHED',
+	'a number that may be within an envelope');
+is(events('POST /bare-within', { item => 'e18' }), 'e18 LAUNCHED',
+	'a text that is');
 is(events('GET /refused', { id => 'e5' }, answer => { status => 202 }),
 	'e5 STARTED', 'it runs');
 is(events('GET /refused', '<html>', answer => { status => 422 }), '',
