@@ -74,7 +74,7 @@ static int ngx_http_webhook_api_dump(const char *buffer, size_t size,
     void *data);
 static void ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
     json_t *element, ngx_http_webhook_observation_t *observation);
-static ngx_int_t ngx_http_webhook_api_integer(ngx_str_t *text, int64_t *value);
+static ngx_int_t ngx_http_webhook_api_number(ngx_str_t *text, int64_t *value);
 
 
 ngx_http_webhook_api_require_t *
@@ -629,7 +629,7 @@ ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
             continue;
         }
 
-        if (ngx_http_webhook_api_integer(&text, &observation->run) == NGX_OK) {
+        if (ngx_http_webhook_api_number(&text, &observation->run) == NGX_OK) {
             observation->has_run = 1;
             return;
         }
@@ -644,28 +644,38 @@ ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
 }
 
 
+/* some APIs write a fraction only where there is one: it does not count */
+
 static ngx_int_t
-ngx_http_webhook_api_integer(ngx_str_t *text, int64_t *value)
+ngx_http_webhook_api_number(ngx_str_t *text, int64_t *value)
 {
     size_t    i;
     int64_t   n;
-    unsigned  digit;
+    unsigned  digit, point;
 
     if (text->len == 0) {
         return NGX_ERROR;
     }
 
     n = 0;
+    point = 0;
 
     for (i = 0; i < text->len; i++) {
 
+        if (text->data[i] == '.' && !point && i && i + 1 < text->len) {
+            point = 1;
+            continue;
+        }
+
         digit = (unsigned) text->data[i] - '0';
 
-        if (digit > 9 || n > (INT64_MAX - digit) / 10) {
+        if (digit > 9 || (!point && n > (INT64_MAX - digit) / 10)) {
             return NGX_ERROR;
         }
 
-        n = n * 10 + digit;
+        if (!point) {
+            n = n * 10 + digit;
+        }
     }
 
     *value = n;

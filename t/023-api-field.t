@@ -446,6 +446,25 @@ is(dated('running', '2026-11-28T09:00:01Z'), '25 LAUNCHED 25 STARTED',
 	'a later date is of a new run');
 is(dated('done', '2026-11-28T09:00:01Z'), '25 FINISHED', 'its end');
 
+# or by seconds with a fraction, which may be absent
+
+sub seconds {
+	my ($status, $started) = @_;
+
+	return events('GET /dated', sprintf('{"id":26,"status":"%s",'
+		. '"started":%s}', $status, $started));
+}
+
+is(seconds('running', '1795860000.25'), '26 STARTED', 'a fraction');
+is(seconds('done', '1795860000.25'), '26 FINISHED', 'the same');
+is(seconds('running', '1795860000'), '', 'of it the whole part counts');
+is(seconds('running', '1795859999.75'), '', 'less');
+is(seconds('running', '1795860001.0'), '26 LAUNCHED 26 STARTED', 'more');
+is(seconds('done', '"1795860001.125"'), '26 FINISHED', 'as text');
+is(seconds('running', '"1795860002."'), '', 'no number');
+is(seconds('running', '"1795860002.1.2"'), '', 'nor this');
+is(seconds('running', '1795860002'), '26 LAUNCHED 26 STARTED', 'whole ones');
+
 # aggregates over all elements of nested lists
 
 sub jobs { { groups => [ map { { jobs => [ map { { status => $_ } } @$_ ] } }
