@@ -16,6 +16,16 @@
 
 /* a queue that was full, to be logged when the lock is free */
 
+/*
+ * While the disk refuses, what is held behind deliveries that are in the store
+ * alone must leave some room for these: else they could never come back.
+ */
+
+#define ngx_http_webhook_queue_crowded(sh, len)                               \
+    ((sh)->failing                                                            \
+     && (sh)->nqueue + ngx_http_webhook_blocks(len, 0) > (sh)->nblocks / 8 * 3)
+
+
 typedef struct {
     ngx_http_webhook_hook_t     *hook;       /* NULL: none */
     uint64_t                     dropped;    /* so far */
@@ -199,6 +209,12 @@ ngx_http_webhook_queue_prepare(ngx_http_webhook_zone_t *zone, u_char *key,
             || !ngx_http_webhook_queue_accept(zone, slot, key, &new[k]))
         {
             continue;
+        }
+
+        if (slot->spill
+            && ngx_http_webhook_queue_crowded(zone->sh, event->payload.len))
+        {
+            return NGX_DECLINED;
         }
 
         if (payload == 0) {

@@ -86,6 +86,17 @@ ngx_http_webhook_store_flush(ngx_http_webhook_storer_t *st)
         return;
     }
 
+    if (st->fails
+        && ngx_http_webhook_store_over(st->zone, &st->batch, &st->laden)
+        && st->db.over)
+    {
+        st->db.over = 0;
+
+        st->job = ngx_http_webhook_store_room;
+        ngx_http_webhook_store_post(st);
+        return;
+    }
+
     st->zone->sh->signalled = 0;
     st->zone->sh->urgent = 0;
     ngx_memory_barrier();
@@ -116,6 +127,12 @@ static ngx_int_t
 ngx_http_webhook_store_refill_begin(ngx_http_webhook_storer_t *st)
 {
     uint32_t  slot;
+
+    /* they would come again after a start */
+
+    if (st->zone->sh->failing && st->laden) {
+        return NGX_DECLINED;
+    }
 
     slot = ngx_http_webhook_store_wanted(st->zone, st->slot + 1);
 
@@ -278,6 +295,9 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
 
         } while (st->rc == NGX_ERROR && st->db.again);
 
+    } else if (st->job == ngx_http_webhook_store_room) {
+        st->rc = ngx_http_webhook_db_forget(&st->db, &st->batch);
+
     } else if (st->job == ngx_http_webhook_store_prune) {
         st->rc = ngx_http_webhook_db_prune(&st->db, st->wall);
 
@@ -317,7 +337,9 @@ ngx_http_webhook_store_done(ngx_event_t *ev)
         return;
     }
 
-    if (!st->fails) {
+    if (!st->fails || st->job == ngx_http_webhook_store_read
+        || st->job == ngx_http_webhook_store_room)
+    {
         ngx_http_webhook_store_flush(st);
     }
 }
@@ -332,6 +354,16 @@ ngx_http_webhook_store_result(ngx_http_webhook_storer_t *st)
 
     if (st->job == ngx_http_webhook_store_wipe) {
         st->wiped = ngx_current_msec;
+        return;
+    }
+
+    if (st->job == ngx_http_webhook_store_room) {
+
+        if (st->rc == NGX_OK) {
+            ngx_http_webhook_store_gone(st->zone, &st->batch);
+            st->laden = 0;
+        }
+
         return;
     }
 
@@ -360,6 +392,14 @@ ngx_http_webhook_store_result(ngx_http_webhook_storer_t *st)
                                           st->batch.n
                                           == NGX_HTTP_WEBHOOK_REFILL);
             st->slots[st->slot] = 1;
+
+            if (st->zone->sh->failing) {
+
+                /* nothing may be left in front of those that are held */
+
+                ngx_http_webhook_store_give_up(st->zone, st->slots);
+            }
+
             ngx_http_webhook_store_owners(st, 0);
         }
 

@@ -24,6 +24,7 @@
 typedef enum {
     ngx_http_webhook_store_write = 0,
     ngx_http_webhook_store_prune,
+    ngx_http_webhook_store_room,
     ngx_http_webhook_store_wipe,
     ngx_http_webhook_store_count,
     ngx_http_webhook_store_read
@@ -57,6 +58,7 @@ typedef struct {
     ngx_msec_t                     wrote;      /* when a batch was begun */
     ngx_msec_t                     failed;     /* since when, if it fails */
     ngx_msec_t                     logged;
+    ngx_uint_t                     laden;    /* with ends not written */
     ngx_msec_t                     pruned;
     ngx_msec_t                     wiped;
     ngx_msec_t                     counted;

@@ -532,7 +532,7 @@ ngx_http_webhook_load_waiting(void *data, ngx_http_webhook_rec_t *rec)
 
     /* some room is for what comes new */
 
-    if (sh->nqueue <= ngx_http_webhook_store_much(sh)) {
+    if (sh->nqueue <= ngx_http_webhook_store_much(sh) || sh->failing) {
         i = ngx_http_webhook_load_records(zone, from, slot);
     }
 

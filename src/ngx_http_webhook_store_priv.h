@@ -23,6 +23,7 @@
  *   store_vfs.c     under SQLite: others get the core in between
  *   store_layout.c  its tables; those of an older layout
  *   store_write.c   a batch -> one transaction; what is too old
+ *   store_room.c    what gives way when the file is full
  *   store_count.c   how much there is
  *   store_read.c    rows, one by one
  *   store_watch.c   what is watched; store_watch_row.c: its rows
@@ -291,7 +292,9 @@ uint64_t ngx_http_webhook_store_to_msec(uint64_t wall);
 #define NGX_HTTP_WEBHOOK_SQL_COUNT     24
 #define NGX_HTTP_WEBHOOK_SQL_ENDED     25
 #define NGX_HTTP_WEBHOOK_SQL_HEADED    26
-#define NGX_HTTP_WEBHOOK_DB_STATEMENTS  27
+#define NGX_HTTP_WEBHOOK_SQL_OLDEST    27
+#define NGX_HTTP_WEBHOOK_SQL_OVER      28
+#define NGX_HTTP_WEBHOOK_DB_STATEMENTS  29
 
 
 typedef struct ngx_http_webhook_db_s  ngx_http_webhook_db_t;
@@ -313,6 +316,7 @@ struct ngx_http_webhook_db_s {
                                                 are gone */
     ngx_uint_t                   full;       /* there was no room */
     ngx_uint_t                   again;      /* there is now: try again */
+    ngx_uint_t                   over;       /* nor could room be made */
     ngx_http_webhook_store_use_t  use;       /* of db_count() */
     u_char                       aside[NGX_MAX_PATH];
     u_char                       error[128]; /* of what failed last */
@@ -393,6 +397,34 @@ void ngx_http_webhook_db_wipe(ngx_http_webhook_db_t *db);
 /* --- store_write --- */
 
 ngx_int_t ngx_http_webhook_db_write(ngx_http_webhook_db_t *db,
+    ngx_http_webhook_batch_t *batch);
+
+
+/* --- store_room --- */
+
+/*
+ * The rows of all that has ended and cannot be written, as a batch; how many.
+ * "laden": so much that the zone could forget some, if there were more.
+ */
+
+ngx_uint_t ngx_http_webhook_store_over(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_batch_t *batch, ngx_uint_t *laden);
+
+/* They are in the file no more. */
+
+void ngx_http_webhook_store_gone(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_batch_t *batch);
+
+/*
+ * The file is full: the oldest that ended give way, before their time.  Sets
+ * db->again, or db->over if there are none.
+ */
+
+void ngx_http_webhook_db_room(ngx_http_webhook_db_t *db);
+
+/* Deletes the rows of store_over(). */
+
+ngx_int_t ngx_http_webhook_db_forget(ngx_http_webhook_db_t *db,
     ngx_http_webhook_batch_t *batch);
 
 

@@ -171,6 +171,14 @@ ngx_http_webhook_store_wanted(ngx_http_webhook_zone_t *zone, uint32_t from)
             continue;
         }
 
+        /* nothing can be written: all that is here is behind what is there */
+
+        if (sh->failing && slot->due == &sh->sentinel
+            && slot->in_flight == 0)
+        {
+            return i;
+        }
+
         /* no webhook goes without because another has filled the zone */
 
         if (sh->nqueue <= ngx_http_webhook_store_little(sh)

@@ -47,7 +47,6 @@ static const char  *ngx_http_webhook_write_prune[] = {
 };
 
 
-static void ngx_http_webhook_write_room(ngx_http_webhook_db_t *db);
 static ngx_int_t ngx_http_webhook_write_headed(ngx_http_webhook_db_t *db);
 static ngx_int_t ngx_http_webhook_write_records(ngx_http_webhook_db_t *db,
     ngx_http_webhook_batch_t *batch);
@@ -108,39 +107,10 @@ ngx_http_webhook_db_write(ngx_http_webhook_db_t *db,
     }
 
     if (db->full) {
-        ngx_http_webhook_write_room(db);
+        ngx_http_webhook_db_room(db);
     }
 
     return NGX_ERROR;
-}
-
-
-/* the file has its size: the oldest that ended give way, before their time */
-
-static void
-ngx_http_webhook_write_room(ngx_http_webhook_db_t *db)
-{
-    ngx_http_webhook_sql_t  sql;
-
-    db->full = 0;
-
-    if (ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_PRUNE,
-                             ngx_http_webhook_write_prune[0])
-        != NGX_OK)
-    {
-        return;
-    }
-
-    ngx_http_webhook_sql_number(&sql, (uint64_t) -1 >> 1);
-    ngx_http_webhook_sql_number(&sql, NGX_HTTP_WEBHOOK_PRUNE);
-
-    /* what it says must not hide why there was no room */
-
-    if (sqlite3_step(sql.stmt) == SQLITE_DONE) {
-        db->again = (sqlite3_changes(db->handle) != 0);
-    }
-
-    (void) sqlite3_reset(sql.stmt);
 }
 
 
@@ -357,6 +327,13 @@ ngx_http_webhook_write_delivery(ngx_http_webhook_db_t *db,
 
     if (ngx_http_webhook_sql_run(&sql) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    if (!rec->full && sqlite3_changes(db->handle) == 0) {
+
+        /* its row has given way to others: nothing belongs to it */
+
+        return NGX_OK;
     }
 
     if (rec->full) {

@@ -34,6 +34,12 @@ sub spilled {
 	return json($s->{t}->get('/hooks/')->body())->{store}{spilled};
 }
 
+sub state_of {
+	my ($s) = @_;
+
+	return json($s->{t}->get('/hooks/')->body())->{store}{state};
+}
+
 for my $restart (0, 1) {
 	subtest $restart ? 'with a crash' : 'without' => sub {
 		my $s = WebhookTest::Store->new(zone => '1m',
@@ -90,6 +96,104 @@ for my $restart (0, 1) {
 		is($s->disorder(@got), '', 'in order');
 		ok($s->on_disk(waiting => 0), 'nothing waits');
 		is(spilled($s), 0, 'nothing on disk alone');
+
+		$s->done();
+	};
+}
+
+# nothing in the file may give way: what was sent has to make room there, and
+# what waits in it comes back though nothing can be written
+
+for my $full ('its size', 'a full disk') {
+	subtest "the file has $full" => sub {
+		plan skip_all => 'not root' if $full ne 'its size' && $> != 0;
+
+		my $s = WebhookTest::Store->new(zone => '8m',
+			store => $full eq 'its size' ? 'size=16m' : '');
+		my ($t, $r) = @$s{qw/ t r /};
+
+		if ($full ne 'its size') {
+			mkdir $s->{dir};
+			system("mount -t tmpfs -o size=20m none $s->{dir}") == 0
+				or plan skip_all => 'no tmpfs';
+		}
+
+		$t->run();
+		$s->did('hooks/ci/pause');
+
+		# some 60 KB each, as fast as they can be written
+
+		my $n = 0;
+
+		for (1 .. 300) {
+			$n++;
+			$s->status("e$n", 'queued', launch => 1, size => 60000);
+			$s->status("e$n", 'running', size => 60000);
+
+			next if $n % 5;
+
+			wait_for(sub {
+				state_of($s) eq 'failing'
+				|| $s->sql('SELECT count(*) FROM deliveries')
+					== 2 * $n
+			}, 20);
+
+			last if state_of($s) eq 'failing';
+		}
+
+		is(state_of($s), 'failing', 'the file is full');
+
+		# the zone's share is, too, in the end
+
+		for (1 .. 200) {
+			$n++;
+			$s->status("e$n", 'queued', launch => 1, size => 60000);
+			$s->status("e$n", 'running', size => 60000);
+
+			last if $t->grep_log(qr/webhook_zone is full/);
+		}
+
+		ok($t->grep_log(qr/webhook_zone is full/), 'so is the zone');
+		cmp_ok(spilled($s), '>', 100, 'many wait in it alone');
+
+		my $waiting = webhook_of($s, 'ci')->{waiting};
+
+		$s->did('hooks/ci/resume');
+
+		if ($full ne 'its size') {
+			ok($r->wait_requests(16, 30, '/ci') >= 16,
+				'some arrive');
+			is(system("mount -o remount,size=64m $s->{dir}"), 0,
+				'room');
+		}
+
+		my @got = $r->wait_requests($waiting, 60, '/ci');
+		is(@got, $waiting, 'all arrive');
+		is($s->doubles(@got), '', 'no UUID twice');
+		is($s->disorder(@got), '', 'in order');
+		ok(wait_for { webhook_of($s, 'ci')->{delivered} == $waiting },
+			'counted');
+		is(webhook_of($s, 'ci')->{waiting}, 0, 'nothing waits');
+		is(spilled($s), 0, 'nothing on disk alone');
+
+		ok(wait_for(sub { state_of($s) eq 'ok' }, 30),
+			'the store is well');
+		ok($s->on_disk(waiting => 0), 'it knows');
+
+		for my $table (qw/ payloads attempts texts /) {
+			is($s->sql("SELECT count(*) FROM $table WHERE id NOT IN"
+				. ' (SELECT id FROM deliveries)'), 0,
+				"$table: of deliveries alone");
+		}
+
+		$s->status('last', 'queued', launch => 1);
+		ok($r->wait_requests($waiting + 1, 10, '/ci'), 'it goes on');
+		ok($s->rows(1, "execution = 'last' AND ended > 0"), 'on disk');
+
+		if ($full ne 'its size') {
+			$t->stop();
+			system("umount $s->{dir}");
+		}
 
 		$s->done();
 	};
