@@ -116,6 +116,7 @@ ngx_http_webhook_owner_slot(ngx_http_webhook_zone_t *zone,
     uint32_t                    index;
     uint64_t                    url;
     ngx_int_t                   rc;
+    ngx_uint_t                  paused;
     ngx_http_webhook_hook_t   **h;
     ngx_http_webhook_zslot_t   *slot;
 
@@ -167,8 +168,16 @@ ngx_http_webhook_owner_slot(ngx_http_webhook_zone_t *zone,
         ngx_http_webhook_zone_save(zone, &slot->health,
                                    NGX_HTTP_WEBHOOK_HEALTH_SIZE);
 
+        /* who paused it did so whatever its url */
+
+        paused = (slot->health.state == NGX_HTTP_WEBHOOK_HEALTH_PAUSED);
+
         ngx_http_webhook_retry_resume(&slot->health);
         ngx_http_webhook_delivery_recover(zone, slot);
+
+        if (paused) {
+            slot->health.state = NGX_HTTP_WEBHOOK_HEALTH_PAUSED;
+        }
 
         slot->url = url;
 

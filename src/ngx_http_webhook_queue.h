@@ -31,8 +31,9 @@
  * those the zone had not seen: they are to be pinged, by this caller alone.
  * Slots of removed webhooks are kept for 24 h, with what waits in them; sooner
  * forgotten, where there is no other one left, is one with nothing waiting.
- * A slot whose url changed has its health reset.  NGX_ERROR: no room for all;
- * those without have NGX_HTTP_WEBHOOK_NO_SLOT, which nothing here takes amiss.
+ * A slot whose url changed has its health reset; one that is paused remains so.
+ * NGX_ERROR: no room for all; those without have NGX_HTTP_WEBHOOK_NO_SLOT,
+ * which nothing here takes amiss.
  */
 
 ngx_int_t ngx_http_webhook_queue_slots(ngx_http_webhook_zone_t *zone,

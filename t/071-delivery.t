@@ -448,6 +448,25 @@ is(@q && seen($q[0]), 'STARTED a', 'moving - sent to the new one');
 ok(wait_for { hook('moving')->{delivered} == 1 }, 'moving - delivered');
 is(hook('moving')->{state}, 'ok', 'moving - it is not gone');
 
+# paused, until somebody resumes it, whatever becomes of its url
+
+act('moving', 'pause');
+see('moving', 'b', 'running');
+
+$hooks{moving} = 'retry 1h; url %%URL_r%%/onward;';
+configure();
+ok($t->reload(), 'paused - another url');
+is(hook('moving')->{state}, 'paused', 'paused - all the same');
+
+see('full', 'f10', 'running');
+ok($r->wait_request(sub { seen($_[0]) eq 'STARTED f10' }),
+	'paused - others go on');
+is(hook('moving')->{waiting}, 1, 'paused - it waits');
+
+act('moving', 'resume');
+@q = $r->wait_requests(1, undef, '/onward');
+is(@q && seen($q[0]), 'STARTED b', 'paused - sent after that');
+
 # the breaker, again: a probe with the oldest, then all the others
 
 @q = $r->wait_requests(13, 20, '/broken');
@@ -487,6 +506,13 @@ sub hook {
 	my ($name) = @_;
 
 	return $t->get("/status/hooks/$name")->json;
+}
+
+sub act {
+	my ($name, $action) = @_;
+
+	return $t->post("/status/hooks/$name/$action", '',
+		headers => [ 'X-Webhook-Write' => 1 ]);
 }
 
 sub deliveries {
