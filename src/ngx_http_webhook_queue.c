@@ -115,8 +115,6 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
     sh->pinned = 0;
     logged = sh->logged;
 
-    ngx_http_webhook_queue_count(zone, events, n, &full);
-
     /* nothing fails from here on */
 
     if (made) {
@@ -159,6 +157,10 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
     }
 
     ngx_http_webhook_zone_commit(zone);
+
+    /* who came now may be the one that gives way */
+
+    ngx_http_webhook_queue_count(zone, events, n, &full);
 
     ngx_http_webhook_delivery_trim(zone, logged);
 

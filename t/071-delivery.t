@@ -398,6 +398,36 @@ is(join(', ', map { seen($_) } @q),
 	'STARTED x1, FINISHED x2, STARTED x5, STARTED x6',
 	'oldest - FINISHED is spared');
 
+# nor does FINISHED give way to what comes after it
+
+$r->set('/oldest' => [ { hold => 1 }, { status => 204 } ]);
+see('oldest', 'y0', 'running');
+$r->wait_requests(5, undef, '/oldest');
+
+for (1 .. 3) {
+	see('oldest', "y$_", 'running');
+	see('oldest', "y$_", 'done');
+}
+
+my $dropped = hook('oldest')->{dropped};
+
+see('oldest', 'y4', 'running');
+
+is(hook('oldest')->{waiting}, 3, 'oldest - three wait again');
+is(hook('oldest')->{dropped}, $dropped + 1, 'oldest - one more is dropped');
+
+is(finished('dropped'), '', 'oldest - no FINISHED');
+
+see('oldest', 'y4', 'done');
+
+is(finished('dropped'), 'y1', 'oldest - a FINISHED for another alone');
+
+$r->release();
+@q = $r->wait_requests(8, undef, '/oldest');
+
+is(join(', ', map { seen($_) } @q[5 .. 7]),
+	'FINISHED y2, FINISHED y3, FINISHED y4', 'oldest - those are sent');
+
 # what waits for too long
 
 see('late', 'a', 'running');
@@ -513,6 +543,14 @@ sub act {
 
 	return $t->post("/status/hooks/$name/$action", '',
 		headers => [ 'X-Webhook-Write' => 1 ]);
+}
+
+sub finished {
+	my ($status) = @_;
+
+	return join ' ', map { $_->{execution} } grep {
+		$_->{status} eq $status && $_->{event} eq 'FINISHED'
+	} deliveries('oldest');
 }
 
 sub deliveries {
