@@ -495,8 +495,15 @@ test_slots(void)
     check_number(list.nelts, 0, "and is not new");
     check_number(w.hooks[0].slot, slot, "with its slot");
     ngx_http_webhook_queue_stat(w.zone, slot, &stat);
+    check_number(stat.health.state, NGX_HTTP_WEBHOOK_HEALTH_PAUSED,
+                 "another url leaves it paused");
+
+    w.zone->slots[slot].health.state = NGX_HTTP_WEBHOOK_HEALTH_GONE;
+    w.hooks[0].url = text("https://example.com/third");
+    ngx_http_webhook_queue_slots(w.zone, &w.mcf, &list);
+    ngx_http_webhook_queue_stat(w.zone, slot, &stat);
     check_number(stat.health.state, NGX_HTTP_WEBHOOK_HEALTH_OK,
-                 "another url makes it healthy");
+                 "but else it makes it healthy");
     check_number(stat.waiting, 1, "and it goes on");
 
     h[0] = h[7];
