@@ -114,7 +114,7 @@ static void
 op_add(void)
 {
     ngx_int_t    rc;
-    ngx_uint_t   i, event, to, k, waiting;
+    ngx_uint_t   i, event, to, k, waiting, over;
     uint64_t     n, uuid;
     model_t     *m, *t, *victim;
 
@@ -167,39 +167,10 @@ op_add(void)
                         && all[k].status == NGX_HTTP_WEBHOOK_WAITING);
         }
 
-        if (waiting >= w.hooks[i].queue + (t != NULL)) {
+        over = (waiting >= w.hooks[i].queue + (t != NULL));
 
-            if (!w.hooks[i].overflow_oldest) {
-                continue;
-            }
-
-            victim = NULL;
-
-            for (k = 0; k < nall; k++) {
-                if (all[k].hook == i
-                    && all[k].status == NGX_HTTP_WEBHOOK_WAITING
-                    && (victim == NULL
-                        || (victim->event == NGX_HTTP_WEBHOOK_FINISHED)
-                           > (all[k].event == NGX_HTTP_WEBHOOK_FINISHED)
-                        || ((victim->event == NGX_HTTP_WEBHOOK_FINISHED)
-                            == (all[k].event == NGX_HTTP_WEBHOOK_FINISHED)
-                            && all[k].seq < victim->seq)))
-                {
-                    victim = &all[k];
-                }
-            }
-
-            if (victim) {
-                end(victim, NGX_HTTP_WEBHOOK_DROPPED);
-
-                t = leader(m);
-
-                if (t && !(t->status == NGX_HTTP_WEBHOOK_WAITING
-                           && t->event == NGX_HTTP_WEBHOOK_UPDATED))
-                {
-                    t = NULL;
-                }
-            }
+        if (over && !w.hooks[i].overflow_oldest) {
+            continue;
         }
 
         if (t) {
@@ -208,6 +179,32 @@ op_add(void)
 
         seq++;
         nall++;
+
+        if (!over) {
+            continue;
+        }
+
+        /* it may be the one that came */
+
+        victim = NULL;
+
+        for (k = 0; k < nall; k++) {
+            if (all[k].hook == i
+                && all[k].status == NGX_HTTP_WEBHOOK_WAITING
+                && (victim == NULL
+                    || (victim->event == NGX_HTTP_WEBHOOK_FINISHED)
+                       > (all[k].event == NGX_HTTP_WEBHOOK_FINISHED)
+                    || ((victim->event == NGX_HTTP_WEBHOOK_FINISHED)
+                        == (all[k].event == NGX_HTTP_WEBHOOK_FINISHED)
+                        && all[k].seq < victim->seq)))
+            {
+                victim = &all[k];
+            }
+        }
+
+        if (victim) {
+            end(victim, NGX_HTTP_WEBHOOK_DROPPED);
+        }
     }
 }
 
