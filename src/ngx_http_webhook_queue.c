@@ -14,8 +14,6 @@
 #include "ngx_http_webhook_zone_priv.h"
 
 
-/* a queue that was full, to be logged when the lock is free */
-
 /*
  * While the disk refuses, what is held behind deliveries that are in the store
  * alone must leave some room for these: else they could never come back.
@@ -25,6 +23,8 @@
     ((sh)->failing                                                            \
      && (sh)->nqueue + ngx_http_webhook_blocks(len, 0) > (sh)->nblocks / 8 * 3)
 
+
+/* a queue that was full, to be logged when the lock is free */
 
 typedef struct {
     ngx_http_webhook_hook_t     *hook;       /* NULL: none */
