@@ -359,7 +359,9 @@ ngx_http_webhook_store_result(ngx_http_webhook_storer_t *st)
 
     if (st->job == ngx_http_webhook_store_room) {
 
-        if (st->rc == NGX_OK) {
+        /* another file may have them */
+
+        if (st->rc == NGX_OK && ngx_http_webhook_store_holds(st)) {
             ngx_http_webhook_store_gone(st->zone, &st->batch);
             st->laden = 0;
         }
