@@ -39,6 +39,17 @@ server {
 }
 EOF
 
+$servers .= <<'EOF';
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+
+    location /status {
+        webhook_status;
+    }
+}
+EOF
+
 my $includes = join '', map { "include %%CONF%%/webhook/$_.conf;\n" } @apis;
 
 # what a description has to uncomment
@@ -74,7 +85,7 @@ sub events {
 	$t->request($method, $uri, port => "$api-server", body =>
 		$method eq 'GET' ? undef : '{}', headers => \@headers);
 
-	# an event of another execution, begun later, comes behind
+	# an event of another execution, begun later, is queued behind
 
 	return barrier($method, $path, @headers);
 }
@@ -109,6 +120,13 @@ sub barrier {
 	$r->wait_request(sub { $_[0]->path eq "/$api"
 		&& $_[0]->json->{execution}{id} eq $id
 		|| ($_[0]->json->{execution}{executionArn} || '') eq $id });
+
+	# it does not wait for an answer to LAUNCHED, what comes after LAUNCHED does
+
+	wait_for {
+		my $hook = $t->get("/status/hooks/$api")->json;
+		!$hook->{waiting} && !$hook->{in_flight};
+	} or die "$api: deliveries wait\n";
 
 	my @all = grep { $_->path eq "/$api" } $r->requests;
 	my @new = @all[($seen->{$api} || 0) .. $#all];
