@@ -128,6 +128,7 @@ server {
             url %%URL_held%%/;
             queue 2500;
             max_in_flight 1;
+            timeout 2m;
         }
 
         webhook tiny {
@@ -135,6 +136,7 @@ server {
             queue 1;
             max_in_flight 1;
             events PING;
+            timeout 2m;
         }
     }
 }
