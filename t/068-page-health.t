@@ -51,7 +51,7 @@ server {
         webhook dead {
             url     http://127.0.0.1:%%PORT_dead%%/;
             events  LAUNCHED;
-            retry   10ms 10ms 10ms 10ms 10ms 1h;
+            retry   10ms 10ms 10ms 10ms 10ms 1h 1h 1h 1h 1h 1h;
         }
     }
 

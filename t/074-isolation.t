@@ -42,7 +42,7 @@ my %trouble = (
 my @good = map { "good$_" } 1 .. 4;
 
 my $hooks = join '', map { "webhook $_ { url $trouble{$_}; "
-	. "timeout 60s; retry 1h; events LAUNCHED; }\n" } sort keys %trouble;
+	. "timeout 60s; retry 1h 1h 1h 1h 1h 1h; events LAUNCHED; }\n" } sort keys %trouble;
 
 $hooks .= join '', map { 'webhook ' . $_ . ' { url ' . $good->url("/$_")
 	. "; events LAUNCHED; }\n" } @good;
