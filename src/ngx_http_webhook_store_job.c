@@ -289,11 +289,7 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
     ngx_http_webhook_storer_t *st = data;
 
     if (st->job == ngx_http_webhook_store_write) {
-
-        do {
-            st->rc = ngx_http_webhook_db_write(&st->db, &st->batch);
-
-        } while (st->rc == NGX_ERROR && st->db.again);
+        st->rc = ngx_http_webhook_db_write(&st->db, &st->batch);
 
     } else if (st->job == ngx_http_webhook_store_room) {
         st->rc = ngx_http_webhook_db_forget(&st->db, &st->batch);

@@ -47,6 +47,8 @@ static const char  *ngx_http_webhook_write_prune[] = {
 };
 
 
+static ngx_int_t ngx_http_webhook_write_batch(ngx_http_webhook_db_t *db,
+    ngx_http_webhook_batch_t *batch);
 static ngx_int_t ngx_http_webhook_write_headed(ngx_http_webhook_db_t *db);
 static ngx_int_t ngx_http_webhook_write_records(ngx_http_webhook_db_t *db,
     ngx_http_webhook_batch_t *batch);
@@ -79,9 +81,27 @@ ngx_int_t
 ngx_http_webhook_db_write(ngx_http_webhook_db_t *db,
     ngx_http_webhook_batch_t *batch)
 {
+    ngx_int_t  rc;
+
+    do {
+        rc = ngx_http_webhook_write_batch(db, batch);
+
+    } while (rc != NGX_OK && db->again);
+
+    return rc;
+}
+
+
+/* one transaction */
+
+static ngx_int_t
+ngx_http_webhook_write_batch(ngx_http_webhook_db_t *db,
+    ngx_http_webhook_batch_t *batch)
+{
     ngx_http_webhook_sql_t  sql;
 
     db->again = 0;
+    db->over = 0;
 
     if (ngx_http_webhook_db_open(db) != NGX_OK
         || ngx_http_webhook_sql(&sql, db, NGX_HTTP_WEBHOOK_SQL_BEGIN,

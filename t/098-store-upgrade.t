@@ -222,6 +222,37 @@ subtest 'handed over' => sub {
 	$s->done();
 };
 
+# in a file that has its size, what ended gives way for that, too
+
+subtest 'handed over into a full file' => sub {
+	my $s = WebhookTest::Store->new(daemon => 1, workers => 1,
+		store => 'size=16m');
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->run();
+	$s->ended(5, size => 200000);
+	$s->fill(4096);
+
+	my %old = workers($t);
+
+	ok($t->upgrade(), 'upgrade');
+
+	my %new = workers($t);
+
+	halt($t, @{ $old{workers} });
+	$s->status("a$_", 'queued', launch => 1, size => 50000) for 1 .. 5;
+	ok(waiting($s, 5), 'a new worker sees something');
+	kill 'CONT', @{ $old{workers} };
+
+	kill 'QUIT', $new{master};
+	ok(gone($t, \%new), 'and ends');
+
+	is($r->wait_requests(10), 10, 'the old one sends it');
+	ok($s->on_disk(waiting => 0), 'nothing waits');
+
+	$s->done();
+};
+
 # five deliveries of before a reload
 
 sub in_flight {

@@ -14,6 +14,7 @@ package WebhookTest::Store;
 #	$s->on_disk(waiting => N)		# true when so many wait there
 #	$s->rows(N, WHERE)			# the same of rows of any kind
 #	$s->ended(N, size => bytes)		# sends N, e1 ..., to their end
+#	$s->fill(PAGES)				# so many has the file then, used up
 #	$s->stored				# [uuid, execution], oldest first
 #	$s->uuid(HEX)
 #	$s->got(PATH), did(PATH)		# GET and POST of webhook_status
@@ -180,6 +181,20 @@ sub ended {
 
 	Test::More::ok($self->{r}->wait_requests($n, 30), 'all are sent');
 	Test::More::ok($self->rows($n, 'ended > 0'), 'all are on disk');
+}
+
+# by what never gives way
+
+sub fill {
+	my ($self, $pages) = @_;
+
+	my $left = $pages - $self->sql('PRAGMA page_count')
+		+ $self->sql('PRAGMA freelist_count');
+
+	$self->sql('INSERT INTO payloads SELECT max(id) + 1000000,'
+		. ' zeroblob(' . ($left - 8) * 4092 . ') FROM payloads');
+
+	return $left;
 }
 
 sub stored {
