@@ -23,6 +23,8 @@
 static uint32_t ngx_http_webhook_spill_slot(ngx_http_webhook_zone_t *zone);
 static ngx_uint_t ngx_http_webhook_spill_some(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot);
+static ngx_uint_t ngx_http_webhook_spill_stuck(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zslot_t *slot);
 
 
 /*
@@ -171,11 +173,7 @@ ngx_http_webhook_store_wanted(ngx_http_webhook_zone_t *zone, uint32_t from)
             continue;
         }
 
-        /* nothing can be written: all that is here is behind what is there */
-
-        if (sh->failing && slot->due == &sh->sentinel
-            && slot->in_flight == 0)
-        {
+        if (sh->failing && ngx_http_webhook_spill_stuck(zone, slot)) {
             return i;
         }
 
@@ -190,4 +188,38 @@ ngx_http_webhook_store_wanted(ngx_http_webhook_zone_t *zone, uint32_t from)
     }
 
     return NGX_HTTP_WEBHOOK_NO_SLOT;
+}
+
+
+/*
+ * Nothing can be written: what is held here is behind what is in the store
+ * alone; the rest, if there is any, is not to be sent yet.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_spill_stuck(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zslot_t *slot)
+{
+    ngx_uint_t                     stuck;
+    ngx_rbtree_node_t             *node, *sentinel;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    sentinel = &zone->sh->sentinel;
+
+    ngx_http_webhook_zone_lock(zone);
+
+    stuck = (slot->in_flight == 0
+             && slot->health.state <= NGX_HTTP_WEBHOOK_HEALTH_PROBING);
+
+    if (stuck && slot->due != sentinel) {
+        node = ngx_rbtree_min(slot->due, sentinel);
+        d = ngx_http_webhook_delivery_by_due(node);
+
+        stuck = (d->due > ngx_current_msec
+                 && slot->health.state == NGX_HTTP_WEBHOOK_HEALTH_OK);
+    }
+
+    ngx_http_webhook_zone_unlock(zone);
+
+    return stuck;
 }

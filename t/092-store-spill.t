@@ -199,6 +199,53 @@ for my $full ('its size', 'a full disk') {
 	};
 }
 
+# what waits for its second attempt, for long, keeps back nothing of that
+
+subtest 'a full file, and a delivery that failed' => sub {
+	my $s = WebhookTest::Store->new(zone => '1m', store => 'size=16m',
+		hook => 'retry 1h;');
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->run();
+	$s->did('hooks/ci/pause');
+
+	for my $i (1 .. 40) {
+		$s->status("e$i", 'queued', launch => 1, size => 15000);
+		$s->on_disk(waiting => $i) if $i % 5 == 0;
+	}
+
+	ok(spilled($s), 'some wait on disk alone');
+
+	$s->fill(4096);
+
+	# what is held takes more than the share that is to be free
+
+	my $n = 40;
+
+	for (1 .. 60) {
+		$n++;
+		$s->status("e$n", 'queued', launch => 1, size => 15000);
+		last if $t->grep_log(qr/webhook_zone is full/);
+	}
+
+	ok($t->grep_log(qr/webhook_zone is full/), 'the zone is full');
+	ok(wait_for { $t->grep_log(qr/deliveries go out unstored/) },
+		'so is the file');
+
+	my $waiting = webhook_of($s, 'ci')->{waiting};
+
+	$r->set('/ci' => [ { status => 503 }, { status => 204 } ]);
+	$s->did('hooks/ci/resume');
+
+	my @got = $r->wait_requests($waiting, 30, '/ci');
+	is(@got, $waiting, 'all arrive');
+	is($s->doubles(@got), '', 'no UUID twice');
+	ok(wait_for { webhook_of($s, 'ci')->{waiting} == 1 }, 'one waits');
+	is(spilled($s), 0, 'nothing on disk alone');
+
+	$s->done();
+};
+
 done_testing();
 
 ###############################################################################
