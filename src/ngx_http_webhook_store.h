@@ -35,6 +35,12 @@ struct ngx_http_webhook_store_s {
 };
 
 
+/* a number for the lock of a file, as long as there is one */
+
+#define ngx_http_webhook_store_file(fi)                                       \
+    (((uint64_t) (fi)->st_dev << 32) ^ (uint64_t) ngx_file_uniq(fi))
+
+
 /*
  * In the master, not under nginx -t: fills an empty zone with what the file
  * has.  A file that cannot be read now does not keep nginx from starting.

@@ -201,7 +201,7 @@ ngx_http_webhook_store_lock_file(ngx_fd_t fd)
         return 0;
     }
 
-    return ((uint64_t) fi.st_dev << 32) ^ (uint64_t) ngx_file_uniq(&fi);
+    return ngx_http_webhook_store_file(&fi);
 }
 
 

@@ -46,6 +46,8 @@ static void ngx_http_webhook_zone_attach(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_shm_t *sh);
 static ngx_int_t ngx_http_webhook_zone_replaces(ngx_shm_zone_t *shm_zone,
     ngx_http_webhook_main_conf_t *mcf);
+static ngx_uint_t ngx_http_webhook_zone_stored(ngx_http_webhook_shm_t *sh,
+    ngx_http_webhook_store_t *store);
 static uint64_t ngx_http_webhook_zone_digest_word(uint64_t key,
     uint64_t digest);
 static ngx_atomic_t *ngx_http_webhook_zone_epoch_word(
@@ -296,7 +298,7 @@ ngx_http_webhook_zone_replaces(ngx_shm_zone_t *shm_zone,
             || (u_char *) sh >= shpool->end
             || sh->magic != NGX_HTTP_WEBHOOK_MAGIC
             || sh->queued == 0
-            || (sh->storing && mcf->store))
+            || ngx_http_webhook_zone_stored(sh, mcf->store))
         {
             continue;
         }
@@ -312,6 +314,29 @@ ngx_http_webhook_zone_replaces(ngx_shm_zone_t *shm_zone,
     }
 
     return NGX_OK;
+}
+
+
+/* what waits in it comes back from the store: from this file, all of it */
+
+static ngx_uint_t
+ngx_http_webhook_zone_stored(ngx_http_webhook_shm_t *sh,
+    ngx_http_webhook_store_t *store)
+{
+    ngx_file_info_t  fi;
+
+    if (store == NULL
+        || sh->layout != NGX_HTTP_WEBHOOK_LAYOUT
+        || !sh->storing
+        || sh->store_error[0] != '\0'
+        || ngx_file_info(store->lock.data, &fi) == NGX_FILE_ERROR)
+    {
+        return 0;
+    }
+
+    /* 0: it is not known yet */
+
+    return sh->file == 0 || sh->file == ngx_http_webhook_store_file(&fi);
 }
 
 

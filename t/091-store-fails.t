@@ -40,6 +40,25 @@ sub store_of {
 	return json($s->{t}->get('/hooks/')->body())->{store};
 }
 
+# the file, by another program; what ends that
+
+sub locked {
+	my ($s) = @_;
+
+	my $done = "$s->{dir}/../locked";
+
+	open my $f, '|-', 'sqlite3', '-batch', "$s->{dir}/webhooks.db"
+		or die "sqlite3: $!\n";
+	syswrite $f, ".timeout 10000\nBEGIN EXCLUSIVE;\n.shell touch $done\n";
+	ok(wait_for(sub { -e $done }), 'locked');
+	unlink $done;
+
+	return sub {
+		syswrite $f, "ROLLBACK;\n";
+		close $f;
+	};
+}
+
 # failing: sent all the same, counted; well again: all is on disk
 
 sub goes_on {
@@ -85,16 +104,9 @@ subtest 'a foreign lock' => sub {
 	$s->status('a', 'queued', launch => 1);
 	ok($s->{r}->wait_requests(1), 'works');
 
-	my $pid = open my $f, '|-', 'sqlite3', '-batch', "$s->{dir}/webhooks.db"
-		or die "sqlite3: $!\n";
-	my $done = "$s->{dir}/../locked";
-	syswrite $f, ".timeout 10000\nBEGIN EXCLUSIVE;\n.shell touch $done\n";
-	ok(wait_for(sub { -e $done }), 'locked');
+	my $free = locked($s);
 
-	goes_on($s, 'locked', 5, sub {
-		syswrite $f, "ROLLBACK;\n";
-		close $f;
-	});
+	goes_on($s, 'locked', 5, $free);
 
 	$s->done();
 };
@@ -337,12 +349,34 @@ subtest 'reloads' => sub {
 	$s->status("b$_", 'queued', launch => 1) for 1 .. 10;
 	ok($s->on_disk(waiting => 20), 'all wait, known ones make no event');
 
+	# not while some wait that are not on disk, nor with another file
+
+	$t->allow(qr/cannot replace "webhooks"/);
+
+	my $free = locked($s);
+
+	$s->status('c', 'queued', launch => 1);
+	ok(wait_for { store_of($s)->{state} eq 'failing' }, 'the disk refuses');
+	$s->configure(zone => '8m');
+	ok(!$t->reload(), 'another size - refused');
+	like($t->reload_error(), qr/while 21 deliveries wait/, 'why');
+
+	$free->();
+	ok($s->on_disk(waiting => 21), 'it does no more');
+	ok(wait_for { store_of($s)->{state} eq 'ok' }, 'well again');
+
+	my $dir = $s->{dir};
+
+	$s->configure(dir => "$dir.2");
+	ok(!$t->reload(), 'and another directory - refused');
+	$s->configure(dir => $dir);
+
 	$r->forget();
 	$r->set('*' => { status => 204 });
 	$s->configure(zone => '8m');
 	ok($t->reload(), 'and back');
 
-	ok($r->wait_requests(20, 30), 'all arrive');
+	ok($r->wait_requests(21, 30), 'all arrive');
 	ok($s->on_disk(waiting => 0), 'nothing waits');
 
 	# no store any more, and again
@@ -350,14 +384,14 @@ subtest 'reloads' => sub {
 	$s->configure(store => 'none');
 	ok($t->reload(), 'no store');
 	$r->forget();
-	$s->status("c$_", 'queued', launch => 1) for 1 .. 10;
+	$s->status("d$_", 'queued', launch => 1) for 1 .. 10;
 	ok($r->wait_requests(10), 'sent without one');
 
 	$s->configure(store => '');
 	ok($t->reload(), 'a store');
-	$s->status("c$_", 'running') for 1 .. 10;
+	$s->status("d$_", 'running') for 1 .. 10;
 	ok($r->wait_requests(20), 'sent with one');
-	ok(wait_for(sub { $s->sql('SELECT count(*) FROM states') == 30 }),
+	ok(wait_for(sub { $s->sql('SELECT count(*) FROM states') == 31 }),
 		'all is in it');
 	is($s->doubles($r->requests()), '', 'no UUID twice');
 
