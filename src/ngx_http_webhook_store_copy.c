@@ -32,6 +32,8 @@ static void ngx_http_webhook_copy_delivery(ngx_http_webhook_zone_t *zone,
     uint32_t index, ngx_http_webhook_rec_delivery_t *rec);
 static void ngx_http_webhook_copy_done(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_rec_delivery_t *rec, u_char *slots);
+static ngx_int_t ngx_http_webhook_copy_give_up(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zdelivery_t *d, void *data);
 
 
 #define ngx_http_webhook_copy_align(size)  ngx_align(size, sizeof(uint64_t))
@@ -655,45 +657,30 @@ ngx_http_webhook_store_refused(ngx_http_webhook_zone_t *zone,
 void
 ngx_http_webhook_store_give_up(ngx_http_webhook_zone_t *zone, u_char *slots)
 {
-    uint32_t                       i, batches;
-    ngx_uint_t                     n;
-    ngx_http_webhook_shm_t        *sh;
-    ngx_http_webhook_zdelivery_t  *d;
+    /* new ones are no longer held, so the end comes */
 
-    sh = zone->sh;
-    i = 0;
-    batches = sh->batches - 1;
+    zone->sh->failing = 1;
 
-    do {
-        ngx_http_webhook_zone_lock(zone);
+    ngx_http_webhook_store_walk(zone, ngx_http_webhook_copy_give_up, slots);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_copy_give_up(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zdelivery_t *d, void *data)
+{
+    u_char *slots = data;
+
+    if ((d->flags & NGX_HTTP_WEBHOOK_HELD)
+        && ngx_http_webhook_open(d)
+        && zone->slots[d->slot].spill == 0)
+    {
         ngx_http_webhook_zone_begin(zone);
+        ngx_http_webhook_store_release(zone, d);
 
-        /* new ones are no longer held, so the end comes */
+        (void) ngx_atomic_fetch_add(&zone->sh->unstored, 1);
+        slots[d->slot] = 1;
+    }
 
-        sh->failing = 1;
-
-        if (batches != sh->batches) {
-            batches = sh->batches;
-            i = sh->unsaved_list.head;
-        }
-
-        for (n = 0; i && n < NGX_HTTP_WEBHOOK_LOOK; n++) {
-            d = ngx_http_webhook_block(zone, i);
-
-            if (d->blk.type == NGX_HTTP_WEBHOOK_BLK_DELIVERY
-                && (d->flags & NGX_HTTP_WEBHOOK_HELD)
-                && ngx_http_webhook_open(d)
-                && zone->slots[d->slot].spill == 0)
-            {
-                ngx_http_webhook_store_release(zone, d);
-                (void) ngx_atomic_fetch_add(&sh->unstored, 1);
-                slots[d->slot] = 1;
-            }
-
-            i = ngx_http_webhook_store_next(zone, i);
-        }
-
-        ngx_http_webhook_zone_unlock(zone);
-
-    } while (i);
+    return NGX_OK;
 }

@@ -159,6 +159,48 @@ ngx_http_webhook_store_untake(ngx_http_webhook_zone_t *zone)
 
 
 void
+ngx_http_webhook_store_walk(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_store_walk_pt handler, void *data)
+{
+    uint32_t                       i, batches;
+    ngx_uint_t                     n;
+    ngx_http_webhook_shm_t        *sh;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    sh = zone->sh;
+    i = 0;
+    batches = sh->batches - 1;
+
+    do {
+        ngx_http_webhook_zone_lock(zone);
+
+        /* another list is begun from its head */
+
+        if (batches != sh->batches) {
+            batches = sh->batches;
+            i = sh->unsaved_list.head;
+        }
+
+        for (n = 0; i && n < NGX_HTTP_WEBHOOK_LOOK; n++) {
+            d = ngx_http_webhook_block(zone, i);
+
+            if (d->blk.type == NGX_HTTP_WEBHOOK_BLK_DELIVERY
+                && handler(zone, d, data) != NGX_OK)
+            {
+                i = 0;
+                break;
+            }
+
+            i = ngx_http_webhook_store_next(zone, i);
+        }
+
+        ngx_http_webhook_zone_unlock(zone);
+
+    } while (i);
+}
+
+
+void
 ngx_http_webhook_store_inherit(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_owner_t *self)
 {

@@ -94,6 +94,18 @@ void ngx_http_webhook_store_inherit(ngx_http_webhook_zone_t *zone,
 void ngx_http_webhook_store_on(ngx_http_webhook_zone_t *zone);
 void ngx_http_webhook_store_off(ngx_http_webhook_zone_t *zone);
 
+/*
+ * Without the lock, which is held for some at a time: the deliveries of the
+ * list, until a handler says no; some may come twice.
+ */
+
+typedef ngx_int_t (*ngx_http_webhook_store_walk_pt)(
+    ngx_http_webhook_zone_t *zone, ngx_http_webhook_zdelivery_t *d,
+    void *data);
+
+void ngx_http_webhook_store_walk(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_store_walk_pt handler, void *data);
+
 /* It may be sent. */
 
 void ngx_http_webhook_store_release(ngx_http_webhook_zone_t *zone,

@@ -21,83 +21,81 @@
 #define NGX_HTTP_WEBHOOK_ROOM          200         /* rows in one step */
 
 
+typedef struct {
+    ngx_http_webhook_batch_t  *batch;
+    uint64_t                   blocks;       /* of the zone, taken by them */
+    ngx_uint_t                 more;
+} ngx_http_webhook_room_t;
+
+
+static ngx_int_t ngx_http_webhook_room_over(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zdelivery_t *d, void *data);
+
+
 ngx_uint_t
 ngx_http_webhook_store_over(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_batch_t *batch, ngx_uint_t *laden)
 {
-    uint32_t                          i, batches;
-    uint64_t                          blocks;
-    ngx_uint_t                        n;
-    ngx_http_webhook_shm_t           *sh;
-    ngx_http_webhook_zpayload_t      *p;
-    ngx_http_webhook_zdelivery_t     *d;
-    ngx_http_webhook_rec_delivery_t  *rec;
+    ngx_http_webhook_room_t  room;
 
-    sh = zone->sh;
-    i = 0;
-    batches = sh->batches - 1;
-    blocks = 0;
-
-    *laden = 0;
+    room.batch = batch;
+    room.blocks = 0;
+    room.more = 0;
 
     batch->used = 0;
     batch->n = 0;
     batch->nslots = 0;
 
-    do {
-        ngx_http_webhook_zone_lock(zone);
+    ngx_http_webhook_store_walk(zone, ngx_http_webhook_room_over, &room);
 
-        if (batches != sh->batches) {
-            batches = sh->batches;
-            i = sh->unsaved_list.head;
-        }
-
-        for (n = 0; i && n < NGX_HTTP_WEBHOOK_LOOK; n++) {
-            d = ngx_http_webhook_block(zone, i);
-
-            if (d->blk.type == NGX_HTTP_WEBHOOK_BLK_DELIVERY
-                && (d->flags & NGX_HTTP_WEBHOOK_STORED)
-                && !ngx_http_webhook_open(d))
-            {
-                rec = (ngx_http_webhook_rec_delivery_t *)
-                          ngx_http_webhook_batch_last(batch);
-
-                if (batch->n == NGX_HTTP_WEBHOOK_BATCH
-                    || batch->used + sizeof(*rec) > batch->size)
-                {
-                    *laden = 1;
-                    i = 0;
-                    break;
-                }
-
-                p = ngx_http_webhook_block(zone, d->payload);
-                blocks += 1 + ngx_http_webhook_payload_blocks(p);
-
-                ngx_memzero(rec, sizeof(*rec));
-
-                rec->rec.type = NGX_HTTP_WEBHOOK_REC_DELIVERY;
-                rec->rec.index = i;
-                rec->rec.size = sizeof(*rec);
-                rec->row = d->row;
-                rec->seq = d->seq;
-                ngx_memcpy(rec->uuid, d->uuid, 16);
-
-                batch->used += sizeof(*rec);
-                batch->n++;
-            }
-
-            i = ngx_http_webhook_store_next(zone, i);
-        }
-
-        ngx_http_webhook_zone_unlock(zone);
-
-    } while (i);
-
-    if (blocks > sh->nblocks / 8) {
-        *laden = 1;
-    }
+    *laden = (room.more || room.blocks > zone->sh->nblocks / 8);
 
     return batch->n;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_room_over(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zdelivery_t *d, void *data)
+{
+    ngx_http_webhook_room_t *room = data;
+
+    ngx_http_webhook_batch_t         *batch;
+    ngx_http_webhook_zpayload_t      *p;
+    ngx_http_webhook_rec_delivery_t  *rec;
+
+    if (!(d->flags & NGX_HTTP_WEBHOOK_STORED) || ngx_http_webhook_open(d)) {
+        return NGX_OK;
+    }
+
+    batch = room->batch;
+
+    if (batch->n == NGX_HTTP_WEBHOOK_BATCH
+        || batch->used + sizeof(*rec) > batch->size)
+    {
+        room->more = 1;
+        return NGX_DONE;
+    }
+
+    p = ngx_http_webhook_block(zone, d->payload);
+    room->blocks += 1 + ngx_http_webhook_payload_blocks(p);
+
+    rec = (ngx_http_webhook_rec_delivery_t *)
+              ngx_http_webhook_batch_last(batch);
+
+    ngx_memzero(rec, sizeof(*rec));
+
+    rec->rec.type = NGX_HTTP_WEBHOOK_REC_DELIVERY;
+    rec->rec.index = ngx_http_webhook_index(zone, d);
+    rec->rec.size = sizeof(*rec);
+    rec->row = d->row;
+    rec->seq = d->seq;
+    ngx_memcpy(rec->uuid, d->uuid, 16);
+
+    batch->used += sizeof(*rec);
+    batch->n++;
+
+    return NGX_OK;
 }
 
 
