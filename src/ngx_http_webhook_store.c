@@ -87,8 +87,11 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
 
     st->db.ours = (locked == NGX_OK);
 
-    if (locked == NGX_OK) {
+    if (fd != NGX_INVALID_FILE) {
         mcf->zone->sh->file = ngx_http_webhook_store_lock_file(fd);
+    }
+
+    if (locked == NGX_OK) {
         ngx_http_webhook_store_lock_claim(fd, mcf->zone);
     }
 

@@ -391,6 +391,11 @@ ngx_http_webhook_store_off(ngx_http_webhook_zone_t *zone)
     sh->blocked = 0;
     sh->loaded = 0;
 
+    /* nor does a worker that had it see to that any more */
+
+    ngx_memzero(&sh->holder, sizeof(ngx_http_webhook_owner_t));
+    sh->file = 0;
+
     ngx_http_webhook_delivery_seqs(zone, &tree);
 
     node = (tree.root == tree.sentinel)

@@ -73,7 +73,10 @@ ngx_http_webhook_store_relieve(ngx_http_webhook_zone_t *zone)
         ngx_http_webhook_zone_lock(zone);
         ngx_http_webhook_zone_begin(zone);
 
-        n = ngx_http_webhook_spill_some(zone, &zone->slots[i]);
+        /* the store may have been removed since */
+
+        n = zone->sh->storing
+            ? ngx_http_webhook_spill_some(zone, &zone->slots[i]) : 0;
 
         ngx_http_webhook_zone_unlock(zone);
 

@@ -334,9 +334,7 @@ ngx_http_webhook_zone_stored(ngx_http_webhook_shm_t *sh,
         return 0;
     }
 
-    /* 0: it is not known yet */
-
-    return sh->file == 0 || sh->file == ngx_http_webhook_store_file(&fi);
+    return sh->file == ngx_http_webhook_store_file(&fi);
 }
 
 

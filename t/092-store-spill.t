@@ -206,31 +206,7 @@ subtest 'a full file, and a delivery that failed' => sub {
 		hook => 'retry 1h;');
 	my ($t, $r) = @$s{qw/ t r /};
 
-	$t->run();
-	$s->did('hooks/ci/pause');
-
-	for my $i (1 .. 40) {
-		$s->status("e$i", 'queued', launch => 1, size => 15000);
-		$s->on_disk(waiting => $i) if $i % 5 == 0;
-	}
-
-	ok(spilled($s), 'some wait on disk alone');
-
-	$s->fill(4096);
-
-	# what is held takes more than the share that is to be free
-
-	my $n = 40;
-
-	for (1 .. 60) {
-		$n++;
-		$s->status("e$n", 'queued', launch => 1, size => 15000);
-		last if $t->grep_log(qr/webhook_zone is full/);
-	}
-
-	ok($t->grep_log(qr/webhook_zone is full/), 'the zone is full');
-	ok(wait_for { $t->grep_log(qr/deliveries go out unstored/) },
-		'so is the file');
+	filled($s, 40);
 
 	my $waiting = webhook_of($s, 'ci')->{waiting};
 
@@ -246,6 +222,58 @@ subtest 'a full file, and a delivery that failed' => sub {
 	$s->done();
 };
 
+# what is in the zone remains there when the store goes
+
+subtest 'a full file that is configured no more' => sub {
+	my $s = WebhookTest::Store->new(zone => '1m', store => 'size=16m');
+	my ($t, $r) = @$s{qw/ t r /};
+
+	filled($s, 40);
+
+	my $here = webhook_of($s, 'ci')->{waiting} - spilled($s);
+
+	$s->configure(store => 'none');
+	ok($t->reload(), 'reload');
+	$s->did('hooks/ci/resume');
+
+	is($r->wait_requests($here, 10, '/ci'), $here, 'all of them arrive');
+
+	$s->done();
+};
+
 done_testing();
+
+###############################################################################
+
+# webhook ci is paused, n executions are in its queue, some in the file alone;
+# the file is full, and what is held takes more of the zone than the share that
+# is to be free
+
+sub filled {
+	my ($s, $n) = @_;
+
+	my $t = $s->{t};
+
+	$t->run();
+	$s->did('hooks/ci/pause');
+
+	for my $i (1 .. $n) {
+		$s->status("e$i", 'queued', launch => 1, size => 15000);
+		$s->on_disk(waiting => $i) if $i % 5 == 0;
+	}
+
+	ok(spilled($s), 'some wait on disk alone');
+
+	$s->fill(4096);
+
+	for (1 .. 60) {
+		$s->status('e' . ++$n, 'queued', launch => 1, size => 15000);
+		last if $t->grep_log(qr/webhook_zone is full/);
+	}
+
+	ok($t->grep_log(qr/webhook_zone is full/), 'the zone is full');
+	ok(wait_for { $t->grep_log(qr/deliveries go out unstored/) },
+		'so is the file');
+}
 
 ###############################################################################
