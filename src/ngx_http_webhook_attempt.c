@@ -110,7 +110,8 @@ ngx_http_webhook_queue_finish(ngx_http_webhook_zone_t *zone,
 
     ngx_memzero(verdict, sizeof(ngx_http_webhook_verdict_t));
 
-    ctx.now = ngx_http_webhook_zone_wall();
+    ctx.now = ngx_http_webhook_zone_clock(zone);
+    ctx.wall = ngx_http_webhook_zone_wall();
     ctx.random = ((uint32_t) ngx_random() << 16) ^ (uint32_t) ngx_random();
 
     ngx_http_webhook_zone_lock(zone);
@@ -160,7 +161,7 @@ ngx_http_webhook_queue_finish(ngx_http_webhook_zone_t *zone,
     slot->attempts++;
 
     ngx_http_webhook_tally(&slot->tally, result, verdict,
-                           d->base ? 0 : job->time, ctx.now);
+                           d->base ? 0 : d->created, ctx.now);
 
     ngx_http_webhook_store_mark_slot(zone, slot);
 

@@ -378,7 +378,7 @@ ngx_http_webhook_delivery_again(ngx_http_webhook_zone_t *zone, uint32_t index)
 
     d->status = NGX_HTTP_WEBHOOK_WAITING;
     d->base = d->attempts;
-    d->created = ngx_http_webhook_zone_wall();
+    d->created = ngx_http_webhook_zone_clock(zone);
     d->due = ngx_current_msec;
     d->era = slot->era;
     d->flags = ngx_http_webhook_store_flags(zone, slot);

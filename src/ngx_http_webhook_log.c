@@ -641,6 +641,7 @@ void
 ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t index,
     ngx_http_webhook_hook_stat_t *stat)
 {
+    uint64_t                       hold;
     ngx_rbtree_node_t             *sentinel;
     ngx_http_webhook_zslot_t      *slot;
     ngx_http_webhook_zdelivery_t  *d;
@@ -668,7 +669,7 @@ ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t index,
 
     if (slot->queue.head) {
         d = ngx_http_webhook_block(zone, slot->queue.head);
-        stat->oldest = d->created;
+        stat->oldest = ngx_http_webhook_clock_to_wall(zone, d->created);
     }
 
     if (slot->due != sentinel
@@ -683,10 +684,12 @@ ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t index,
         }
 
         if (slot->health.state == NGX_HTTP_WEBHOOK_HEALTH_PROBING) {
-            stat->next = slot->health.probe_at;
+            stat->next = ngx_http_webhook_clock_to_wall(zone,
+                                                        slot->health.probe_at);
         }
 
-        stat->next = ngx_max(stat->next, slot->health.hold_until);
+        hold = ngx_http_webhook_clock_to_wall(zone, slot->health.hold_until);
+        stat->next = ngx_max(stat->next, hold);
     }
 
     ngx_http_webhook_zone_unlock(zone);

@@ -500,6 +500,12 @@ ngx_http_webhook_observe_began(ngx_http_request_t *r)
         && r->upstream
         && r->upstream->cache_status != NGX_HTTP_CACHE_REVALIDATED)
     {
+        /* from before the clock was set back, nobody knows how long */
+
+        if (r->cache->date > tp->sec) {
+            return 0;
+        }
+
         began = ngx_min(began, (int64_t) r->cache->date * 1000
                                - ngx_http_webhook_observe_ahead);
     }

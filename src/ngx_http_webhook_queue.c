@@ -408,7 +408,7 @@ ngx_http_webhook_queue_delivery(ngx_http_webhook_zone_t *zone,
     d->payload = payload;
     d->headers = headers;
     d->headers_len = len;
-    d->created = ngx_http_webhook_zone_wall();
+    d->created = ngx_http_webhook_zone_clock(zone);
     d->due = ngx_current_msec;
     d->era = zone->slots[d->slot].era;
     d->flags = new->unsure ? NGX_HTTP_WEBHOOK_UNSURE

@@ -152,7 +152,6 @@ typedef struct {
     uint32_t                      sequence;
     uint32_t                      attempt;     /* 1: the first */
     uint64_t                      time;        /* of the event, ms, wall */
-    uint64_t                      created;     /* ms, wall */
     size_t                        payload;     /* bytes */
     size_t                        headers;     /* bytes */
 } ngx_http_webhook_job_t;
@@ -342,7 +341,7 @@ extern const uint64_t
 extern const uint64_t
     ngx_http_webhook_tally_latency[NGX_HTTP_WEBHOOK_BOUNDS];
 
-/* event: its time, ms, wall clock; 0: latency is not counted */
+/* event: its time, ms, of the same clock as now; 0: no latency is counted */
 
 void ngx_http_webhook_tally(ngx_http_webhook_tally_t *tally,
     ngx_http_webhook_result_t *result, ngx_http_webhook_verdict_t *verdict,

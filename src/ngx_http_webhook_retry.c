@@ -23,11 +23,11 @@
 static ngx_uint_t ngx_http_webhook_retry_speaks(
     ngx_http_webhook_result_t *result);
 static void ngx_http_webhook_retry_success(ngx_http_webhook_hook_t *hook,
-    ngx_http_webhook_health_t *health, uint64_t now,
+    ngx_http_webhook_health_t *health, uint64_t wall,
     ngx_http_webhook_verdict_t *verdict);
 static void ngx_http_webhook_retry_failure(ngx_http_webhook_hook_t *hook,
-    ngx_http_webhook_result_t *result, ngx_http_webhook_health_t *health,
-    uint64_t now);
+    ngx_http_webhook_result_t *result, ngx_http_webhook_retry_ctx_t *ctx,
+    ngx_http_webhook_health_t *health);
 static uint64_t ngx_http_webhook_retry_hold(ngx_http_webhook_result_t *result,
     ngx_http_webhook_retry_ctx_t *ctx, ngx_http_webhook_health_t *health);
 static uint64_t ngx_http_webhook_retry_left(uint64_t at, uint64_t now,
@@ -54,7 +54,7 @@ ngx_http_webhook_retry_judge(ngx_http_webhook_hook_t *hook,
     if (result->error == NGX_HTTP_WEBHOOK_ERR_NONE
         && result->status >= 200 && result->status < 300)
     {
-        ngx_http_webhook_retry_success(hook, health, ctx->now, verdict);
+        ngx_http_webhook_retry_success(hook, health, ctx->wall, verdict);
         return;
     }
 
@@ -63,7 +63,7 @@ ngx_http_webhook_retry_judge(ngx_http_webhook_hook_t *hook,
         wait = NGX_HTTP_WEBHOOK_KEPT_MIN;
 
     } else {
-        ngx_http_webhook_retry_failure(hook, result, health, ctx->now);
+        ngx_http_webhook_retry_failure(hook, result, ctx, health);
 
         wait = ngx_http_webhook_retry_hold(result, ctx, health);
 
@@ -98,14 +98,14 @@ ngx_http_webhook_retry_judge(ngx_http_webhook_hook_t *hook,
 
 static void
 ngx_http_webhook_retry_success(ngx_http_webhook_hook_t *hook,
-    ngx_http_webhook_health_t *health, uint64_t now,
+    ngx_http_webhook_health_t *health, uint64_t wall,
     ngx_http_webhook_verdict_t *verdict)
 {
     verdict->status = NGX_HTTP_WEBHOOK_DELIVERED;
 
     health->failures = 0;
     health->failing_since = 0;
-    health->last_success = now;
+    health->last_success = wall;
 
     if (health->state == NGX_HTTP_WEBHOOK_HEALTH_PROBING) {
         health->state = NGX_HTTP_WEBHOOK_HEALTH_OK;
@@ -130,16 +130,18 @@ ngx_http_webhook_retry_success(ngx_http_webhook_hook_t *hook,
 
 static void
 ngx_http_webhook_retry_failure(ngx_http_webhook_hook_t *hook,
-    ngx_http_webhook_result_t *result, ngx_http_webhook_health_t *health,
-    uint64_t now)
+    ngx_http_webhook_result_t *result, ngx_http_webhook_retry_ctx_t *ctx,
+    ngx_http_webhook_health_t *health)
 {
-    uint64_t  limit;
+    uint64_t  now, limit;
+
+    now = ctx->now;
 
     if (health->failing_since == 0) {
         health->failing_since = now;
     }
 
-    health->last_failure = now;
+    health->last_failure = ctx->wall;
 
     if (ngx_http_webhook_retry_speaks(result)) {
         health->failures++;
@@ -210,7 +212,7 @@ ngx_http_webhook_retry_hold(ngx_http_webhook_result_t *result,
         return 0;
     }
 
-    wait = ngx_http_webhook_retry_after(&result->retry_after, ctx->now);
+    wait = ngx_http_webhook_retry_after(&result->retry_after, ctx->wall);
 
     if (wait <= 0) {
         return 0;
@@ -277,7 +279,7 @@ ngx_http_webhook_retry_allowed(ngx_http_webhook_hook_t *hook,
 }
 
 
-/* ms from now; a clock that was set back must not hold anything for long */
+/* ms from now; what a file says must not hold anything for long */
 
 static uint64_t
 ngx_http_webhook_retry_left(uint64_t at, uint64_t now, uint64_t max)

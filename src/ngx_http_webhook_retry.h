@@ -30,7 +30,10 @@
 #define NGX_HTTP_WEBHOOK_RETRY_AFTER_MAX  86400000  /* ms */
 
 
-/* lives in the webhook's slot in the zone; times are wall clock, ms */
+/*
+ * Lives in the webhook's slot in the zone.  Times are ms: of what is waited for
+ * by the zone's clock, which nobody sets, of what is shown by the wall clock.
+ */
 
 typedef struct {
     uint32_t      state;           /* NGX_HTTP_WEBHOOK_HEALTH_... */
@@ -41,14 +44,15 @@ typedef struct {
     uint64_t      probe_at;        /* when the next probe may go */
     uint64_t      hold_until;      /* Retry-After holds the webhook; 0: no */
     uint64_t      failing_since;   /* first failure since a success; 0: none */
-    uint64_t      last_failure;
+    uint64_t      last_failure;    /* wall clock */
     uint64_t      last_success;
 } ngx_http_webhook_health_t;
 
 
 typedef struct {
-    uint64_t      now;             /* ms, wall clock */
-    uint64_t      created;         /* of the delivery, ms, wall clock */
+    uint64_t      now;             /* ms, the zone's clock */
+    uint64_t      wall;            /* ms, wall clock */
+    uint64_t      created;         /* of the delivery, ms, the zone's clock */
     ngx_uint_t    attempt;         /* 1: the first; "kept" ones not counted */
     uint32_t      random;          /* 32 random bits */
 } ngx_http_webhook_retry_ctx_t;

@@ -51,27 +51,6 @@ static ngx_int_t ngx_http_webhook_copy_give_up(ngx_http_webhook_zone_t *zone,
           & NGX_HTTP_WEBHOOK_UNSURE))
 
 
-/* the two clocks; what lies before the machine's start is its start */
-
-uint64_t
-ngx_http_webhook_store_to_wall(uint64_t msec)
-{
-    return ngx_http_webhook_zone_wall() + (msec - ngx_current_msec);
-}
-
-
-uint64_t
-ngx_http_webhook_store_to_msec(uint64_t wall)
-{
-    int64_t  msec;
-
-    msec = (int64_t) ngx_current_msec
-           + (int64_t) (wall - ngx_http_webhook_zone_wall());
-
-    return (msec > 0) ? (uint64_t) msec : 1;
-}
-
-
 ngx_int_t
 ngx_http_webhook_store_gather(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_batch_t *batch)
@@ -189,13 +168,14 @@ ngx_http_webhook_copy_slots(ngx_http_webhook_zone_t *zone,
             rec->name_len = slot->name_len;
             ngx_memcpy(rec->name, slot->name, slot->name_len);
             rec->url = slot->url;
-            rec->removed = slot->removed
-                           ? ngx_http_webhook_store_to_wall(slot->removed) : 0;
+            rec->removed = ngx_http_webhook_clock_msec_to_wall(slot->removed);
             ngx_memcpy(rec->ended, slot->ended, sizeof(rec->ended));
             rec->attempts = slot->attempts;
             rec->recent = slot->recent;
             rec->nrecent = slot->nrecent;
             rec->health = slot->health;
+
+            ngx_http_webhook_clock_health_to_wall(zone, &rec->health);
 
             batch->used += rec->rec.size;
             batch->nslots++;
@@ -375,12 +355,9 @@ ngx_http_webhook_copy_state(ngx_http_webhook_zone_t *zone, uint32_t index,
     rec->seen = ngx_http_webhook_zone_wall();
     *state = s->state;
 
-    state->applied = ngx_http_webhook_store_to_wall(state->applied);
-    state->began = ngx_http_webhook_store_to_wall(state->began);
-
-    if (state->final) {
-        state->final = ngx_http_webhook_store_to_wall(state->final);
-    }
+    state->applied = ngx_http_webhook_clock_msec_to_wall(state->applied);
+    state->began = ngx_http_webhook_clock_msec_to_wall(state->began);
+    state->final = ngx_http_webhook_clock_msec_to_wall(state->final);
 }
 
 
@@ -391,11 +368,13 @@ ngx_http_webhook_copy_delivery(ngx_http_webhook_zone_t *zone, uint32_t index,
     u_char                        *p;
     size_t                         size;
     ngx_http_webhook_cursor_t      cursor;
+    ngx_http_webhook_zattempt_t   *a;
     ngx_http_webhook_zpayload_t   *payload;
     ngx_http_webhook_zdelivery_t  *d;
 
     d = ngx_http_webhook_block(zone, index);
     payload = ngx_http_webhook_block(zone, d->payload);
+    a = d->attempt ? ngx_http_webhook_block(zone, d->attempt) : NULL;
 
     rec->full = !(d->flags & NGX_HTTP_WEBHOOK_STORED);
     rec->block = d->payload;
@@ -403,9 +382,10 @@ ngx_http_webhook_copy_delivery(ngx_http_webhook_zone_t *zone, uint32_t index,
     rec->row = d->row;
     rec->seq = d->seq;
     rec->time = payload->time;
-    rec->created = d->created;
-    rec->due = ngx_http_webhook_store_to_wall(d->due);
+    rec->created = ngx_http_webhook_clock_to_wall(zone, d->created);
+    rec->due = ngx_http_webhook_clock_msec_to_wall(d->due);
     rec->ended = ngx_http_webhook_open(d) ? 0 : ngx_http_webhook_zone_wall();
+    rec->started = a ? a->started : 0;
     rec->event = payload->event;
     rec->sequence = payload->sequence;
     rec->status = ngx_http_webhook_open(d) ? NGX_HTTP_WEBHOOK_WAITING

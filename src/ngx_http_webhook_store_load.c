@@ -24,6 +24,9 @@ typedef struct {
 } ngx_http_webhook_load_t;
 
 
+#define ngx_http_webhook_load_past(wall)                                      \
+    ngx_http_webhook_clock_wall_to_msec(wall, wall)
+
 #define NGX_HTTP_WEBHOOK_LOAD_BACK     4096        /* numbers that may have
                                                       been on their way */
 
@@ -368,8 +371,10 @@ ngx_http_webhook_load_hook(void *data, ngx_http_webhook_rec_t *rec)
             slot->nrecent = from->nrecent;
             ngx_memcpy(slot->ended, from->ended, sizeof(slot->ended));
 
+            ngx_http_webhook_clock_health_from_wall(zone, &slot->health);
+
             if (from->removed) {
-                slot->removed = ngx_http_webhook_store_to_msec(from->removed);
+                slot->removed = ngx_http_webhook_load_past(from->removed);
 
                 if (zone->sh->lapse == 0) {
                     zone->sh->lapse = slot->removed
@@ -391,7 +396,7 @@ ngx_http_webhook_load_state(void *data, ngx_http_webhook_rec_t *rec)
     ngx_http_webhook_load_t *load = data;
 
     uint32_t                       i;
-    uint64_t                       hours;
+    uint64_t                       wall, hours;
     ngx_uint_t                     list;
     ngx_http_webhook_shm_t        *sh;
     ngx_http_webhook_zone_t       *zone;
@@ -404,12 +409,9 @@ ngx_http_webhook_load_state(void *data, ngx_http_webhook_rec_t *rec)
     from = (ngx_http_webhook_rec_state_t *) rec;
     state = &from->state;
 
-    state->applied = ngx_http_webhook_store_to_msec(state->applied);
-    state->began = ngx_http_webhook_store_to_msec(state->began);
-
-    if (state->final) {
-        state->final = ngx_http_webhook_store_to_msec(state->final);
-    }
+    state->applied = ngx_http_webhook_load_past(state->applied);
+    state->began = ngx_http_webhook_load_past(state->began);
+    state->final = ngx_http_webhook_load_past(state->final);
 
     if (state->version == 0 || state->rank > NGX_HTTP_WEBHOOK_FINISHED) {
         return NGX_OK;
@@ -457,8 +459,11 @@ ngx_http_webhook_load_state(void *data, ngx_http_webhook_rec_t *rec)
     ngx_memcpy(s->key, from->key, 16);
     s->state = *state;
 
-    hours = (ngx_http_webhook_zone_wall() - from->seen) / 3600000;
-    s->blk.seen = ngx_http_webhook_state_hours() - (uint16_t) hours;
+    wall = ngx_http_webhook_zone_wall();
+    hours = (wall > from->seen) ? (wall - from->seen) / 3600000 : 0;
+
+    s->blk.seen = ngx_http_webhook_state_hours()
+                  - (uint16_t) ngx_min(hours, 0x7fff);
 
     s->blk.type = NGX_HTTP_WEBHOOK_BLK_STATE;
 
@@ -549,8 +554,11 @@ ngx_http_webhook_load_waiting(void *data, ngx_http_webhook_rec_t *rec)
     d->txn = sh->undo_txn;
     d->seq = from->seq;
     d->row = from->row;
-    d->created = from->created;
-    d->due = ngx_http_webhook_store_to_msec(from->due);
+    d->created = ngx_http_webhook_clock_from_wall(zone, from->created,
+                                                  from->created);
+    d->due = ngx_http_webhook_clock_wall_to_msec(from->due,
+                                                 ngx_max(from->created,
+                                                         from->started));
     d->tries = from->tries;
     d->attempts = from->attempts;
     d->base = from->base;

@@ -185,6 +185,7 @@ typedef struct {
     uint64_t                     created;
     uint64_t                     due;
     uint64_t                     ended;      /* 0: it is open */
+    uint64_t                     started;    /* its latest attempt; 0: none */
     uint32_t                     event;
     uint32_t                     sequence;
     uint32_t                     status;
@@ -271,9 +272,6 @@ void ngx_http_webhook_store_refused(ngx_http_webhook_zone_t *zone,
 
 void ngx_http_webhook_store_give_up(ngx_http_webhook_zone_t *zone,
     u_char *slots);
-
-uint64_t ngx_http_webhook_store_to_wall(uint64_t msec);
-uint64_t ngx_http_webhook_store_to_msec(uint64_t wall);
 
 
 /* --- store_db: the file --- */

@@ -20,7 +20,8 @@
 #define NGX_HTTP_WEBHOOK_WAITING_ROWS                                         \
     "SELECT d.hook, d.seq, d.time, d.created, d.due, d.event, d.sequence,"    \
     " d.tries, d.attempts, d.base, d.code, d.duration, d.uuid, d.key,"        \
-    " d.execution, p.payload, h.headers, d.id"
+    " d.execution, p.payload, h.headers, d.id, (SELECT started FROM"          \
+    " attempts WHERE id = d.id ORDER BY number DESC LIMIT 1)"
 
 #define NGX_HTTP_WEBHOOK_WAITING_JOINS                                        \
     " CROSS JOIN deliveries d ON d.id = o.id"                                 \
@@ -335,6 +336,7 @@ ngx_http_webhook_read_delivery(sqlite3_stmt *stmt)
     rec->time = (uint64_t) sqlite3_column_int64(stmt, 2);
     rec->created = (uint64_t) sqlite3_column_int64(stmt, 3);
     rec->due = (uint64_t) sqlite3_column_int64(stmt, 4);
+    rec->started = (uint64_t) sqlite3_column_int64(stmt, 18);
     rec->event = sqlite3_column_int(stmt, 5);
     rec->sequence = (uint32_t) sqlite3_column_int64(stmt, 6);
     rec->tries = sqlite3_column_int(stmt, 7);

@@ -52,7 +52,7 @@ ngx_http_webhook_copy_watch(ngx_http_webhook_zone_t *zone, uint32_t index,
 
     ngx_memcpy(rec->key, w->key, 16);
 
-    rec->until = ngx_http_webhook_store_to_wall(w->until);
+    rec->until = ngx_http_webhook_clock_msec_to_wall(w->until);
     rec->token = w->token;
     rec->interval = w->interval;
     rec->server = w->server;
@@ -100,7 +100,7 @@ ngx_http_webhook_load_watch(void *data, ngx_http_webhook_rec_t *rec)
     ngx_memzero(&job, sizeof(ngx_http_webhook_watch_job_t));
     ngx_memcpy(job.key, from->key, 16);
 
-    job.until = ngx_http_webhook_store_to_msec(from->until);
+    job.until = ngx_http_webhook_clock_wall_to_msec(from->until, 0);
     job.token = from->token;
     job.server = from->server;
     job.api = from->api;

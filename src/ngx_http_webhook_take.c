@@ -22,7 +22,7 @@
 
 static ngx_int_t ngx_http_webhook_take_expire(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, ngx_http_webhook_hook_t *hook,
-    uint64_t wall, ngx_msec_t *next);
+    uint64_t now, ngx_msec_t *next);
 static ngx_uint_t ngx_http_webhook_take_rate(ngx_http_webhook_zslot_t *slot,
     ngx_http_webhook_hook_t *hook, ngx_uint_t n, ngx_msec_t *wait);
 static uint32_t ngx_http_webhook_take_due(ngx_http_webhook_zone_t *zone,
@@ -43,7 +43,7 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_job_t *jobs, ngx_uint_t n, ngx_msec_t *next)
 {
     uint32_t                       index;
-    uint64_t                       wall;
+    uint64_t                       now;
     ngx_int_t                      more;
     ngx_msec_t                     wait, pace, expire;
     ngx_uint_t                     i, allowed, rated, look;
@@ -53,7 +53,7 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
     i = 0;
     *next = NGX_CONF_UNSET_MSEC;
 
-    wall = ngx_http_webhook_zone_wall();
+    now = ngx_http_webhook_zone_clock(zone);
 
     ngx_http_webhook_zone_lock(zone);
 
@@ -77,13 +77,12 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
     more = NGX_OK;
 
     if (hook->expire) {
-        more = ngx_http_webhook_take_expire(zone, slot, hook, wall,
-                                               &expire);
+        more = ngx_http_webhook_take_expire(zone, slot, hook, now, &expire);
     }
 
     wait = NGX_CONF_UNSET_MSEC;
 
-    allowed = ngx_http_webhook_retry_allowed(hook, &slot->health, wall,
+    allowed = ngx_http_webhook_retry_allowed(hook, &slot->health, now,
                                              slot->in_flight, &wait);
 
     rated = ngx_http_webhook_take_rate(slot, hook, n, &pace);
@@ -132,7 +131,7 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
         if (allowed && i == allowed) {
             wait = 0;
 
-            if (ngx_http_webhook_retry_allowed(hook, &slot->health, wall,
+            if (ngx_http_webhook_retry_allowed(hook, &slot->health, now,
                                                slot->in_flight, &wait))
             {
                 wait = 0;
@@ -173,7 +172,7 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
 static ngx_int_t
 ngx_http_webhook_take_expire(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, ngx_http_webhook_hook_t *hook,
-    uint64_t wall, ngx_msec_t *next)
+    uint64_t now, ngx_msec_t *next)
 {
     uint32_t                       index;
     uint64_t                       logged;
@@ -195,8 +194,8 @@ ngx_http_webhook_take_expire(ngx_http_webhook_zone_t *zone,
 
         d = ngx_http_webhook_block(zone, index);
 
-        if (d->created + hook->expire > wall) {
-            *next = d->created + hook->expire - wall;
+        if (d->created + hook->expire > now) {
+            *next = d->created + hook->expire - now;
             break;
         }
 
@@ -367,7 +366,6 @@ ngx_http_webhook_take_job(ngx_http_webhook_zone_t *zone, uint32_t index,
     job->sequence = p->sequence;
     job->attempt = d->attempts + 1;
     job->time = p->time;
-    job->created = d->created;
     job->payload = p->size;
     job->headers = d->headers_len;
 

@@ -352,6 +352,10 @@ ngx_http_webhook_watch_ask(ngx_http_webhook_watch_job_t *job)
         goto discard;
     }
 
+    /* a clock that was set back while it was in a file makes it no longer */
+
+    job->until = ngx_min(job->until, ngx_current_msec + watch->period);
+
     run->watch = watch;
     run->api = api;
 
@@ -517,7 +521,9 @@ ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d)
 static ngx_uint_t
 ngx_http_webhook_watch_often(time_t *said)
 {
-    if (*said && *said + NGX_HTTP_WEBHOOK_WATCH_COMPLAIN > ngx_time()) {
+    if (*said && (uint64_t) (ngx_time() - *said)
+                 < NGX_HTTP_WEBHOOK_WATCH_COMPLAIN)
+    {
         return 1;
     }
 

@@ -256,6 +256,7 @@ ngx_http_webhook_watch_put(ngx_http_webhook_zone_t *zone,
         ngx_http_webhook_zone_begin(zone);
 
         w->pid = 0;
+        w->until = ngx_min(w->until, job->until);
         w->interval = interval;
 
         ngx_http_webhook_watch_due(zone, job->index,

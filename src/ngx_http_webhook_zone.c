@@ -155,6 +155,7 @@ ngx_http_webhook_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     ngx_http_webhook_zone_attach(zone, sh);
 
+    sh->ahead = ngx_http_webhook_zone_wall() - ngx_current_msec;
     sh->rows = ngx_http_webhook_zone_wall() * 1000;
     sh->fresh = 1;
 
@@ -544,17 +545,6 @@ ngx_http_webhook_zone_rollback(ngx_http_webhook_zone_t *zone)
                    (u_char *) undo + sizeof(ngx_http_webhook_undo_t),
                    undo->len);
     }
-}
-
-
-uint64_t
-ngx_http_webhook_zone_wall(void)
-{
-    ngx_time_t  *tp;
-
-    tp = ngx_timeofday();
-
-    return (uint64_t) tp->sec * 1000 + tp->msec;
 }
 
 

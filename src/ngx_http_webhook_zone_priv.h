@@ -59,7 +59,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_MAGIC         0x6b6f6f68  /* "hook" */
-#define NGX_HTTP_WEBHOOK_LAYOUT        13
+#define NGX_HTTP_WEBHOOK_LAYOUT        14
 
 #define NGX_HTTP_WEBHOOK_BLOCK_SHIFT   8
 #define NGX_HTTP_WEBHOOK_BLOCK         (1 << NGX_HTTP_WEBHOOK_BLOCK_SHIFT)
@@ -167,7 +167,7 @@ typedef struct {
     /* from here on it changes, and is saved as a whole */
 
     uint64_t                     seq;
-    uint64_t                     created;    /* ms, wall clock */
+    uint64_t                     created;    /* ms, by the zone's clock */
     uint64_t                     due;        /* ms, monotonic */
     uint64_t                     token;      /* of the attempt under way */
     uint64_t                     sent;       /* its start, ms, monotonic */
@@ -316,8 +316,8 @@ typedef struct {
     uint32_t                     blocks;
 
     u_char                       secret[16];
-    uint64_t                     id;         /* of this zone: no other one
-                                                has it */
+    uint64_t                     id;         /* no other zone has it */
+    uint64_t                     ahead;      /* of the monotonic clock, ms */
 
     volatile uint32_t            dirty;
     volatile uint32_t            undo_last;  /* the latest entry + 1, or 0 */
@@ -523,7 +523,6 @@ void ngx_http_webhook_zone_write(ngx_http_webhook_cursor_t *cursor,
 void ngx_http_webhook_zone_read(ngx_http_webhook_cursor_t *cursor,
     u_char *p, size_t len);
 
-uint64_t ngx_http_webhook_zone_wall(void);
 uint32_t ngx_http_webhook_zone_hash(ngx_http_webhook_zone_t *zone,
     u_char key[16], uint32_t salt);
 
@@ -694,6 +693,7 @@ void ngx_http_webhook_payload_cursor(ngx_http_webhook_zone_t *zone,
     uint32_t index, ngx_http_webhook_cursor_t *cursor);
 
 
+#include "ngx_http_webhook_clock.h"
 #include "ngx_http_webhook_store_list.h"
 
 

@@ -83,6 +83,7 @@ judge(ngx_uint_t status, ngx_uint_t error, const char *after, uint64_t now,
     }
 
     ctx.now = now;
+    ctx.wall = now;
     ctx.created = NOW;
     ctx.attempt = attempt;
     ctx.random = random;

@@ -252,6 +252,7 @@ file_delivery(file_t *f, ngx_http_webhook_rec_delivery_t *rec)
 
     row->rec.created = rec->created;
     row->rec.due = rec->due;
+    row->rec.started = rec->started;
     row->rec.status = rec->status;
     row->rec.tries = rec->tries;
     row->rec.attempts = rec->attempts;

@@ -21,6 +21,7 @@
 static ngx_cycle_t       cycle;
 static ngx_log_t         unit_log;
 static ngx_time_t        now;
+static int64_t           ahead;
 
 volatile ngx_cycle_t    *ngx_cycle = &cycle;
 ngx_pid_t                ngx_pid;
@@ -70,8 +71,18 @@ void
 unit_time(uint64_t ms)
 {
     ngx_current_msec = ms;
-    now.sec = 1700000000 + ms / 1000;
+    now.sec = 1700000000 + ahead + ms / 1000;
     now.msec = ms % 1000;
+}
+
+
+/* sets it, so much from where it was to begin with */
+
+void
+unit_wall(int64_t seconds)
+{
+    ahead = seconds;
+    unit_time(ngx_current_msec);
 }
 
 

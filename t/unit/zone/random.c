@@ -251,7 +251,7 @@ op_take(void)
     ngx_http_webhook_queue_stat(w.zone, w.hooks[hook].slot, &stat);
 
     allowed = ngx_http_webhook_retry_allowed(&w.hooks[hook], &stat.health,
-                                             ngx_http_webhook_zone_wall(),
+                                         ngx_http_webhook_zone_clock(w.zone),
                                              nflying[hook], &unused);
     could = 0;
     oldest = NULL;

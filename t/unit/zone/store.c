@@ -9,7 +9,7 @@
  * alone: whoever is killed at whatever moment, nothing is lost between the
  * two, and nothing that ended begins anew.
  *
- * rooms: zone block state rebuild store_list watch_list delivery
+ * rooms: clock zone block state rebuild store_list watch_list delivery
  *        delivery_index delivery_free queue queue_enrich take attempt tally
  *        owner log check check_queue retry store_copy store_spill store_load
  *        store_watch
@@ -379,6 +379,84 @@ test_store_known(void)
 }
 
 
+/* whatever the wall clock was when the file was written */
+
+void
+test_store_clock(void)
+{
+    world_t                        old, new;
+    uint32_t                       i;
+    uint64_t                       hours, unseen;
+    ngx_uint_t                     k, n, states;
+    ngx_msec_t                     wait;
+    ngx_http_webhook_job_t         jobs[16];
+    ngx_http_webhook_verdict_t     verdict;
+    ngx_http_webhook_zstate_t     *s;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    static const int  set[] = { 0, -3600, -86400 * 400, 86400 * 2,
+                                86400 * 3650 };
+
+    for (k = 0; k < sizeof(set) / sizeof(set[0]); k++) {
+        store_create(&old, 100);
+
+        for (i = 1; i <= 3; i++) {
+            world_add(&old, i, NGX_HTTP_WEBHOOK_STARTED, 3, i, 100, 20);
+        }
+
+        n = world_take(&old, 1, jobs, 16, &wait);
+
+        while (n--) {
+            world_finish(&old, &jobs[n], 500, 100, &verdict);
+        }
+
+        (void) store_flush(&old);
+        check_number(file->n, 6, "six are on disk, %d s", set[k]);
+
+        unit_wall(set[k]);
+
+        world_create(&new, old.shm.shm.size, 100);
+        ngx_http_webhook_store_on(new.zone);
+
+        check_number(ngx_http_webhook_store_load(new.zone, NULL), NGX_OK,
+                     "and loaded");
+
+        unseen = (set[k] > 0) ? ngx_min(set[k] / 3600, 0x7fff) : 0;
+
+        states = 0;
+        n = 0;
+
+        for (i = 1; i < new.zone->sh->fresh; i++) {
+            d = ngx_http_webhook_block(new.zone, i);
+            s = ngx_http_webhook_block(new.zone, i);
+
+            if (d->blk.type == NGX_HTTP_WEBHOOK_BLK_DELIVERY) {
+                n += d->created <= ngx_http_webhook_zone_clock(new.zone)
+                     && d->due <= ngx_current_msec
+                                  + (d->tries ? verdict.wait * 3 / 2 : 0);
+            }
+
+            if (s->blk.type == NGX_HTTP_WEBHOOK_BLK_STATE) {
+                hours = (uint16_t) (ngx_http_webhook_state_hours()
+                                    - s->blk.seen);
+
+                states += s->state.applied <= ngx_current_msec
+                          && hours == unseen;
+            }
+        }
+
+        check_number(n, 6, "none waits for longer");
+        check_number(states, 3, "no state is of the future, nor forgotten");
+
+        unit_wall(0);
+
+        world_destroy(&new);
+        world_destroy(&old);
+        file_destroy();
+    }
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -394,6 +472,7 @@ main(int argc, char **argv)
     test_store_order();
     test_store_together();
     test_store_known();
+    test_store_clock();
     test_store_kill(40);
     test_store_step();
     test_store_churn(5000);

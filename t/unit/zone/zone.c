@@ -8,7 +8,7 @@
  * The zone and its queue, as one worker uses them: what is queued, taken,
  * finished and listed, in which order, and what gives way.
  *
- * rooms: zone block state rebuild store_list watch_list delivery
+ * rooms: clock zone block state rebuild store_list watch_list delivery
  *        delivery_index
  *        delivery_free queue queue_enrich take attempt tally owner log check
  *        check_queue retry

@@ -25,6 +25,7 @@ extern ngx_uint_t  unit_logged;
 
 void unit_init(void);
 void unit_time(uint64_t ms);
+void unit_wall(int64_t seconds);
 void unit_silence(ngx_uint_t quiet);
 ngx_slab_pool_t *unit_map(size_t size);
 ngx_uint_t unit_force_unlock(ngx_slab_pool_t *pool, ngx_pid_t pid);
