@@ -428,7 +428,7 @@ ngx_http_webhook_curl_addresses(ngx_http_webhook_curl_handle_t *h,
 
     if (set->addresses
         && ngx_strcmp(set->addresses, text) == 0
-        && ngx_time() - set->since < 30)
+        && (uint64_t) (ngx_time() - set->since) < 30)
     {
         return NGX_OK;
     }

@@ -423,7 +423,7 @@ ngx_http_webhook_dispatch_room(void)
 
     if (spare == 0) {
 
-        if (ngx_time() - dp->pressed >= 60) {
+        if ((uint64_t) (ngx_time() - dp->pressed) >= 60) {
             dp->pressed = ngx_time();
 
             ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,

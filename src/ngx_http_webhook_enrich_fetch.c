@@ -463,7 +463,9 @@ ngx_http_webhook_enrich_failed(ngx_http_webhook_detached_t *d,
 
     said = astray ? &worker->astray : &worker->failed;
 
-    if (*said && *said + NGX_HTTP_WEBHOOK_ENRICH_COMPLAIN > ngx_time()) {
+    if (*said && (uint64_t) (ngx_time() - *said)
+                 < NGX_HTTP_WEBHOOK_ENRICH_COMPLAIN)
+    {
         return;
     }
 
