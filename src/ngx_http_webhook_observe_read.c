@@ -18,6 +18,9 @@
 #include "ngx_http_webhook_zone.h"
 
 
+#define NGX_HTTP_WEBHOOK_OBSERVE_STEP  100     /* ms; what is less, NTP slews */
+
+
 static ngx_int_t ngx_http_webhook_observe_realm(
     ngx_http_webhook_observe_ctx_t *ctx);
 static ngx_uint_t ngx_http_webhook_observe_document(
@@ -29,11 +32,17 @@ static ngx_uint_t ngx_http_webhook_observe_events_of(
 static void ngx_http_webhook_observe_ids(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_array_t *list);
 static uint64_t ngx_http_webhook_observe_began(ngx_http_request_t *r);
+static void ngx_http_webhook_observe_compare(void);
 
 
-/* the wall clock is so far ahead of the monotonic one, ms */
+/*
+ * How much the wall clock is ahead of the monotonic one; how much it was before
+ * it was set, and when that was seen; ms.
+ */
 
 static int64_t  ngx_http_webhook_observe_ahead;
+static int64_t  ngx_http_webhook_observe_was;
+static int64_t  ngx_http_webhook_observe_set = -1;
 
 
 ngx_int_t
@@ -466,32 +475,30 @@ ngx_http_webhook_observe_reason(ngx_uint_t reason)
 
 /*
  * When the request began, ms of the monotonic clock, or the second in which a
- * cache got the answer.  The two clocks do not tick together: their difference,
- * in whole ms, varies by one.  It is measured once for all workers, lest of two
- * requests the later one seem the earlier.
+ * cache got the answer.
  */
 
 static uint64_t
 ngx_http_webhook_observe_began(ngx_http_request_t *r)
 {
-    int64_t      began, ahead;
-    ngx_time_t  *tp;
+    int64_t  wall, began, before;
 
-    tp = ngx_timeofday();
+    ngx_http_webhook_observe_compare();
 
-    ahead = (int64_t) tp->sec * 1000 + (int64_t) tp->msec
-            - (int64_t) ngx_current_msec;
+    wall = (int64_t) r->start_sec * 1000 + (int64_t) r->start_msec;
+    began = wall - ngx_http_webhook_observe_ahead;
 
-    /* the wall clock was set */
+    /* by the wall clock as it was before it was set */
 
-    if (ahead > ngx_http_webhook_observe_ahead + 1
-        || ahead < ngx_http_webhook_observe_ahead - 1)
+    before = wall - ngx_http_webhook_observe_was;
+
+    if (before <= ngx_http_webhook_observe_set
+        && (before > began
+            || began > (int64_t) ngx_current_msec
+                       + NGX_HTTP_WEBHOOK_OBSERVE_STEP))
     {
-        ngx_http_webhook_observe_ahead = ahead;
+        began = before;
     }
-
-    began = (int64_t) r->start_sec * 1000 + (int64_t) r->start_msec
-            - ngx_http_webhook_observe_ahead;
 
 #if (NGX_HTTP_CACHE)
 
@@ -502,7 +509,7 @@ ngx_http_webhook_observe_began(ngx_http_request_t *r)
     {
         /* from before the clock was set back, nobody knows how long */
 
-        if (r->cache->date > tp->sec) {
+        if (r->cache->date > ngx_time()) {
             return 0;
         }
 
@@ -517,6 +524,42 @@ ngx_http_webhook_observe_began(ngx_http_request_t *r)
     }
 
     return ngx_min((uint64_t) began, (uint64_t) ngx_current_msec);
+}
+
+
+/*
+ * The two clocks do not tick together: their difference, in whole ms, varies by
+ * one.  It is measured once for all workers, lest of two requests the later one
+ * seem the earlier, and again when the wall clock was set.
+ */
+
+static void
+ngx_http_webhook_observe_compare(void)
+{
+    int64_t      ahead, apart;
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    ahead = (int64_t) tp->sec * 1000 + (int64_t) tp->msec
+            - (int64_t) ngx_current_msec;
+
+    apart = ahead - ngx_http_webhook_observe_ahead;
+
+    if (apart >= -1 && apart <= 1) {
+        return;
+    }
+
+    /* less is a pause between two looks at clocks, and soon undone */
+
+    if (apart < -NGX_HTTP_WEBHOOK_OBSERVE_STEP
+        || apart > NGX_HTTP_WEBHOOK_OBSERVE_STEP)
+    {
+        ngx_http_webhook_observe_was = ngx_http_webhook_observe_ahead;
+        ngx_http_webhook_observe_set = ngx_current_msec;
+    }
+
+    ngx_http_webhook_observe_ahead = ahead;
 }
 
 

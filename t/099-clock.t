@@ -125,6 +125,45 @@ subtest 'set forward' => sub {
 	$s->done();
 };
 
+# a request that is under way meanwhile is none from before what is known
+
+for my $step (2 * $hour, 5, -2 * $hour) {
+	subtest "under way: $step s" => sub {
+		my $s = WebhookTest::Store->new(workers => 1, store => 'none');
+		my ($t, $up, $r) = @$s{qw/ t up r /};
+		my $c = WebhookTest::Clock->new($t);
+
+		$t->run();
+		$s->status('e1', 'queued', launch => 1);
+		$s->status('e1', 'running');
+		$s->status('e1', 'done');
+
+		# the same id is launched again
+
+		$up->forget();
+		$up->set('/jobs' => { status => 200, hold => 1,
+			json => { id => 'e1', status => 'queued' } });
+
+		my $client = $t->connect();
+		$client->send_request('POST', '/jobs', body => '{}');
+		ok($up->wait_requests(1), 'sent');
+
+		$c->set($step);
+		$up->release(1);
+		$client->read_response();
+		$client->close();
+
+		is($s->names($r->wait_requests(4)), 'e1/LAUNCHED e1/STARTED'
+			. ' e1/FINISHED e1/LAUNCHED', 'its answer counts');
+
+		$s->status('e1', 'done');
+		is($s->names(($r->wait_requests(6))[4, 5]),
+			'e1/STARTED e1/FINISHED', 'and the next one');
+
+		$s->done();
+	};
+}
+
 # an answer that a cache got in what is the future now
 
 subtest 'cache' => sub {
