@@ -293,6 +293,9 @@ ngx_http_webhook_queue_version(ngx_http_webhook_zone_t *zone,
 {
     version->changes = zone->sh->committed;
     version->deliveries = zone->sh->ndeliveries;
+    version->set = ((int64_t) (ngx_http_webhook_zone_wall()
+                               - ngx_http_webhook_zone_clock(zone)) + 500)
+                   / 1000;
 }
 
 

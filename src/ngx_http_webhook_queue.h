@@ -295,6 +295,8 @@ typedef struct {
 typedef struct {
     uint64_t                      changes;
     uint32_t                      deliveries;
+    int64_t                       set;         /* the wall clock, by so much
+                                                  since the zone was made, s */
 } ngx_http_webhook_version_t;
 
 void ngx_http_webhook_queue_version(ngx_http_webhook_zone_t *zone,

@@ -24,6 +24,7 @@
 
 typedef struct {
     uint64_t                       deliveries;
+    uint64_t                       set;        /* the wall clock */
     uint64_t                       failing;    /* the store */
     uint64_t                       unstored;
     uint64_t                       spilled;
@@ -56,6 +57,7 @@ ngx_http_webhook_status_known(ngx_http_webhook_status_t *s, ngx_uint_t tag)
 
         changes = version.changes;
         all.deliveries = version.deliveries;
+        all.set = version.set;
     }
 
     if (tag == NGX_HTTP_WEBHOOK_TAG_HOOKS) {

@@ -122,6 +122,16 @@ subtest 'set forward' => sub {
 
 	timely($c, ($r->requests())[2]);
 	sane($s);
+
+	# what is shown of times that come is no longer so
+
+	my $known = sub { $t->get('/hooks/hooks', headers =>
+		[ 'If-None-Match' => $_[0] ]) };
+	my $tag = $s->got('hooks')->header('ETag');
+
+	is($known->($tag)->status(), 304, 'nothing has changed');
+	$c->set(6 * $day + $hour);
+	ok(wait_for { $known->($tag)->status() == 200 }, 'but the clock');
 	$s->done();
 };
 
