@@ -214,8 +214,12 @@ ngx_http_webhook_event_run(ngx_http_webhook_transition_t *t)
     }
 
     if (sighting->run > state->run_seen) {
-        return state->run_open ? NGX_HTTP_WEBHOOK_RUN_SAME
-                               : NGX_HTTP_WEBHOOK_RUN_NEW;
+
+        /* some count from 0, and 1 is the first that starts */
+
+        return (state->run_open || state->rank == NGX_HTTP_WEBHOOK_LAUNCHED)
+               ? NGX_HTTP_WEBHOOK_RUN_SAME
+               : NGX_HTTP_WEBHOOK_RUN_NEW;
     }
 
     if (sighting->run < state->run_seen || state->run_open) {
@@ -240,7 +244,11 @@ ngx_http_webhook_event_run_number(ngx_http_webhook_transition_t *t)
     state = t->state;
     sighting = t->sighting;
 
-    if (!sighting->has_run || (state->has_run && !state->run_open)) {
+    if (!sighting->has_run
+        || (state->has_run
+            && !state->run_open
+            && sighting->run <= state->run_seen))
+    {
         return 0;
     }
 

@@ -298,6 +298,16 @@ static const char  *stories[] = {
     "poll   10 20 S - 1 => S",
     "poll   30 40 S - 2 => LS",
 
+    "# run: growing before it was seen to start",
+    "launch 10 20 L - 0 => L",
+    "poll   30 40 S - 1 => S",
+    "poll   50 60 F - 1 => F",
+    "poll   70 80 L - 2 => L",
+    "poll   81 82 L - 3 => ",
+    "poll   83 84 S - 2 => ",
+    "poll   85 86 S - 3 => S",
+    "poll   90 95 S - 4 => LS",
+
     "# run: UPDATED of a new run starts from its own baseline",
     "poll   10 20 S a 1 => S",
     "poll   30 40 S b 2 => LS",
@@ -503,6 +513,18 @@ runs(void)
 
     (void) sight("poll 30 40 S - 1 => LS");
     check_number(events[0].run, 1, "the next is 1");
+
+    memset(&state, 0, sizeof(state));
+
+    (void) sight("poll 10 20 L - 0 => L");
+    (void) sight("poll 30 40 S - 1 => S");
+    check_number(events[0].run, 0, "a value of 1 before the start is 0, too");
+
+    memset(&state, 0, sizeof(state));
+
+    (void) sight("poll 10 20 L - 1 => L");
+    (void) sight("poll 30 40 S - 2 => S");
+    check_number(events[0].run, 2, "a later one before the start is its own");
 
     memset(&state, 0, sizeof(state));
 
