@@ -214,6 +214,11 @@ ngx_int_t ngx_http_webhook_api_value(ngx_http_webhook_api_reading_t *reading,
     json_t *element, ngx_http_webhook_api_value_t *value, ngx_str_t *text,
     json_t **json);
 
+/* api_text.c: What "states" says of a status, or NGX_HTTP_WEBHOOK_NONE. */
+
+ngx_uint_t ngx_http_webhook_api_states(ngx_http_webhook_api_scope_t *scope,
+    ngx_str_t *text);
+
 
 /* api_state.c */
 

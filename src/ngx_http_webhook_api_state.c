@@ -20,6 +20,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_STATUS_MAX  64        /* bytes kept of a text */
+#define NGX_HTTP_WEBHOOK_DATE_MAX    40        /* bytes of one without zone */
 
 
 /* what the elements of a "*" come to, or the one value without it */
@@ -74,6 +75,7 @@ static int ngx_http_webhook_api_dump(const char *buffer, size_t size,
     void *data);
 static void ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
     json_t *element, ngx_http_webhook_observation_t *observation);
+static int64_t ngx_http_webhook_api_date(ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_api_number(ngx_str_t *text, int64_t *value);
 
 
@@ -271,8 +273,23 @@ static void
 ngx_http_webhook_api_state_text(ngx_http_webhook_api_tally_t *tally,
     ngx_str_t *text)
 {
-    ngx_uint_t                     i;
-    ngx_http_webhook_api_state_t  *state;
+    ngx_uint_t  rank;
+
+    rank = ngx_http_webhook_api_states(tally->scope, text);
+
+    if (rank == NGX_HTTP_WEBHOOK_NONE) {
+
+        /* an empty one says nothing, unless it is named */
+
+        if (text->len == 0) {
+            return;
+        }
+
+        tally->unknown++;
+
+    } else {
+        tally->ranks[rank]++;
+    }
 
     if (tally->hold++ == 0) {
         tally->text.len = ngx_min(text->len, NGX_HTTP_WEBHOOK_STATUS_MAX);
@@ -285,38 +302,6 @@ ngx_http_webhook_api_state_text(ngx_http_webhook_api_tally_t *tally,
             ngx_memcpy(tally->text.data, text->data, tally->text.len);
         }
     }
-
-    if (tally->scope->states == NULL) {
-        tally->unknown++;
-        return;
-    }
-
-    state = tally->scope->states->elts;
-
-    for (i = 0; i < tally->scope->states->nelts; i++) {
-
-#if (NGX_PCRE)
-
-        if (state[i].regex) {
-            if (ngx_http_webhook_regex_match(state[i].regex, text)) {
-                tally->ranks[state[i].rank]++;
-                return;
-            }
-
-            continue;
-        }
-
-#endif
-
-        if (state[i].text.len == text->len
-            && ngx_strncasecmp(state[i].text.data, text->data, text->len) == 0)
-        {
-            tally->ranks[state[i].rank]++;
-            return;
-        }
-    }
-
-    tally->unknown++;
 }
 
 
@@ -634,13 +619,38 @@ ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
             return;
         }
 
-        observation->run = ngx_http_webhook_time_parse(&text);
+        observation->run = ngx_http_webhook_api_date(&text);
 
         if (observation->run != NGX_ERROR) {
             observation->has_run = 1;
             return;
         }
     }
+}
+
+
+/* one without a zone is as good, as it is compared with its like alone */
+
+static int64_t
+ngx_http_webhook_api_date(ngx_str_t *text)
+{
+    u_char     buf[NGX_HTTP_WEBHOOK_DATE_MAX + 1];
+    int64_t    ms;
+    ngx_str_t  zoned;
+
+    ms = ngx_http_webhook_time_parse(text);
+
+    if (ms != NGX_ERROR || text->len > NGX_HTTP_WEBHOOK_DATE_MAX) {
+        return ms;
+    }
+
+    ngx_memcpy(buf, text->data, text->len);
+    buf[text->len] = 'Z';
+
+    zoned.data = buf;
+    zoned.len = text->len + 1;
+
+    return ngx_http_webhook_time_parse(&zoned);
 }
 
 

@@ -6,7 +6,8 @@
 
 /*
  * api_text: a VALUE of a description and an element of a document -> its text,
- * or the JSON value that it points at.  Next room: api_state, api.
+ * or the JSON value that it points at; the text of a status -> what "states"
+ * says of it.  Next room: api_state, api.
  */
 
 
@@ -150,4 +151,42 @@ ngx_http_webhook_api_scalar(ngx_http_webhook_api_reading_t *reading,
     }
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_api_states(ngx_http_webhook_api_scope_t *scope,
+    ngx_str_t *text)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_api_state_t  *state;
+
+    if (scope->states == NULL) {
+        return NGX_HTTP_WEBHOOK_NONE;
+    }
+
+    state = scope->states->elts;
+
+    for (i = 0; i < scope->states->nelts; i++) {
+
+#if (NGX_PCRE)
+
+        if (state[i].regex) {
+            if (ngx_http_webhook_regex_match(state[i].regex, text)) {
+                return state[i].rank;
+            }
+
+            continue;
+        }
+
+#endif
+
+        if (state[i].text.len == text->len
+            && ngx_strncasecmp(state[i].text.data, text->data, text->len) == 0)
+        {
+            return state[i].rank;
+        }
+    }
+
+    return NGX_HTTP_WEBHOOK_NONE;
 }

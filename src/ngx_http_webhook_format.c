@@ -238,8 +238,14 @@ ngx_http_webhook_time_parse(ngx_str_t *text)
 
     oh = ngx_http_webhook_time_number(&p, last, 2);
 
-    if (oh < 0 || oh > 23 || p == last || *p++ != ':') {
+    if (oh < 0 || oh > 23 || p == last) {
         return NGX_ERROR;
+    }
+
+    /* Java's usual format has none */
+
+    if (*p == ':') {
+        p++;
     }
 
     om = ngx_http_webhook_time_number(&p, last, 2);

@@ -37,7 +37,8 @@ void ngx_http_webhook_time_text(uint64_t ms, u_char *text);
 
 /*
  * RFC 3339 date ("2026-01-31": its first moment, UTC), or date and time with
- * an optional fraction and "Z" or an offset -> ms since 1970; NGX_ERROR.
+ * an optional fraction and "Z" or an offset, whose colon may be missing -> ms
+ * since 1970; NGX_ERROR.
  */
 
 int64_t ngx_http_webhook_time_parse(ngx_str_t *text);
