@@ -498,7 +498,7 @@ ngx_http_webhook_api_omit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_http_webhook_api_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_uint_t                     i, id, wildcards;
+    ngx_uint_t                     i, wildcards;
     ngx_array_t                  **field;
     ngx_http_webhook_api_ctx_t    *ctx;
     ngx_http_webhook_api_value_t  *value;
@@ -511,10 +511,8 @@ ngx_http_webhook_api_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    id = (cmd->offset == offsetof(ngx_http_webhook_api_scope_t, id));
-
-    wildcards = (id || cmd->offset
-                       == offsetof(ngx_http_webhook_api_scope_t, run))
+    wildcards = (cmd->offset == offsetof(ngx_http_webhook_api_scope_t, id)
+                 || cmd->offset == offsetof(ngx_http_webhook_api_scope_t, run))
                 ? 0 : NGX_HTTP_WEBHOOK_WILDCARDS;
 
     *field = ngx_http_webhook_api_conf_values(cf, 1, wildcards, &ctx->ntexts);
@@ -529,18 +527,22 @@ ngx_http_webhook_api_values(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "has more than 16 values";
     }
 
-    if (id) {
-        value = (*field)->elts;
+    /* a status may be that of all that take a route */
 
-        for (i = 0; i < (*field)->nelts; i++) {
+    if (cmd->offset == offsetof(ngx_http_webhook_api_scope_t, state)) {
+        return NGX_CONF_OK;
+    }
 
-            if (value[i].text && value[i].text->lengths == NULL) {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "\"%V\" is the same for all executions, "
-                                   "\"id\" must be a JSON Pointer or hold a "
-                                   "variable", &value[i].name);
-                return NGX_CONF_ERROR;
-            }
+    value = (*field)->elts;
+
+    for (i = 0; i < (*field)->nelts; i++) {
+
+        if (value[i].text && value[i].text->lengths == NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" is the same for all executions, "
+                               "\"%V\" must be a JSON Pointer or hold a "
+                               "variable", &value[i].name, &cmd->name);
+            return NGX_CONF_ERROR;
         }
     }
 

@@ -372,13 +372,27 @@ ngx_http_webhook_api_member_line(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    if (!whole || n == NGX_HTTP_WEBHOOK_EXECUTION) {
+    if (!whole) {
         return NGX_CONF_OK;
     }
 
     value = member->values->elts;
 
     for (i = 0; i < member->values->nelts; i++) {
+
+        if (n == NGX_HTTP_WEBHOOK_EXECUTION) {
+
+            if (value[i].text && value[i].text->lengths == NULL) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "\"%V\" is the same for all executions, "
+                                   "\"%V\" must be a JSON Pointer or hold a "
+                                   "variable", &value[i].name, &cmd->name);
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
         if (ngx_http_webhook_api_is_text(&value[i])) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "text cannot be a whole \"%V\", use \"%V.id\" "

@@ -257,6 +257,19 @@ ngx_http_webhook_api_route_plain(ngx_conf_t *cf, ngx_str_t *value)
         return NGX_CONF_ERROR;
     }
 
+    p = ngx_strlchr(value->data, last, '{');
+
+    if (p == NULL) {
+        p = (u_char *) ngx_strstr(value->data, "/:");
+    }
+
+    if (p) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid URI \"%V\", what differs is matched by a "
+                           "regex, as \"~^/jobs/(?<job>[^/]+)$\"", value);
+        return NGX_CONF_ERROR;
+    }
+
     for (p = value->data; p + 2 < last; p++) {
 
         if (p[0] == '%' && ngx_hextoi(p + 1, 2) != NGX_ERROR) {

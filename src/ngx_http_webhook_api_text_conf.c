@@ -20,6 +20,7 @@ static ngx_int_t ngx_http_webhook_api_value_conf(ngx_conf_t *cf,
     ngx_http_webhook_api_value_t *value);
 static ngx_int_t ngx_http_webhook_api_text_conf(ngx_conf_t *cf,
     ngx_str_t *text, ngx_uint_t *ntexts, ngx_http_webhook_api_value_t *value);
+static void ngx_http_webhook_api_numbered(ngx_conf_t *cf, ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_api_parts_conf(ngx_conf_t *cf,
     ngx_str_t *text, ngx_uint_t *ntexts, ngx_http_webhook_api_value_t *value);
 static ngx_int_t ngx_http_webhook_api_regex_conf(ngx_conf_t *cf,
@@ -97,9 +98,21 @@ ngx_http_webhook_api_value_conf(ngx_conf_t *cf, ngx_str_t *text,
     ngx_uint_t wildcards, ngx_uint_t *ntexts,
     ngx_http_webhook_api_value_t *value)
 {
-    if (text->len == 0 || text->data[0] == '/') {
+    /* a path may begin with "/", too */
+
+    if (text->len == 0
+        || (text->data[0] == '/'
+            && ngx_strnstr(text->data, "${", text->len) == NULL))
+    {
         return ngx_http_webhook_api_conf_pointer(cf, text, wildcards,
                                                  &value->pointer);
+    }
+
+    if (ngx_strncmp(text->data, "$.", 2) == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\", a JSON Pointer is written "
+                           "\"/a/b\"", text);
+        return NGX_ERROR;
     }
 
     if (ngx_strnstr(text->data, "${/", text->len)) {
@@ -116,6 +129,8 @@ ngx_http_webhook_api_text_conf(ngx_conf_t *cf, ngx_str_t *text,
 {
     ngx_http_compile_complex_value_t  ccv;
 
+    ngx_http_webhook_api_numbered(cf, text);
+
     value->index = (*ntexts)++;
 
     value->text = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
@@ -130,6 +145,27 @@ ngx_http_webhook_api_text_conf(ngx_conf_t *cf, ngx_str_t *text,
     ccv.complex_value = value->text;
 
     return ngx_http_compile_complex_value(&ccv);
+}
+
+
+/* these belong to whatever regex the request met last */
+
+static void
+ngx_http_webhook_api_numbered(ngx_conf_t *cf, ngx_str_t *text)
+{
+    u_char  *p, *last;
+
+    last = text->data + text->len;
+
+    for (p = text->data; p + 1 < last; p++) {
+
+        if (p[0] == '$' && p[1] >= '1' && p[1] <= '9') {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"%V\" has no capture of a route's regex, "
+                               "these have names, as \"(?<job>...)\"", text);
+            return;
+        }
+    }
 }
 
 

@@ -163,6 +163,13 @@ ngx_http_webhook_api_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     if (cf->args->nelts == 2) {
+
+        if (ngx_http_webhook_api_equal(&value[1])) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "all of \"%V\" is a JSON Pointer, a value in "
+                               "\"require\" stands behind a space", &value[1]);
+        }
+
         return NGX_CONF_OK;
     }
 

@@ -13,6 +13,8 @@
 #include "ngx_http_webhook_api_priv.h"
 
 
+static void ngx_http_webhook_api_warn_state(ngx_conf_t *cf,
+    ngx_http_webhook_api_route_t *rp);
 static ngx_http_webhook_api_route_t *ngx_http_webhook_api_shadow(
     ngx_http_webhook_route_t *route, ngx_uint_t n);
 static ngx_uint_t ngx_http_webhook_api_covers(
@@ -34,6 +36,10 @@ ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
 
         rp = route[i].priv;
 
+        if (!route[i].ignore) {
+            ngx_http_webhook_api_warn_state(cf, rp);
+        }
+
         state |= (rp->scope.state != NULL);
         states |= (rp->scope.states != NULL);
 
@@ -53,6 +59,37 @@ ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
                       "\"states\" has no effect without \"state\" in "
                       "webhook_api \"%V\" in %s:%ui",
                       &api->name, api->file, api->line);
+    }
+}
+
+
+/* a status that is always the same, and means nothing, is a pointer's name */
+
+static void
+ngx_http_webhook_api_warn_state(ngx_conf_t *cf,
+    ngx_http_webhook_api_route_t *rp)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_api_value_t  *value;
+
+    if (rp->scope.state == NULL) {
+        return;
+    }
+
+    value = rp->scope.state->elts;
+
+    for (i = 0; i < rp->scope.state->nelts; i++) {
+
+        if (value[i].text
+            && value[i].text->lengths == NULL
+            && ngx_http_webhook_api_states(&rp->scope, &value[i].name)
+               == NGX_HTTP_WEBHOOK_NONE)
+        {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"state\" is \"%V\" for all executions, which no "
+                          "\"states\" names, in route \"%V\" in %s:%ui",
+                          &value[i].name, &rp->name, rp->file, rp->line);
+        }
     }
 }
 

@@ -179,7 +179,14 @@ check("each '' /item; execution ''; goal /a~0~1b;");
 check("%bare id abc; # <<\nroute GET /z { }",
 	'"abc" is the same for all executions, "id" must be a JSON Pointer or ' .
 	'hold a variable');
+check("$_ abc; # <<", "\"abc\" is the same for all executions, \"$_\" must " .
+	'be a JSON Pointer or hold a variable') for qw/ updated run execution /;
+check("%bare id \$.id; # <<\nroute GET /z { }",
+	'invalid value "$.id", a JSON Pointer is written "/a/b"');
 check("%bare %none route GET ~^/x/(?<run>.+)\$ { id /id \$run; }");
+check("execution.url '/jobs/\${/id}'; goal.id /jobs/\${arg_id} /\$ref;");
+check("%bare id '/\${/a/*}'; # <<\nroute GET /z { }",
+	'invalid JSON Pointer "/a/*": must not have a "*" segment here');
 check("goal.id \${a; # <<", 'the closing bracket in "a" variable is missing');
 check("updated " . join(' ', map { "/$_" } 1 .. 16) . ";");
 check("updated " . join(' ', map { "/$_" } 1 .. 17) . "; # <<",
@@ -221,6 +228,13 @@ check("route GET /a/*/b { # <<\n}",
 	'invalid URI "/a/*/b", "*" may only stand at its end, use a regex');
 check("route GET '/a?b=c' { # <<\n}",
 	'invalid URI "/a?b=c", it is matched without the query');
+check("route GET $_ { # <<\n}", qq{invalid URI "$_", what differs is matched } .
+	'by a regex, as "~^/jobs/(?<job>[^/]+)$"')
+	for '/a/:b', '/:a/b';
+check("route GET '/a/{b}' { # <<\n}", 'invalid URI "/a/{b}", what differs ' .
+	'is matched by a regex');
+check("route GET /a:b { }");
+check("route GET '~^/a/:b\\{c\\}\$' { }");
 check("route GET /a%2fb/* { # <<\n}",
 	'invalid URI "/a%2fb/*", it is matched decoded: write the character ' .
 	'instead of "%2f"');
@@ -356,6 +370,21 @@ for (
 	[ "route GET /x/* when=\$arg_a { }\nroute GET /x/a { }" ],
 	[ "# <<\nstates FINISHED done;\nroute GET /x { }",
 		'"states" has no effect without "state" in webhook_api "a"' ],
+	[ "state over;\nstates FINISHED done;\nroute GET /x { } # <<",
+		'"state" is "over" for all executions, which no "states" names, ' .
+		'in route "GET /x"' ],
+	[ "route GET /x { state over; } # <<", '"state" is "over"' ],
+	[ "state Over /s;\nstates FINISHED over;\nroute GET /x { }\n"
+		. "route GET /y { state done; states FINISHED ~^d; }\n"
+		. "route GET /z { state not; ignore; }" ],
+	[ "require /type=run; # <<\nroute GET /x { }", 'all of "/type=run" is a ' .
+		'JSON Pointer, a value in "require" stands behind a space' ],
+	[ "require /type=a run;\nrequire /a/[b=c]/d;\nroute GET /x { }" ],
+	[ "route GET ~^/(.+)\$ { goal.id \$1; # <<\n}", '"$1" has no capture of ' .
+		'a route\'s regex, these have names, as "(?<job>...)"' ],
+	[ "goal.id 'a-\$2-\${/x}'; # <<\nroute GET /x { }",
+		'has no capture of a route\'s regex' ],
+	[ "goal.id \$arg_1; route GET /x { }" ],
 	[ "states FINISHED done;\nroute POST /x { launch; }\n"
 		. "route GET /x { state /s; }" ],
 ) {

@@ -65,6 +65,10 @@ webhook_api field {
 
     route GET /dated { run /started; }
 
+    route GET /empty { state /status /phase; execution.url "/runs/${/id}"; }
+    route GET /empty-named { states LAUNCHED ""; }
+    route GET /empty-all { state /stages/*/status; }
+
     route GET /first {
         states  STARTED  failing;
         states  FINISHED ~^fail;
@@ -264,6 +268,21 @@ is(events('GET /flags', { id => 15, finished => JSON::PP::false,
 is(events('GET /flags', { id => 15, finished => JSON::PP::true }),
 	'15 FINISHED', 'a flag is set');
 
+# an empty one is none, unless it is named
+
+is(events('GET /empty', { id => 'm6', status => '' }), '', 'an empty text');
+is(events('GET /empty', { id => 'm6', status => '', phase => 'running' }),
+	'm6 STARTED', 'the next value counts');
+is($new[0]{execution}{url}, '/runs/m6', 'a text that begins with a slash');
+is(events('GET /empty', { id => 'm6', status => '', phase => '' }), '',
+	'both are empty');
+is(events('GET /empty-named', { id => 'm7', status => '' }), 'm7 LAUNCHED',
+	'one that is named');
+is(events('GET /empty-all', { id => 'm8', stages => [ { status => 'done' },
+	{ status => '' } ] }), 'm8 STARTED', 'one of several');
+is(events('GET /empty-all', { id => 'm8', stages => [ { status => 'done' },
+	{ status => 'done' } ] }), 'm8 FINISHED', 'no longer');
+
 # errors that say how it ended, where "status" names them
 
 is(events('GET /gone/e1', { }), 'e1 STARTED', 'it is there');
@@ -445,6 +464,15 @@ is(dated('running', 'yesterday'), '', 'no date');
 is(dated('running', '2026-11-28T09:00:01Z'), '25 LAUNCHED 25 STARTED',
 	'a later date is of a new run');
 is(dated('done', '2026-11-28T09:00:01Z'), '25 FINISHED', 'its end');
+is(dated('running', '2026-11-28T10:00:01.500+0100'),
+	'25 LAUNCHED 25 STARTED', 'an offset without a colon');
+is(dated('done', '2026-11-28T09:00:01.5'), '25 FINISHED', 'or no zone');
+is(dated('running', '2026-11-28 09:00:01'), '', 'the same second, but older');
+is(dated('running', '2026-11-28 09:00:02'), '25 LAUNCHED 25 STARTED',
+	'a later one');
+is(dated('running', $_), '', "no date: $_") for '2026-11-28T09:00:03+01:',
+	'2026-11-28T09:00:03+1', '2026-11-28T09:00', '2026-11-28T09:00:03 PST',
+	'2026-11-28T09:00:03.' . '0' x 40;
 
 # or by seconds with a fraction, which may be absent
 
