@@ -1,0 +1,1497 @@
+#!/usr/bin/perl
+
+# Execution APIs that no shipped description speaks of, each described as its
+# user would, and answers as they are documented: what a receiver gets.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use JSON::PP;
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+my (%describes, %maps);
+
+# Apache Airflow 2 (/api/v1) and 3 (/api/v2): a run's id is one of its DAG,
+# and holds "+" and ":"
+
+$describes{airflow} = <<'EOF';
+    id             "${/dag_id}/${/dag_run_id}";
+    execution      "";
+    goal.name      /dag_id;
+    omit           /conf;
+
+    state          /state;
+    states         LAUNCHED queued;
+    states         FINISHED success failed;
+    run            /start_date;
+
+    route POST ~^/api/v[12]/dags/[^/]+/dagRuns$ { launch; }
+    route POST ~^/api/v[12]/dags/[^/]+/dagRuns/[^/]+/clear$ { rerun; }
+    route GET,PATCH ~^/api/v[12]/dags/[^/]+/dagRuns/[^/]+$ { }
+    route GET ~^/api/v[12]/dags/[^/]+/dagRuns$ { each /dag_runs/*; }
+    route POST ~^/api/v[12]/dags/~/dagRuns/list$ { each /dag_runs/*; }
+EOF
+
+# Argo Workflows: a workflow is retried under its old uid
+
+$describes{argo} = <<'EOF';
+    id             /metadata/uid;
+    execution      "";
+    execution.url  "/workflows/${/metadata/namespace}/${/metadata/name}";
+    goal.name      /spec/workflowTemplateRef/name;
+    project.name   /metadata/namespace;
+    omit           /spec /metadata/managedFields /status/nodes
+                   /status/storedWorkflowTemplateSpec;
+
+    state          /status/phase;
+    states         LAUNCHED Pending;
+    states         FINISHED Succeeded Failed Error;
+    updated        /status/progress;
+
+    route POST ~^/api/v1/workflows/[^/]+(?:/submit)?$ { launch; }
+    route PUT ~^/api/v1/workflows/[^/]+/[^/]+/resubmit$ { launch; }
+    route PUT ~^/api/v1/workflows/[^/]+/[^/]+/retry$ { rerun; }
+    route PUT ~^/api/v1/workflows/[^/]+/[^/]+/(?:stop|terminate|suspend)$ { }
+    route GET ~^/api/v1/workflows/[^/]+/[^/]+$ { }
+    route GET ~^/api/v1/workflows/[^/]*$ { each /items/*; }
+EOF
+
+# AWX, Ansible Tower: slashes at the end; a list of jobs of all kinds
+
+$describes{awx} = <<'EOF';
+    id             /id;
+    execution      "";
+    goal.id        /job_template /unified_job_template;
+    goal.name      /summary_fields/job_template/name;
+    sender.id      /launched_by/id;
+    sender.name    /launched_by/name;
+    omit           /extra_vars /job_env /job_args /summary_fields /related
+                   /artifacts;
+    require        /type job workflow_job;
+
+    state          /status;
+    states         LAUNCHED new pending waiting;
+    states         FINISHED successful failed error canceled;
+
+    route POST ~^/api/v2/(?:workflow_)?job_templates/\d+/launch/$ { launch; }
+    route POST ~^/api/v2/(?:workflow_)?jobs/\d+/relaunch/$ { launch; }
+    route GET ~^/api/v2/(?:workflow_)?jobs/\d+/$ { }
+    route GET ~^/api/v2/(?:workflow_|unified_)?jobs/$ { each /results/*; }
+EOF
+
+# Rundeck: errors with a status of their own, and an id that is text here and a
+# number there
+
+$describes{rundeck} = <<'EOF';
+    id             /id;
+    execution      "";
+    execution.url  /permalink;
+    goal.id        /job/id;
+    goal.name      /job/name;
+    project.name   /project;
+    sender.name    /user;
+    omit           /argstring /job/options;
+
+    state          /status;
+    states         LAUNCHED scheduled queued;
+    states         FINISHED succeeded failed aborted timedout
+                            failed-with-retry missed other;
+
+    route POST ~^/api/\d+/job/[^/]+/(?:run|executions)$ { launch; }
+    route GET ~^/api/\d+/execution/\d+$ { }
+    route GET,POST ~^/api/\d+/execution/\d+/abort$ { each /execution; }
+    route GET ~^/api/\d+/(?:job/[^/]+|project/[^/]+)/executions(?:/running)?$ {
+        each  /executions/*;
+    }
+    route GET ~^/api/\d+/execution/\d+/state$ {
+        id       /executionId;
+        state    /executionState;
+        present  FINISHED /completed=true;
+    }
+EOF
+
+# Databricks Jobs 2.1: two words for where it stands, and the id in the query
+
+$describes{databricks} = <<'EOF';
+    id             /run_id;
+    execution      "";
+    execution.url  /run_page_url;
+    goal.id        /job_id;
+    goal.name      /run_name;
+    sender.name    /creator_user_name;
+    omit           /overriding_parameters /job_parameters /tasks /cluster_spec;
+
+    state          /state/life_cycle_state;
+    states         LAUNCHED QUEUED PENDING BLOCKED WAITING_FOR_RETRY;
+    states         FINISHED TERMINATED SKIPPED INTERNAL_ERROR;
+
+    route POST ~^/api/2\.[12]/jobs/(?:run-now|runs/submit)$ { launch; }
+    route GET ~^/api/2\.[12]/jobs/runs/get$ { }
+    route GET ~^/api/2\.[12]/jobs/runs/list$ { each /runs/*; }
+    route POST ~^/api/2\.[12]/jobs/runs/repair$ {
+        rerun;
+        id         $request_body "~\"run_id\"\s*:\s*(\d+)";
+        execution  $request_body "~\"run_id\"\s*:\s*(\d+)";
+    }
+EOF
+
+# Prefect: a count of attempts that is 0 until the first one
+
+$describes{prefect} = <<'EOF';
+    id             /id;
+    execution      "";
+    goal.id        /deployment_id /flow_id;
+    omit           /parameters /context /empirical_policy /state/data;
+
+    state          /state/type /state_type;
+    states         LAUNCHED SCHEDULED PENDING;
+    states         FINISHED COMPLETED FAILED CANCELLED CRASHED;
+    run            /run_count;
+
+    route POST ~^/api/deployments/[^/]+/create_flow_run$ { launch; }
+    route POST /api/flow_runs/ { launch; }
+    route POST /api/flow_runs/filter { each /*; }
+    route GET ~^/api/flow_runs/[^/]+$ { }
+    route POST ~^/api/flow_runs/(?<prefect_run>[^/]+)/set_state$ {
+        require    /status ACCEPT;
+        id         $prefect_run;
+        execution  /state;
+    }
+EOF
+
+# CircleCI v2: a pipeline is what its workflows are
+
+$describes{circleci} = <<'EOF';
+    id             /id;
+    execution      "";
+
+    route POST ~^/api/v2/project/[^/]+/[^/]+/[^/]+/pipeline$ {
+        launch;
+        project.name  /project_slug;
+    }
+    route GET ~^/api/v2/pipeline/(?<circleci_pipeline>[^/]+)/workflow$ {
+        id            $circleci_pipeline;
+        project.name  /items/0/project_slug;
+        state         /items/*/status;
+        states        LAUNCHED on_hold;
+        states        FINISHED success not_run failed error canceled
+                               unauthorized;
+        run           /items/0/created_at;
+        require       /next_page_token !*;
+    }
+EOF
+
+# Buildkite: a build is known by its pipeline and number; a job that is tried
+# again takes the build with it, which may be shown as it was for a while
+
+$describes{buildkite} = <<'EOF';
+    id             "${/pipeline/slug}/${/number}";
+    execution      "";
+    execution.url  /web_url;
+    goal.name      /pipeline/name;
+    snapshot.id    /commit;
+    sender.name    /creator/name;
+    sender.email   /creator/email;
+    omit           /jobs /env /pipeline /creator /meta_data;
+
+    state          /state;
+    states         LAUNCHED creating scheduled;
+    states         FINISHED passed failed canceled skipped not_run;
+    run            /finished_at;
+
+    route POST ~^/v2/organizations/[^/]+/pipelines/[^/]+/builds$ { launch; }
+    route PUT ~^/v2/organizations/[^/]+/pipelines/[^/]+/builds/\d+/rebuild$ {
+        launch;
+    }
+    route GET ~^/v2/organizations/[^/]+/pipelines/[^/]+/builds/\d+$ { }
+    route PUT ~^/v2/organizations/[^/]+/pipelines/[^/]+/builds/\d+/cancel$ { }
+    route GET "~^/v2/(?:organizations/[^/]+/(?:pipelines/[^/]+/)?)?builds$" {
+        each  /*;
+    }
+    route PUT ~^/v2/organizations/[^/]+/pipelines/(?<bk_slug>[^/]+)/builds/(?<bk_number>\d+)/jobs/[^/]+/retry$ {
+        rerun;
+        id         $bk_slug/$bk_number;
+        execution  $bk_slug/$bk_number;
+    }
+EOF
+
+# TeamCity: "status" is none, locators stand in the path
+
+$describes{teamcity} = <<'EOF';
+    id             /id;
+    execution      "";
+    execution.url  /webUrl;
+    goal.id        /buildTypeId;
+    goal.name      /buildType/name;
+    sender.name    /triggered/user/username;
+    omit           /properties /triggered;
+
+    state          /state;
+    states         LAUNCHED queued;
+    states         FINISHED finished deleted;
+    updated        /percentageComplete;
+
+    route POST ~^(?:/httpAuth)?/app/rest/buildQueue/?$ { launch; }
+    route GET ~^(?:/httpAuth)?/app/rest/(?:builds|buildQueue)/[^/]+$ { }
+    route POST ~^(?:/httpAuth)?/app/rest/(?:builds|buildQueue)/[^/]+$ { }
+    route GET ~^(?:/httpAuth)?/app/rest/(?:builds|buildQueue)/?$ {
+        each  /build/*;
+    }
+EOF
+
+# Azure DevOps: one id, as a run of a pipeline and as a build
+
+$describes{'azure-devops'} = <<'EOF';
+    id             /id;
+    execution      "";
+    execution.url  /_links/web/href;
+    goal.id        /pipeline/id /definition/id;
+    goal.name      /pipeline/name /definition/name;
+    snapshot.id    /sourceVersion;
+    sender.name    /requestedFor/displayName;
+    omit           /templateParameters /variables /parameters /_links;
+
+    state          /status /state;
+    states         LAUNCHED notStarted postponed none unknown;
+    states         FINISHED completed;
+
+    route POST ~^/[^/]+/[^/]+/_apis/pipelines/\d+/runs$ { launch; }
+    route POST ~^/[^/]+/[^/]+/_apis/build/builds$ { launch; }
+    route GET ~^/[^/]+/[^/]+/_apis/pipelines/\d+/runs/\d+$ { }
+    route GET ~^/[^/]+/[^/]+/_apis/pipelines/\d+/runs$ { each /value/*; }
+    route GET,PATCH ~^/[^/]+/[^/]+/_apis/build/builds/\d+$ { }
+    route GET ~^/[^/]+/[^/]+/_apis/build/builds$ { each /value/*; }
+EOF
+
+# Nomad: dispatched jobs, whose ids hold a slash
+
+$describes{nomad} = <<'EOF';
+    id             /ID;
+    execution      "";
+    goal.name      /ParentID;
+    project.name   /Namespace;
+    omit           /TaskGroups /Meta /Payload;
+
+    state          /Status;
+    states         LAUNCHED pending;
+    states         FINISHED dead;
+
+    route POST,PUT ~^/v1/job/.+/dispatch$ {
+        launch;
+        id         /DispatchedJobID;
+        execution  /DispatchedJobID;
+    }
+    route GET ~^/v1/job/(?:(?!/allocations$|/evaluations$).)+$ { }
+    route GET /v1/jobs { each /*; require /ParentID !; }
+    route DELETE ~^/v1/job/(?<nomad_job>.+)$ {
+        require    /EvalID;
+        id         $nomad_job;
+        execution  $nomad_job;
+        state      over;
+        states     FINISHED over;
+    }
+EOF
+
+# Apache Livy: ids from 0
+
+$describes{livy} = <<'EOF';
+    id             /id;
+    execution      "";
+    goal.name      /name;
+    sender.name    /owner;
+    omit           /log;
+
+    state          /state;
+    states         LAUNCHED not_started starting recovering;
+    states         FINISHED error dead killed success;
+    updated        /appInfo;
+
+    route POST /batches { launch; }
+    route GET ~^/batches/\d+(?:/state)?$ { }
+    route GET /batches { each /sessions/*; }
+    route DELETE ~^/batches/(?<livy_batch>\d+)$ {
+        require    /msg deleted;
+        id         $livy_batch;
+        execution  $livy_batch;
+        state      over;
+        states     FINISHED over;
+    }
+EOF
+
+# Camunda 7: an instance that has ended is not found; 8: keys as text
+
+$describes{camunda} = <<'EOF';
+    execution      "";
+    goal.id        /processDefinitionId /definitionId;
+
+    route POST ~^/engine-rest/process-definition/.+/start$ {
+        launch;
+        id  /id;
+    }
+    route GET ~^/engine-rest/process-instance/(?<camunda>[^/]+)$ status=200,404 {
+        id         $camunda;
+        execution  $camunda;
+        state      $status;
+        states     STARTED 200;
+        states     FINISHED 404;
+    }
+    route GET ~^/engine-rest/history/process-instance/[^/]+$ {
+        id       /id;
+        state    /state;
+        states   FINISHED COMPLETED ~TERMINATED$;
+        present  FINISHED /endTime;
+    }
+    route POST /v2/process-instances {
+        launch;
+        id  /processInstanceKey;
+    }
+    route POST /v2/process-instances/search {
+        each    /items/*;
+        id      /processInstanceKey;
+        state   /state;
+        states  FINISHED COMPLETED TERMINATED;
+    }
+EOF
+
+# GA4GH TES and WES: actions behind a colon
+
+$describes{ga4gh} = <<'EOF';
+    id             /id /run_id;
+    execution      "";
+    goal.name      /name;
+    omit           /executors /inputs /outputs /logs /request /run_log;
+
+    state          /state;
+    states         LAUNCHED QUEUED UNKNOWN;
+    states         FINISHED COMPLETE EXECUTOR_ERROR SYSTEM_ERROR CANCELED
+                            PREEMPTED;
+
+    route POST ~^/ga4gh/tes/v1/tasks$ { launch; }
+    route GET ~^/ga4gh/tes/v1/tasks/[^/:]+$ { }
+    route GET ~^/ga4gh/tes/v1/tasks$ { each /tasks/*; }
+    route POST ~^/ga4gh/wes/v1/runs$ { launch; }
+    route GET ~^/ga4gh/wes/v1/runs/[^/]+(?:/status)?$ { }
+    route GET ~^/ga4gh/wes/v1/runs$ { each /runs/*; }
+EOF
+
+# OGC API Processes: a launch that may answer at once
+
+$describes{ogc} = <<'EOF';
+    id             /jobID /id;
+    execution      "";
+    goal.id        /processID;
+
+    state          /status;
+    states         LAUNCHED accepted;
+    states         FINISHED successful failed dismissed;
+    updated        /progress /message;
+
+    route POST ~/processes/[^/]+/execution$ status=201 {
+        launch;
+        id         /jobID $upstream_http_location ~/jobs/([^/?]+);
+        execution  "";
+    }
+    route GET,DELETE ~/jobs/[^/]+$ { }
+    route GET ~/jobs$ { each /jobs/*; }
+EOF
+
+# Slurm's slurmrestd: a list of states
+
+$describes{slurm} = <<'EOF';
+    id             /job_id;
+    execution      "";
+    goal.name      /name;
+    project.name   /account;
+    sender.name    /user_name;
+    omit           /environment /script /command;
+
+    state          /job_state/* /job_state /state/current/*;
+    states         LAUNCHED PENDING CONFIGURING REQUEUED;
+    states         FINISHED COMPLETED CANCELLED FAILED TIMEOUT NODE_FAIL
+                            PREEMPTED BOOT_FAIL DEADLINE OUT_OF_MEMORY;
+
+    route POST ~^/slurm/v[\d.]+/job/submit$ { launch; require /job_id !0; }
+    route GET ~^/slurm(?:db)?/v[\d.]+/jobs?(?:/\d+)?/?$ { each /jobs/*; }
+EOF
+
+# Selenium Grid: a session ends by a request; BrowserStack: wrapped elements
+
+$describes{selenium} = <<'EOF';
+    id             /sessionId /hashed_id;
+    execution      "";
+
+    route POST ~^(?:/wd/hub)?/session$ {
+        launch;
+        each      /value "";
+        state     up;
+        states    STARTED up;
+        omit      /capabilities;
+    }
+    route DELETE ~^(?:/wd/hub)?/session/(?<selenium_session>[^/]+)$ {
+        id         $selenium_session;
+        execution  $selenium_session;
+        state      over;
+        states     FINISHED over;
+    }
+    route GET /automate/builds.json {
+        each      /*/automation_build;
+        state     /status;
+        states    FINISHED done failed timeout;
+        goal.name /name;
+    }
+EOF
+
+# Dagster: GraphQL, everything a POST that answers 200
+
+$maps{dagster} = <<'EOF';
+map $request_body $dagster_launches {
+    default                            0;
+    "~\b(?:launchRun|launchRunReexecution|launchPipelineExecution)\b"  1;
+}
+EOF
+
+$describes{dagster} = <<'EOF';
+    id             /runId /id;
+    execution      "";
+    goal.name      /jobName /pipelineName;
+
+    state          /status;
+    states         LAUNCHED QUEUED NOT_STARTED STARTING MANAGED;
+    states         FINISHED SUCCESS FAILURE CANCELED;
+
+    route POST /graphql when=$dagster_launches {
+        launch;
+        each  /data/launchRun/run /data/launchRunReexecution/run
+              /data/launchPipelineExecution/run;
+    }
+    route POST /graphql {
+        each  /data/runOrError /data/pipelineRunOrError
+              /data/runsOrError/results/*;
+    }
+EOF
+
+# OpenAI: batches, and responses in the background; dates or null
+
+$describes{openai} = <<'EOF';
+    id             /id;
+    execution      "";
+    goal.name      /endpoint /model;
+    omit           /metadata /output /instructions /input;
+
+    state          /status;
+    states         LAUNCHED validating queued;
+    states         FINISHED completed failed expired cancelled incomplete;
+    updated        /request_counts;
+
+    route POST /v1/batches { launch; }
+    route POST /v1/responses { launch; require /background true; }
+    route GET ~^/v1/(?:batches|responses)/[^/]+$ { }
+    route POST ~^/v1/(?:batches|responses)/[^/]+/cancel$ { }
+    route GET /v1/batches { each /data/*; }
+EOF
+
+# Replicate
+
+$describes{replicate} = <<'EOF';
+    id             /id;
+    execution      "";
+    execution.url  /urls/web;
+    goal.name      /model;
+    snapshot.id    /version;
+    omit           /input /output /logs /urls;
+
+    state          /status;
+    states         LAUNCHED starting;
+    states         FINISHED succeeded failed canceled aborted;
+    updated        /logs;
+
+    route POST ~^/v1/(?:models/[^/]+/[^/]+/|deployments/[^/]+/[^/]+/)?predictions$ {
+        launch;
+    }
+    route GET ~^/v1/predictions/[^/]+$ { }
+    route POST ~^/v1/predictions/[^/]+/cancel$ { }
+    route GET /v1/predictions { each /results/*; }
+EOF
+
+# Google's long-running operations: "done" is there once it is true
+
+$describes{google} = <<'EOF';
+    id             /name;
+    execution      "";
+    goal.name      /metadata/target;
+    omit           /response;
+
+    present        STARTED  /metadata/@type;
+    present        FINISHED /done=true;
+    updated        /metadata/progressPercent;
+
+    route POST ~^/v1/projects/.+:run$ { launch; }
+    route GET ~^/v1/projects/.+/operations/[^/]+$ { }
+    route GET ~^/v1/projects/.+/operations$ { each /operations/*; }
+    route POST ~^/v1/(?<google_operation>projects/.+/operations/[^/]+):cancel$ {
+        ignore;
+    }
+EOF
+
+# Azure's asynchronous operations: 202 and Location until it is 200, or a
+# status monitor
+
+$describes{azure} = <<'EOF';
+    id             $upstream_http_azure_asyncoperation ~/operations/([^/?]+)
+                   $upstream_http_location ~/operationResults/([^/?]+);
+    execution      "";
+    execution.id   $upstream_http_azure_asyncoperation ~/operations/([^/?]+)
+                   $upstream_http_location ~/operationResults/([^/?]+);
+
+    route POST,PUT,DELETE ~^/subscriptions/.+$ status=201,202 { launch; }
+    route GET ~^/subscriptions/.+/operationResults/(?<azure_result>[^/]+)$ status=200,202,204 {
+        id            $azure_result;
+        execution.id  $azure_result;
+        state         $status;
+        states        STARTED 202;
+        states        FINISHED 200 204;
+    }
+    route GET ~^/subscriptions/.+/operations/(?<azure_operation>[^/]+)$ {
+        id            $azure_operation;
+        execution.id  $azure_operation;
+        state         /status;
+        states        FINISHED Succeeded Failed Canceled;
+    }
+EOF
+
+# a result that is somewhere else, as 303 says
+
+$describes{'see-other'} = <<'EOF';
+    id             $see_other;
+    execution      "";
+    execution.id   $see_other;
+    execution.url  $upstream_http_location;
+
+    route POST /jobs status=202 {
+        launch;
+        id            $upstream_http_location ~/queue/([^/?]+);
+        execution.id  $upstream_http_location ~/queue/([^/?]+);
+    }
+    route GET ~^/queue/(?<see_other>[^/]+)$ status=200,303 {
+        state   $status;
+        states  STARTED 200;
+        states  FINISHED 303;
+    }
+EOF
+
+# AWS: CodeBuild, by a header; Batch, by paths
+
+$maps{aws} = <<'EOF';
+map $http_x_amz_target $codebuild {
+    default                                       0;
+    ~*^CodeBuild_20161006\.(?:StartBuild|RetryBuild)$  launch;
+    ~*^CodeBuild_20161006\.BatchGetBuilds$        list;
+    ~*^CodeBuild_20161006\.StopBuild$             one;
+}
+map $codebuild $codebuild_launch { default 0; launch 1; }
+map $codebuild $codebuild_list { default 0; list 1; }
+map $codebuild $codebuild_one { default 0; one 1; }
+EOF
+
+$describes{aws} = <<'EOF';
+    execution      "";
+    omit           /environment /parameters /container /jobDefinition;
+
+    route POST / when=$codebuild_launch { launch; each /build; id /id;
+        state /currentPhase; states LAUNCHED SUBMITTED QUEUED; }
+    route POST / when=$codebuild_one { each /build; id /id;
+        state /currentPhase; states LAUNCHED SUBMITTED QUEUED;
+        states FINISHED COMPLETED; present FINISHED /buildComplete=true; }
+    route POST / when=$codebuild_list { each /builds/*; id /id;
+        state /currentPhase; states LAUNCHED SUBMITTED QUEUED;
+        states FINISHED COMPLETED; present FINISHED /buildComplete=true; }
+
+    route POST /v1/submitjob { launch; id /jobId; }
+    route POST /v1/describejobs { each /jobs/*; id /jobId; state /status;
+        states LAUNCHED SUBMITTED PENDING RUNNABLE; states STARTED STARTING;
+        states FINISHED SUCCEEDED FAILED; }
+    route POST /v1/listjobs { each /jobSummaryList/*; id /jobId; state /status;
+        states LAUNCHED SUBMITTED PENDING RUNNABLE;
+        states FINISHED SUCCEEDED FAILED; }
+EOF
+
+# Terraform Cloud: JSON:API
+
+$describes{terraform} = <<'EOF';
+    id             /id;
+    execution      "";
+    goal.id        /relationships/workspace/data/id;
+    omit           /relationships /links;
+    require        /type runs;
+
+    state          /attributes/status;
+    states         LAUNCHED pending;
+    states         FINISHED applied discarded errored canceled force_canceled
+                            planned_and_finished policy_soft_failed;
+    updated        /attributes/status;
+
+    route POST /api/v2/runs { launch; each /data; }
+    route GET ~^/api/v2/runs/[^/]+$ { each /data; }
+    route GET ~^/api/v2/workspaces/[^/]+/runs$ { each /data/*; }
+EOF
+
+# Elasticsearch: a task's id is made of two members, one a number
+
+$describes{elasticsearch} = <<'EOF';
+    id             "${/task/node}:${/task/id}";
+    execution      "";
+    goal.name      /task/action;
+    omit           /task/description;
+
+    present        STARTED  /completed=false;
+    present        FINISHED /completed=true;
+    updated        /task/status/updated /task/status/created;
+
+    route POST ~^/(?:_reindex|.+/_update_by_query|.+/_delete_by_query)$ {
+        launch;
+        id         /task;
+        execution  /task;
+    }
+    route GET ~^/_tasks/[^/]+:\d+$ { }
+EOF
+
+# Grafana Cloud k6: a status that is a number, below zero at first
+
+$describes{k6} = <<'EOF';
+    id             /id /reference_id;
+    execution      "";
+    goal.id        /test_id;
+
+    state          /run_status;
+    states         LAUNCHED -2 -1 0 1;
+    states         STARTED 2;
+    states         FINISHED 3 4 5 6 7 8 9 10;
+
+    route POST ~^/loadtests/v2/tests/\d+/start-testrun$ {
+        launch;
+        each  /k6-run /k6-runs/*;
+    }
+    route GET ~^/loadtests/v2/runs/\d+$ { each /k6-run; }
+    route GET /loadtests/v2/runs { each /k6-runs/*; }
+EOF
+
+# Bitbucket: ids in braces, a stage within the state
+
+$describes{bitbucket} = <<'EOF';
+    id             /uuid;
+    execution      "";
+    goal.name      /target/ref_name;
+    sender.id      /creator/uuid;
+    sender.name    /creator/display_name;
+    omit           /repository /creator /links;
+
+    state          "${/state/name} ${/state/stage/name}" /state/name;
+    states         LAUNCHED PENDING "~^PENDING ";
+    states         FINISHED COMPLETED "~^COMPLETED ";
+
+    route POST ~^/2\.0/repositories/[^/]+/[^/]+/pipelines/?$ { launch; }
+    route GET "~^/2\.0/repositories/[^/]+/[^/]+/pipelines/(?<bb>\{[^/]+\})$" { }
+    route GET ~^/2\.0/repositories/[^/]+/[^/]+/pipelines/?$ { each /values/*; }
+EOF
+
+my @apis = sort keys %describes;
+
+my $t = WebhookTest->new(workers => 1);
+my $hook = $t->receiver('hook');
+my $api = $t->upstream('api');
+
+$t->http_config(join('', map { $maps{$_} || '' } @apis) . join('', map { <<"EOF"
+
+webhook_api $_ {
+$describes{$_}
+}
+
+server {
+    listen  127.0.0.1:@{[ $t->port("$_-server") ]};
+
+    location / {
+        proxy_pass                 %%URL_api%%;
+        proxy_ignore_client_abort  on;
+        webhook_observe            $_;
+    }
+}
+EOF
+} @apis) . <<'EOF');
+
+webhook_zone  zone=webhooks:4m;
+
+webhook hook {
+    url            %%URL_hook%%/;
+    events         EXECUTION;
+    max_in_flight  1;
+}
+
+log_format  main  '$request_method $request_uri $webhook_events';
+access_log  %%TESTDIR%%/access.log main;
+
+server {
+    listen       127.0.0.1:%%PORT_0%%;
+    server_name  localhost;
+
+    location / { webhook_status write=on; }
+}
+
+EOF
+
+$t->run();
+
+###############################################################################
+
+my ($name, @new);
+my $taken = 0;
+
+# events of one answer: "id EVENT ..."; how many comes from the access log
+
+sub events {
+	my ($what, $answer, %o) = @_;
+
+	my ($method, $uri) = split / /, $what;
+
+	$api->set($uri => { status => $o{status} || 200,
+		body => ref $answer ? JSON::PP->new->canonical->encode($answer)
+			: $answer,
+		headers => { 'Content-Type' => 'application/json',
+			%{ $o{answer} || {} } },
+		map { $_ => $o{$_} } grep { $o{$_} } qw/ gzip chunked / });
+
+	my $before = length $t->access_log();
+	my $r = $t->request($method, $uri, port => "$name-server",
+		body => $o{body}, headers => $o{headers} || []);
+
+	is($r->status, $o{status} || 200, "$name: $what") if $r->status
+		!= ($o{status} || 200);
+
+	my $n;
+
+	wait_for {
+		($n) = substr($t->access_log(), $before)
+			=~ /^\S+ \S+ (\d+)\n/m;
+		return defined $n;
+	};
+
+	my @all = $hook->wait_requests($taken + $n);
+	@new = map { $_->json } splice @all, $taken;
+	$taken += @new;
+
+	# an event that waits for the answer to the one before keeps no order
+
+	wait_for {
+		my $state = $t->get('/hooks/hook', host => 'localhost')->json;
+		!$state->{waiting} && !$state->{in_flight};
+	} or die "$name: deliveries wait\n";
+
+	return join ' ', map { "$_->{execution}{id} $_->{event}" } @new;
+}
+
+sub seen {
+	my ($what, $answer, $expected, $test, %o) = @_;
+
+	is(events($what, $answer, %o), $expected, "$name - $test");
+}
+
+my ($true, $false) = (JSON::PP::true, JSON::PP::false);
+
+###############################################################################
+
+$name = 'airflow';
+
+my $dag = '/api/v1/dags/etl/dagRuns';
+my $run = 'manual__2026-11-28T06:19:49.123456+00:00';
+
+sub dag_run {
+	my ($state, %o) = @_;
+
+	return { conf => { password => 'x' }, dag_id => 'etl',
+		dag_run_id => $run, data_interval_end =>
+		'2026-11-28T06:19:49.123456+00:00', end_date => undef,
+		external_trigger => $true, run_type => 'manual',
+		start_date => undef, state => $state, note => undef, %o };
+}
+
+my @started = (start_date => '2026-11-28T06:19:50.200000+00:00');
+
+seen("POST $dag", dag_run('queued'), "etl/$run LAUNCHED", 'triggered');
+is_deeply($new[0]{goal}, { name => 'etl' }, 'airflow - its DAG');
+ok(!exists $new[0]{execution}{conf}, 'airflow - no configuration');
+seen("GET $dag/manual__2026-11-28T06%3A19%3A49.123456%2B00%3A00",
+	dag_run('running', @started), "etl/$run STARTED", 'an encoded id');
+seen("POST /api/v1/dags/~/dagRuns/list", { dag_runs => [ dag_run('running',
+	@started), dag_run('running', dag_id => 'other') ], total_entries => 2 },
+	"other/$run STARTED", 'a list of all DAGs');
+seen("PATCH $dag/$run", dag_run('failed', @started,
+	end_date => '2026-11-28T06:30:00+00:00'), "etl/$run FINISHED",
+	'set to failed');
+seen("POST $dag/$run/clear", { task_instances => [ { dag_id => 'etl',
+	dag_run_id => $run } ], total_entries => 1 }, '', 'a dry run');
+seen("POST $dag/$run/clear", dag_run('queued', @started),
+	"etl/$run LAUNCHED", 'cleared');
+seen("GET /api/v2/dags/etl/dagRuns", { dag_runs => [ dag_run('running',
+	start_date => '2026-11-28T07:00:00Z') ], total_entries => 1 },
+	"etl/$run STARTED", 'runs again');
+seen("GET /api/v2/dags/etl/dagRuns/$run", dag_run('success',
+	start_date => '2026-11-28T07:00:00.000Z'), "etl/$run FINISHED",
+	'to the end');
+seen("GET $dag/$run/taskInstances", { task_instances => [] }, '', 'its tasks');
+seen("POST $dag", { detail => 'x', status => 409, title => 'Conflict',
+	type => 'about:blank' }, '', 'a problem', status => 409,
+	answer => { 'Content-Type' => 'application/problem+json' });
+
+$name = 'argo';
+
+sub workflow {
+	my ($uid, $phase, %o) = @_;
+
+	return { metadata => { name => 'hello-x7k', namespace => 'argo',
+		uid => $uid, managedFields => [] }, spec => {
+		workflowTemplateRef => { name => 'hello' }, arguments => {} },
+		status => { startedAt => undef, finishedAt => undef,
+		($phase ? (phase => $phase) : ()), %o } };
+}
+
+seen('POST /api/v1/workflows/argo/submit', workflow('u1'), 'u1 LAUNCHED',
+	'submitted, without a phase');
+is($new[0]{execution}{url}, '/workflows/argo/hello-x7k', 'argo - a link');
+seen('GET /api/v1/workflows/argo/hello-x7k', { %{ workflow('u1') },
+	status => { phase => '' } }, '', 'an empty one');
+seen('GET /api/v1/workflows/argo/hello-x7k', workflow('u1', 'Pending'), '',
+	'waits');
+seen('GET /api/v1/workflows/argo/hello-x7k', workflow('u1', 'Running',
+	progress => '0/2'), 'u1 STARTED', 'runs');
+seen('GET /api/v1/workflows/argo', { metadata => {}, items => undef }, '',
+	'an empty list');
+seen('GET /api/v1/workflows/argo?fields=items.status', { items => [
+	workflow('u1', 'Running', progress => '1/2') ] }, 'u1 UPDATED',
+	'a list', chunked => 7);
+seen('PUT /api/v1/workflows/argo/hello-x7k/stop', workflow('u1', 'Running',
+	progress => '1/2'), '', 'being stopped');
+seen('GET /api/v1/workflows/argo/hello-x7k', workflow('u1', 'Failed',
+	progress => '1/2', nodes => { a => { phase => 'Failed' } }),
+	'u1 FINISHED', 'failed', gzip => 1);
+ok(!exists $new[0]{execution}{status}{nodes}, 'argo - no nodes');
+seen('PUT /api/v1/workflows/argo/hello-x7k/retry', workflow('u1', 'Running',
+	progress => '1/2'), 'u1 LAUNCHED u1 STARTED', 'retried');
+seen('GET /api/v1/workflows/argo/hello-x7k', workflow('u1', 'Succeeded'),
+	'u1 FINISHED', 'succeeded');
+seen('PUT /api/v1/workflows/argo/hello-x7k/resubmit', workflow('u2'),
+	'u2 LAUNCHED', 'another one');
+
+$name = 'awx';
+
+sub job {
+	my ($id, $status, %o) = @_;
+
+	return { id => $id, type => 'job', url => "/api/v2/jobs/$id/",
+		status => $status, failed => $false, started => undef,
+		finished => undef, elapsed => 0.0, job_template => 7,
+		extra_vars => '{"password":"x"}', launched_by => { id => 1,
+		name => 'admin', type => 'user' }, summary_fields => {
+		job_template => { id => 7, name => 'Deploy' } }, %o };
+}
+
+seen('POST /api/v2/job_templates/7/launch/', { job => 55, ignored_fields => {},
+	%{ job(55, 'pending') } }, '55 LAUNCHED', 'launched', status => 201);
+is_deeply([ @{ $new[0] }{qw/ goal sender /} ], [ { id => 7, name => 'Deploy' },
+	{ id => 1, name => 'admin' } ], 'awx - template and user');
+seen('GET /api/v2/jobs/55/', job(55, 'waiting'), '', 'waits');
+seen('GET /api/v2/unified_jobs/?page=1', { count => 3, next => undef, results
+	=> [ job(55, 'running', started => '2026-11-28T12:00:00.123456Z'),
+	{ id => 54, type => 'project_update', status => 'running' },
+	job(53, 'successful') ] }, '55 STARTED', 'in a list of all kinds');
+seen('POST /api/v2/jobs/55/cancel/', '', '', 'being cancelled', status => 202);
+seen('GET /api/v2/jobs/55/', job(55, 'canceled', started =>
+	'2026-11-28T12:00:00Z', finished => '2026-11-28T12:01:00Z'),
+	'55 FINISHED', 'cancelled');
+seen('POST /api/v2/jobs/55/relaunch/', { job => 56, %{ job(56, 'pending') } },
+	'56 LAUNCHED', 'launched again', status => 201);
+seen('GET /api/v2/jobs/56/job_events/', { results => [ job(57, 'running') ] },
+	'', 'something else');
+
+$name = 'rundeck';
+
+sub execution {
+	my ($id, $status, %o) = @_;
+
+	return { id => $id, href => "http://h/api/41/execution/$id", permalink =>
+		"http://h/project/p/execution/show/$id", status => $status,
+		project => 'p', executionType => 'user', user => 'admin',
+		'date-started' => { unixtime => 1764331189809, date =>
+		'2026-11-28T11:59:49Z' }, job => { id => 'j-1', name => 'deploy',
+		options => { pass => 'x' } }, argstring => '-pass x', %o };
+}
+
+seen('POST /api/41/job/j-1/run', execution(9, 'running'),
+	'9 LAUNCHED 9 STARTED', 'run');
+is($new[0]{execution}{url}, 'http://h/project/p/execution/show/9',
+	'rundeck - a link');
+is($new[0]{execution}{'date-started'}{unixtime}, 1764331189809,
+	'rundeck - a date');
+seen('GET /api/41/execution/9/state', { executionState => 'RUNNING',
+	executionId => 9, completed => $false }, '', 'the state of its steps');
+seen('GET /api/41/execution/9/abort', { abort => { status => 'pending' },
+	execution => { id => '9', status => 'running' } }, '', 'being aborted');
+seen('GET /api/41/execution/9', { error => $true, apiversion => 41, errorCode
+	=> 'api.error.item.doesnotexist', message => 'x' }, '',
+	'an error that is none');
+seen('GET /api/41/project/p/executions/running', { paging => { count => 1 },
+	executions => [ execution(9, 'running'), execution(10, 'scheduled') ] },
+	'10 LAUNCHED', 'those that run');
+seen('GET /api/41/execution/9/state', { executionState => 'ABORTED',
+	executionId => 9, completed => $true }, '9 FINISHED', 'aborted');
+seen('GET /api/41/execution/9', execution(9, 'aborted'), '', 'once');
+
+$name = 'databricks';
+
+sub databricks {
+	my ($life, $result) = @_;
+
+	return { run_id => 455644833445566778, job_id => 11223344, run_name =>
+		'nightly', state => { life_cycle_state => $life, state_message =>
+		'', user_cancelled_or_timedout => $false, ($result ?
+		(result_state => $result) : ()) }, start_time => 1764331189809,
+		end_time => 0, run_page_url => 'https://h/#job/11223344/run/1',
+		creator_user_name => 'a@b.c', tasks => [] };
+}
+
+my $rid = '455644833445566778';
+
+seen('POST /api/2.1/jobs/run-now', '{"run_id":455644833445566778,'
+	. '"number_in_job":455644833445566778}', "$rid LAUNCHED", 'run');
+seen("GET /api/2.1/jobs/runs/get?run_id=$rid", databricks('PENDING'), '',
+	'pending');
+seen("GET /api/2.1/jobs/runs/get?run_id=$rid", databricks('RUNNING'),
+	"$rid STARTED", 'running');
+is($new[0]{execution}{end_time}, 0, 'databricks - no end yet');
+seen("GET /api/2.1/jobs/runs/get?run_id=$rid", databricks('TERMINATING'), '',
+	'terminating');
+seen('GET /api/2.1/jobs/runs/list?active_only=false', { runs =>
+	[ databricks('TERMINATED', 'FAILED') ], has_more => $false },
+	"$rid FINISHED", 'terminated, in a list');
+is($new[0]{execution}{state}{result_state}, 'FAILED', 'databricks - result');
+seen('GET /api/2.1/jobs/runs/list', { has_more => $false }, '', 'no list');
+seen('POST /api/2.1/jobs/runs/repair', '{"repair_id":734650698524280}',
+	"$rid LAUNCHED", 'repaired', body => qq({"run_id": $rid}));
+seen("GET /api/2.1/jobs/runs/get?run_id=$rid", databricks('RUNNING'),
+	"$rid STARTED", 'runs again');
+
+$name = 'prefect';
+
+sub flow_run {
+	my ($type, $count) = @_;
+
+	return { id => 'f-1', name => 'wise-fox', flow_id => 'w', deployment_id
+		=> 'd', state_type => $type, state => { type => $type, name => $type,
+		data => {} }, run_count => $count, parameters => { token => 'x' },
+		start_time => undef, total_run_time => 0.0 };
+}
+
+seen('POST /api/deployments/d/create_flow_run', flow_run('SCHEDULED', 0),
+	'f-1 LAUNCHED', 'created', status => 201);
+seen('GET /api/flow_runs/f-1', flow_run('PENDING', 0), '', 'pending');
+seen('POST /api/flow_runs/filter', [ flow_run('RUNNING', 1) ], 'f-1 STARTED',
+	'its first attempt');
+seen('POST /api/flow_runs/f-1/set_state', { status => 'REJECT', state =>
+	{ type => 'CANCELLED' } }, '', 'rejected');
+seen('POST /api/flow_runs/f-1/set_state', { status => 'ACCEPT', state =>
+	{ type => 'FAILED', id => 's-1' } }, 'f-1 FINISHED', 'failed');
+seen('GET /api/flow_runs/f-1', flow_run('RUNNING', 2),
+	'f-1 LAUNCHED f-1 STARTED', 'its second attempt');
+
+$name = 'circleci';
+
+sub workflows {
+	return { items => [ map { { id => "w-$_->[0]", pipeline_id => 'p-1',
+		status => $_->[1], project_slug => 'gh/o/r', created_at => $_->[2],
+		stopped_at => undef } } @_ ], next_page_token => undef };
+}
+
+my $first = '2026-11-28T12:00:00Z';
+
+seen('POST /api/v2/project/gh/o/r/pipeline', { number => 25, state => 'pending',
+	id => 'p-1', created_at => $first }, 'p-1 LAUNCHED', 'triggered',
+	status => 201);
+seen('GET /api/v2/pipeline/p-1/workflow', workflows(), '', 'no workflow yet');
+seen('GET /api/v2/pipeline/p-1/workflow', workflows([1, 'on_hold', $first]), '',
+	'waits for a person');
+seen('GET /api/v2/pipeline/p-1/workflow', workflows([2, 'running', $first],
+	[1, 'success', $first]), 'p-1 STARTED', 'one of two');
+seen('GET /api/v2/pipeline/p-1/workflow', { %{ workflows([1, 'success', $first])
+	}, next_page_token => 'x' }, '', 'not all of them');
+seen('GET /api/v2/pipeline/p-1/workflow', workflows([2, 'failed', $first],
+	[1, 'success', $first]), 'p-1 FINISHED', 'both');
+is(scalar @{ $new[0]{execution}{items} }, 2, 'circleci - all that is known');
+seen('GET /api/v2/pipeline/p-1/workflow', workflows([3, 'running',
+	'2026-11-28T13:00:00Z'], [2, 'failed', $first]),
+	'p-1 LAUNCHED p-1 STARTED', 'run again');
+
+$name = 'buildkite';
+
+sub build {
+	my ($state, %o) = @_;
+
+	return { id => 'b-uuid', number => 7, state => $state, blocked => $false,
+		web_url => 'https://buildkite.com/o/web/builds/7', commit => 'c0ffee',
+		pipeline => { slug => 'web', name => 'Web' }, creator => { id => 'u',
+		name => 'A', email => 'a@b.c' }, env => { K => 'x' }, jobs => [],
+		finished_at => undef, %o };
+}
+
+my $builds = '/v2/organizations/o/pipelines/web/builds';
+
+seen("POST $builds", build('scheduled'), 'web/7 LAUNCHED', 'created',
+	status => 201);
+is_deeply($new[0]{sender}, { name => 'A', email => 'a@b.c' },
+	'buildkite - sender');
+seen("GET $builds/7", build('running'), 'web/7 STARTED', 'runs');
+seen('GET /v2/builds?state=running', [ build('failing'), build('running',
+	number => 8) ], 'web/8 STARTED', 'a bare list');
+seen("PUT $builds/7/cancel", build('canceling'), '', 'being canceled');
+seen("GET $builds/7", build('canceled', finished_at => '2026-11-28T12:00:00Z'),
+	'web/7 FINISHED', 'canceled');
+seen("PUT $builds/7/jobs/j-1/retry", { id => 'j-2', state => 'scheduled' },
+	'web/7 LAUNCHED', 'a job of it again');
+seen("GET $builds/7", build('canceled', finished_at => '2026-11-28T12:00:00Z'),
+	'', 'shown as it was');
+seen("GET $builds/7", build('running'), 'web/7 STARTED', 'runs again');
+seen("GET $builds/7", build('passed', finished_at => '2026-11-28T12:05:00Z'),
+	'web/7 FINISHED', 'passed');
+
+$name = 'teamcity';
+
+sub teamcity {
+	my ($state, %o) = @_;
+
+	return { id => 123, buildTypeId => 'Web_Build', state => $state,
+		href => '/app/rest/builds/id:123', webUrl => 'http://h/123',
+		buildType => { id => 'Web_Build', name => 'Build' }, properties =>
+		{ property => [] }, triggered => { user => { username => 'a' } },
+		%o };
+}
+
+seen('POST /app/rest/buildQueue', teamcity('queued'), '123 LAUNCHED', 'queued');
+is($new[0]{sender}{name}, 'a', 'teamcity - sender');
+seen('GET /app/rest/buildQueue/id:123', teamcity('queued'), '', 'waits');
+seen('GET /app/rest/builds/id:123', teamcity('running', status => 'SUCCESS',
+	percentageComplete => 3), '123 STARTED', 'runs, so far with success');
+seen('GET /app/rest/builds/?locator=state:any', { count => 1, build =>
+	[ teamcity('running', status => 'SUCCESS', percentageComplete => 40) ] },
+	'123 UPDATED', 'a list');
+seen('GET /app/rest/builds/id:123', '<?xml version="1.0"?><build id="123"/>',
+	'', 'XML', answer => { 'Content-Type' => 'application/xml' });
+seen('GET /app/rest/builds/id:123/state', 'finished', '', 'a bare word',
+	answer => { 'Content-Type' => 'text/plain' });
+seen('POST /app/rest/builds/id:123', teamcity('finished', status => 'UNKNOWN',
+	startDate => '20261128T120000+0000'), '123 FINISHED', 'canceled');
+
+$name = 'azure-devops';
+
+sub pipeline {
+	my ($state, %o) = @_;
+
+	return { _links => { web => { href => 'https://dev.azure.com/o/p' } },
+		pipeline => { id => 12, name => 'web' }, state => $state, id => 1234,
+		name => '20261128.1', templateParameters => { k => 'x' }, %o };
+}
+
+seen('POST /o/p/_apis/pipelines/12/runs?api-version=7.1',
+	pipeline('inProgress'), '1234 LAUNCHED 1234 STARTED', 'run', answer => {
+	'Content-Type' => 'application/json; charset=utf-8; api-version=7.1' });
+is($new[0]{execution}{url}, 'https://dev.azure.com/o/p', 'azure - a link');
+seen('GET /o/p/_apis/build/builds?api-version=7.1', { count => 2, value => [
+	{ id => 1234, status => 'inProgress' }, { id => 1235, status =>
+	'notStarted', definition => { id => 12 } } ] }, '1235 LAUNCHED',
+	'as a build');
+seen('PATCH /o/p/_apis/build/builds/1234', { id => 1234, status =>
+	'cancelling' }, '', 'being canceled');
+seen('GET /o/p/_apis/pipelines/12/runs/1234', '<html>Sign In</html>', '',
+	'a page to sign in', status => 203);
+seen('GET /o/p/_apis/pipelines/12/runs/1234', pipeline('completed',
+	result => 'canceled'), '1234 FINISHED', 'completed');
+is($new[0]{execution}{result}, 'canceled', 'azure - result');
+
+$name = 'nomad';
+
+my $dispatched = 'etl/dispatch-1485379325-cb38d00d';
+
+sub nomad {
+	my ($status, %o) = @_;
+
+	return { ID => $dispatched, ParentID => 'etl', Namespace => 'default',
+		Status => $status, StatusDescription => '', Stop => $false,
+		SubmitTime => 1764331189809000000, Meta => { k => 'x' }, %o };
+}
+
+seen('POST /v1/job/etl/dispatch', { Index => 13, JobCreateIndex => 12,
+	EvalID => 'e', DispatchedJobID => $dispatched }, "$dispatched LAUNCHED",
+	'dispatched');
+seen("GET /v1/job/etl%2Fdispatch-1485379325-cb38d00d", nomad('pending'), '',
+	'pending');
+seen("GET /v1/job/etl%2Fdispatch-1485379325-cb38d00d/allocations", [], '',
+	'its allocations');
+seen('GET /v1/jobs?prefix=etl', [ nomad('running'), { ID => 'etl', ParentID =>
+	'', Status => 'running' } ], "$dispatched STARTED", 'a list with its parent');
+seen("GET /v1/job/etl%2Fdispatch-1485379325-cb38d00d", nomad('dead'),
+	"$dispatched FINISHED", 'dead');
+
+$name = 'livy';
+
+sub batch {
+	my ($id, $state, %o) = @_;
+
+	return { id => $id, name => undef, owner => undef, state => $state, appId =>
+		undef, appInfo => { driverLogUrl => undef, sparkUiUrl => undef },
+		log => [ 'stdout: ' ], %o };
+}
+
+seen('POST /batches', batch(0, 'starting'), '0 LAUNCHED', 'created',
+	status => 201);
+seen('GET /batches/0/state', { id => 0, state => 'running' }, '0 STARTED',
+	'its state');
+seen('GET /batches/0/log', { id => 0, from => 0, log => [] }, '', 'its log');
+seen('GET /batches?from=0', { from => 0, total => 2, sessions => [ batch(0,
+	'running', appInfo => { sparkUiUrl => 'http://h' }), batch(1, 'dead') ] },
+	'0 UPDATED', 'a list');
+seen('DELETE /batches/0', { msg => 'deleted' }, '0 FINISHED', 'deleted');
+
+$name = 'camunda';
+
+seen('POST /engine-rest/process-definition/key/pay/start', { links => [],
+	id => 'i-1', definitionId => 'pay:1:x', ended => $false }, 'i-1 LAUNCHED',
+	'7, started');
+seen('GET /engine-rest/process-instance/i-1', { id => 'i-1', ended => $false },
+	'i-1 STARTED', '7, there');
+seen('GET /engine-rest/process-instance/i-1', { type =>
+	'InvalidRequestException', message => 'x' }, 'i-1 FINISHED', '7, gone',
+	status => 404);
+seen('GET /engine-rest/history/process-instance/i-1', { id => 'i-1', state =>
+	'COMPLETED', endTime => '2026-11-28T13:42:43.000+0200' }, '',
+	'7, in the history');
+seen('POST /v2/process-instances', { processDefinitionId => 'pay',
+	processInstanceKey => '2251799813685249' }, '2251799813685249 LAUNCHED',
+	'8, created');
+seen('POST /v2/process-instances/search', { items => [ { processInstanceKey =>
+	'2251799813685249', state => 'COMPLETED' } ], page => { totalItems => 1 } },
+	'2251799813685249 STARTED 2251799813685249 FINISHED', '8, found');
+
+$name = 'ga4gh';
+
+seen('POST /ga4gh/tes/v1/tasks', { id => 'task-1' }, 'task-1 LAUNCHED',
+	'a task');
+seen('GET /ga4gh/tes/v1/tasks/task-1?view=MINIMAL', { id => 'task-1', state =>
+	'INITIALIZING' }, 'task-1 STARTED', 'initialising');
+seen('POST /ga4gh/tes/v1/tasks/task-1:cancel', {}, '', 'being cancelled');
+seen('GET /ga4gh/tes/v1/tasks', { tasks => [ { id => 'task-1', state =>
+	'CANCELED' } ], next_page_token => '' }, 'task-1 FINISHED', 'cancelled');
+seen('POST /ga4gh/wes/v1/runs', { run_id => 'r-1' }, 'r-1 LAUNCHED', 'a run');
+seen('GET /ga4gh/wes/v1/runs/r-1/status', { run_id => 'r-1', state => 'QUEUED'
+	}, '', 'queued');
+seen('GET /ga4gh/wes/v1/runs/r-1', { run_id => 'r-1', state => 'EXECUTOR_ERROR',
+	run_log => { stdout => 'x' } }, 'r-1 STARTED r-1 FINISHED', 'an error');
+
+$name = 'ogc';
+
+my $job = '81574318-1eb1-4d7c-af61-4b3fbcf33c4f';
+
+sub status_info {
+	my ($status, %o) = @_;
+
+	return { processID => 'buffer', type => 'process', jobID => $job, status =>
+		$status, links => [ { rel => 'self', href => "/jobs/$job" } ], %o };
+}
+
+seen('POST /processes/buffer/execution', '', "$job LAUNCHED", 'without a body',
+	status => 201, answer => { Location => "http://h/ogc/jobs/$job?f=json" });
+seen('POST /processes/buffer/execution', { result => 5 }, '', 'done at once');
+seen("GET /jobs/$job", status_info('accepted'), '', 'accepted');
+seen("GET /jobs/$job", status_info('running', progress => 10), "$job STARTED",
+	'running');
+seen('GET /jobs?limit=1', { jobs => [ status_info('running', progress => 50) ],
+	links => [] }, "$job UPDATED", 'a list');
+seen("DELETE /jobs/$job", status_info('dismissed', progress => 50),
+	"$job FINISHED", 'dismissed');
+
+$name = 'slurm';
+
+sub slurm {
+	my ($id, @states) = @_;
+
+	return { job_id => $id, name => 'sim', account => 'a', user_name => 'u',
+		job_state => \@states, end_time => { set => $true, infinite => $false,
+		number => 0 }, environment => [ 'K=x' ] };
+}
+
+seen('POST /slurm/v0.0.42/job/submit', { job_id => 53, step_id => 'batch',
+	errors => [], warnings => [] }, '53 LAUNCHED', 'submitted');
+seen('POST /slurm/v0.0.42/job/submit', { job_id => 0, errors => [ { error =>
+	'x' } ] }, '', 'an error that is none');
+seen('GET /slurm/v0.0.42/job/53', { jobs => [ slurm(53, 'PENDING') ] }, '',
+	'pending');
+seen('GET /slurm/v0.0.42/jobs/', { jobs => [ slurm(53, 'RUNNING'), slurm(54,
+	'PENDING') ], last_update => {} }, '53 STARTED 54 LAUNCHED', 'a list');
+seen('GET /slurm/v0.0.42/job/53', { jobs => [ slurm(53, 'CANCELLED',
+	'COMPLETING') ] }, '', 'cancelled, and completing');
+seen('GET /slurmdb/v0.0.42/job/53', { jobs => [ { job_id => 53, state =>
+	{ current => [ 'CANCELLED' ], reason => 'None' } } ] }, '53 FINISHED',
+	'in the accounts');
+seen('GET /slurm/v0.0.39/job/54', { jobs => [ { job_id => 54, job_state =>
+	'COMPLETED' } ] }, '54 STARTED 54 FINISHED', 'as text, in old versions');
+
+$name = 'selenium';
+
+seen('POST /session', { value => { sessionId => 's-1', capabilities => {} } },
+	's-1 LAUNCHED s-1 STARTED', 'a session');
+seen('DELETE /session/s-1', { value => undef }, 's-1 FINISHED', 'its end');
+seen('GET /automate/builds.json', [ { automation_build => { name => 'b',
+	hashed_id => 'h-1', status => 'running', duration => undef } } ],
+	'h-1 STARTED', 'builds');
+seen('GET /automate/builds.json', [ { automation_build => { name => 'b',
+	hashed_id => 'h-1', status => 'done', duration => 71 } } ],
+	'h-1 FINISHED', 'done');
+
+$name = 'dagster';
+
+my @launch = (body => '{"query":"mutation L($p:ExecutionParams!){launchRun('
+	. 'executionParams:$p){__typename ... on LaunchRunSuccess{run{runId}}}}"}');
+my @poll = (body => '{"query":"query R($id:ID!){runOrError(runId:$id){'
+	. '__typename ... on Run{id status}}}"}');
+
+seen('POST /graphql', { data => { launchRun => { __typename =>
+	'LaunchRunSuccess', run => { runId => 'd-1', status => 'STARTING' } } } },
+	'd-1 LAUNCHED', 'launched', @launch);
+seen('POST /graphql', { data => { launchRun => { __typename => 'PythonError',
+	message => 'x' } } }, '', 'an error that is none', @launch);
+seen('POST /graphql', { errors => [ { message => 'x' } ], data => undef }, '',
+	'nor this', @poll);
+seen('POST /graphql', { data => { runOrError => { __typename => 'Run', id =>
+	'd-1', status => 'STARTED', startTime => 1764331189.123 } } }, 'd-1 STARTED',
+	'runs', @poll);
+seen('POST /graphql', { data => { runOrError => { __typename => 'Run', id =>
+	'd-1', status => 'CANCELING' } } }, '', 'being canceled', @poll);
+seen('POST /graphql', { data => { runsOrError => { results => [ { runId =>
+	'd-1', status => 'CANCELED', endTime => 1764331199.5 } ] } } },
+	'd-1 FINISHED', 'a list', @poll);
+is($new[0]{execution}{endTime}, 1764331199.5, 'dagster - a date');
+
+$name = 'openai';
+
+sub openai {
+	my ($status, %o) = @_;
+
+	return { id => 'batch_1', object => 'batch', endpoint => '/v1/responses',
+		status => $status, in_progress_at => undef, request_counts => {
+		total => 0, completed => 0, failed => 0 }, metadata => undef, %o };
+}
+
+seen('POST /v1/batches', openai('validating'), 'batch_1 LAUNCHED', 'a batch');
+seen('GET /v1/batches/batch_1', openai('in_progress', in_progress_at =>
+	1764331189), 'batch_1 STARTED', 'in progress');
+seen('GET /v1/batches', { object => 'list', data => [ openai('in_progress',
+	request_counts => { total => 9, completed => 1, failed => 0 }) ],
+	has_more => $false }, 'batch_1 UPDATED', 'a list');
+seen('POST /v1/batches/batch_1/cancel', openai('cancelling', request_counts =>
+	{ total => 9, completed => 1, failed => 0 }), '', 'being cancelled');
+seen('GET /v1/batches/batch_1', openai('cancelled'), 'batch_1 FINISHED',
+	'cancelled');
+seen('POST /v1/responses', { id => 'resp_0', background => $false, status =>
+	'completed' }, '', 'an answer at once');
+seen('POST /v1/responses', "data: {}\n\n", '', 'a stream', answer => {
+	'Content-Type' => 'text/event-stream' });
+seen('POST /v1/responses', { id => 'resp_1', background => $true, status =>
+	'queued', output => [] }, 'resp_1 LAUNCHED', 'in the background');
+
+$name = 'replicate';
+
+sub prediction {
+	my ($status, %o) = @_;
+
+	return { id => 'ufawqhfynn', model => 'a/b', version => 'v', input => {},
+		logs => '', output => undef, error => undef, status => $status, urls =>
+		{ get => 'https://h', web => 'https://w' }, %o };
+}
+
+seen('POST /v1/models/a/b/predictions', prediction('starting'),
+	'ufawqhfynn LAUNCHED', 'created', status => 201);
+is($new[0]{execution}{url}, 'https://w', 'replicate - a link');
+seen('GET /v1/predictions/ufawqhfynn', prediction('processing'),
+	'ufawqhfynn STARTED', 'processing');
+seen('GET /v1/predictions/ufawqhfynn', prediction('processing', logs => '1%'),
+	'ufawqhfynn UPDATED', 'it logs');
+seen('POST /v1/predictions/ufawqhfynn/cancel', prediction('canceled'),
+	'ufawqhfynn FINISHED', 'canceled');
+seen('POST /v1/predictions', prediction('succeeded', id => 'p2'),
+	'p2 LAUNCHED p2 STARTED p2 FINISHED', 'waited for', status => 201,
+	headers => [ Prefer => 'wait' ]);
+
+$name = 'google';
+
+my $operation = 'projects/p/locations/l/operations/o-1';
+
+sub operation {
+	my (%o) = @_;
+
+	return { name => $operation, metadata => { '@type' => 'type.googleapis.com/x',
+		target => 'projects/p/locations/l/jobs/j' }, %o };
+}
+
+seen('POST /v1/projects/p/locations/l/jobs/j:run', operation(),
+	"$operation LAUNCHED $operation STARTED", 'run');
+seen("GET /v1/$operation", operation(), '', 'not done');
+seen("POST /v1/$operation:cancel", {}, '', 'being canceled');
+seen("GET /v1/$operation", operation(done => $true, error => { code => 1,
+	message => 'x' }), "$operation FINISHED", 'done');
+is($new[0]{execution}{error}{code}, 1, 'google - how it ended');
+
+$name = 'azure';
+
+my $vm = '/subscriptions/s/resourceGroups/g/providers/x/vms/v';
+
+seen("POST $vm/start?api-version=1", '', 'a-1 LAUNCHED', 'accepted', status =>
+	202, answer => { 'Retry-After' => 10, Location =>
+	'https://h/subscriptions/s/providers/x/operationResults/a-1?api-version=1' });
+is_deeply($new[0]{execution}, { id => 'a-1' }, 'azure - all that is known');
+seen('GET /subscriptions/s/providers/x/operationResults/a-1', '', 'a-1 STARTED',
+	'not yet', status => 202, answer => { 'Retry-After' => 10 });
+seen('GET /subscriptions/s/providers/x/operationResults/a-1', '', '',
+	'nor now', status => 202, answer => { 'Retry-After' => 10 });
+seen('GET /subscriptions/s/providers/x/operationResults/a-1', { id => $vm },
+	'a-1 FINISHED', 'its result');
+is($new[0]{execution}{id}, 'a-1', 'azure - one id');
+seen("PUT $vm", { id => $vm, properties => { provisioningState => 'Creating' } },
+	'a-2 LAUNCHED', 'created', status => 201, answer => {
+	'Azure-AsyncOperation' => 'https://h/subscriptions/s/operations/a-2?v=1' });
+seen('GET /subscriptions/s/operations/a-2', { name => 'a-2', status =>
+	'InProgress' }, 'a-2 STARTED', 'in progress');
+seen('GET /subscriptions/s/operations/a-2', { name => 'a-2', status =>
+	'Succeeded' }, 'a-2 FINISHED', 'succeeded');
+
+$name = 'see-other';
+
+seen('POST /jobs', '', 'q-1 LAUNCHED', 'accepted', status => 202, answer => {
+	'Content-Location' => '/queue/q-1', Location => '/queue/q-1' });
+seen('GET /queue/q-1', { status => 'pending' }, 'q-1 STARTED', 'not yet');
+seen('GET /queue/q-1', '', 'q-1 FINISHED', 'its result is there',
+	status => 303, answer => { Location => '/results/1' });
+is($new[0]{execution}{url}, '/results/1', 'see-other - where');
+
+$name = 'aws';
+
+sub codebuild {
+	my ($phase, $status, %o) = @_;
+
+	return '{"id":"web:u-1","arn":"arn:aws:codebuild:x","buildStatus":"'
+		. $status . '","currentPhase":"' . $phase . '","startTime":'
+		. '1.764331189809E9,"buildComplete":'
+		. ($o{complete} ? 'true' : 'false') . ',"environment":'
+		. '{"environmentVariables":[{"name":"K","value":"x"}]}}';
+}
+
+sub target { (headers => [ 'X-Amz-Target' => "CodeBuild_20161006.$_[0]" ]) }
+
+my @amz = (answer => { 'Content-Type' => 'application/x-amz-json-1.1' });
+
+seen('POST /', '{"build":' . codebuild('QUEUED', 'IN_PROGRESS') . '}',
+	'web:u-1 LAUNCHED', 'a build', target('StartBuild'), @amz);
+is($new[0]{execution}{startTime}, 1764331189.809, 'aws - a date');
+seen('POST /', '{"builds":[' . codebuild('PROVISIONING', 'IN_PROGRESS')
+	. '],"buildsNotFound":[]}', 'web:u-1 STARTED', 'provisioning',
+	target('BatchGetBuilds'), @amz);
+seen('POST /', '{"build":' . codebuild('BUILD', 'STOPPED', complete => 1) . '}',
+	'web:u-1 FINISHED', 'stopped', target('StopBuild'), @amz);
+seen('POST /', '{"__type":"AccountLimitExceededException"}', '', 'an error',
+	status => 400, target('StartBuild'), @amz);
+seen('POST /v1/submitjob', { jobName => 'j', jobId => 'b-1' }, 'b-1 LAUNCHED',
+	'a job');
+seen('POST /v1/describejobs', { jobs => [ { jobId => 'b-1', status => 'RUNNABLE',
+	createdAt => 1764331189809 } ] }, '', 'runnable', body =>
+	'{"jobs":["b-1"]}');
+seen('POST /v1/listjobs', { jobSummaryList => [ { jobId => 'b-1', status =>
+	'FAILED' }, { jobId => 'b-0', status => 'SUCCEEDED' } ] },
+	'b-1 STARTED b-1 FINISHED', 'a list');
+
+$name = 'terraform';
+
+sub terraform {
+	my ($status) = @_;
+
+	return { data => { id => 'run-1', type => 'runs', attributes => { status =>
+		$status, 'status-timestamps' => {}, actions => {
+		'is-cancelable' => $true } }, relationships => { workspace => { data =>
+		{ id => 'ws-1', type => 'workspaces' } } } } };
+}
+
+my @json_api = (answer => { 'Content-Type' => 'application/vnd.api+json' });
+
+seen('POST /api/v2/runs', terraform('pending'), 'run-1 LAUNCHED', 'created',
+	status => 201, @json_api);
+is($new[0]{goal}{id}, 'ws-1', 'terraform - workspace');
+seen('GET /api/v2/runs/run-1', terraform('planning'), 'run-1 STARTED',
+	'planning', @json_api);
+seen('GET /api/v2/runs/run-1', terraform('planned'), 'run-1 UPDATED',
+	'planned', @json_api);
+seen('GET /api/v2/workspaces/ws-1/runs', { data => [ terraform('applied')
+	->{data} ], meta => { pagination => {} } }, 'run-1 FINISHED', 'applied',
+	@json_api);
+
+$name = 'elasticsearch';
+
+my $task = 'oTUltX4IQMOUUVeiohTt8A:124';
+
+sub task {
+	my ($completed, $updated) = @_;
+
+	return { completed => $completed, task => { node =>
+		'oTUltX4IQMOUUVeiohTt8A', id => 124, action => 'indices:data/write/reindex',
+		status => { total => 9, updated => $updated } } };
+}
+
+seen('POST /_reindex?wait_for_completion=false', { task => $task },
+	"$task LAUNCHED", 'a task');
+seen('POST /_reindex', { took => 5, timed_out => $false, total => 1 }, '',
+	'waited for');
+seen("GET /_tasks/$task", task($false, 1), "$task STARTED", 'not completed');
+seen("GET /_tasks/$task", task($false, 5), "$task UPDATED", 'goes on');
+seen("GET /_tasks/$task", task($true, 9), "$task FINISHED", 'completed');
+
+$name = 'k6';
+
+seen('POST /loadtests/v2/tests/1/start-testrun', { 'k6-run' => { id => 77,
+	test_id => 1, run_status => -2 } }, '77 LAUNCHED', 'created');
+seen('GET /loadtests/v2/runs/77', { 'k6-run' => { id => 77, run_status => 0 } },
+	'', 'queued');
+seen('GET /loadtests/v2/runs/77', { 'k6-run' => { id => 77, run_status => 2 } },
+	'77 STARTED', 'runs');
+seen('GET /loadtests/v2/runs', { 'k6-runs' => [ { id => 77, run_status => 3 } ]
+	}, '77 FINISHED', 'finished');
+
+$name = 'bitbucket';
+
+my $uuid = '{a1b2}';
+
+sub bitbucket {
+	my ($state, $stage) = @_;
+
+	return { uuid => $uuid, build_number => 1, target => { ref_name => 'main' },
+		creator => { uuid => '{c}', display_name => 'A' }, state => { name =>
+		$state, ($stage ? (stage => { name => $stage }) : ()) } };
+}
+
+seen('POST /2.0/repositories/w/r/pipelines/', bitbucket('PENDING'),
+	"$uuid LAUNCHED", 'run', status => 201);
+seen('GET /2.0/repositories/w/r/pipelines/%7Ba1b2%7D', bitbucket('IN_PROGRESS',
+	'RUNNING'), "$uuid STARTED", 'runs');
+seen('GET /2.0/repositories/w/r/pipelines/', { pagelen => 1, values =>
+	[ bitbucket('COMPLETED') ] }, "$uuid FINISHED", 'completed');
+
+$t->done();
+
+###############################################################################
