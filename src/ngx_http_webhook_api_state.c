@@ -621,7 +621,9 @@ ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
 
         observation->run = ngx_http_webhook_api_date(&text);
 
-        if (observation->run != NGX_ERROR) {
+        /* the first moment of 1970 is none, as is the year 1 */
+
+        if (observation->run > 0) {
             observation->has_run = 1;
             return;
         }

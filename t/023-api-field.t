@@ -64,6 +64,7 @@ webhook_api field {
     route POST ~^/runs/(?<again>\d+)/rerun$ { rerun; id $again; run /none; }
 
     route GET /dated { run /started; }
+    route GET /ended { run /ended ~^[1-9].*; }
 
     route GET /empty { state /status /phase; execution.url "/runs/${/id}"; }
     route GET /empty-named { states LAUNCHED ""; }
@@ -473,6 +474,17 @@ is(dated('running', '2026-11-28 09:00:02'), '25 LAUNCHED 25 STARTED',
 is(dated('running', $_), '', "no date: $_") for '2026-11-28T09:00:03+01:',
 	'2026-11-28T09:00:03+1', '2026-11-28T09:00', '2026-11-28T09:00:03 PST',
 	'2026-11-28T09:00:03.' . '0' x 40;
+
+# or ended
+
+is(events('GET /ended', { id => 27, status => 'running', ended => 0 }),
+	'27 STARTED', 'no seconds yet');
+is(events('GET /ended', { id => 27, status => 'done', ended => 1795860000 }),
+	'27 FINISHED', 'seconds');
+is(events('GET /ended', { id => 28, status => 'running', ended =>
+	'1970-01-01T00:00:00Z' }), '28 STARTED', 'no date yet');
+is(events('GET /ended', { id => 28, status => 'done', ended =>
+	'2026-11-28T09:00:00Z' }), '28 FINISHED', 'a date');
 
 # or by seconds with a fraction, which may be absent
 

@@ -700,6 +700,208 @@ $describes{bitbucket} = <<'EOF';
     route GET ~^/2\.0/repositories/[^/]+/[^/]+/pipelines/?$ { each /values/*; }
 EOF
 
+# Docker Engine: dates of the year 1 until they are there, and a container
+# that is started again; its name in the path may be any
+
+$describes{docker} = <<'EOF';
+    id             /Id;
+    execution      "";
+    goal.name      /Config/Image;
+    omit           /Config /HostConfig /NetworkSettings /Mounts;
+
+    present        STARTED  /State/StartedAt=~^[1-9];
+    present        FINISHED /State/Status=exited /State/Status=dead;
+    run            /State/StartedAt;
+
+    route POST "~^(?:/v[\d.]+)?/containers/create$" { launch; }
+    route GET "~^(?:/v[\d.]+)?/containers/[^/]+/json$" { }
+EOF
+
+# Drone: seconds that are 0 until they are there
+
+$describes{drone} = <<'EOF';
+    id             /id;
+    execution      "";
+    goal.name      /source;
+
+    present        STARTED  /started=~^[1-9];
+    present        FINISHED /finished=~^[1-9];
+
+    route POST ~^/api/repos/[^/]+/[^/]+/builds(?:/\d+)?$ { launch; }
+    route GET ~^/api/repos/[^/]+/[^/]+/builds/(?:\d+|latest)$ { }
+    route GET ~^/api/repos/[^/]+/[^/]+/builds$ { each /*; }
+EOF
+
+# Snowflake's SQL API: 202 while it runs, 422 when it failed
+
+$describes{snowflake} = <<'EOF';
+    id             /statementHandle;
+    execution      "";
+    omit           /data /resultSetMetaData;
+
+    state          $status;
+    states         STARTED  202;
+    states         FINISHED 200 422;
+
+    route POST /api/v2/statements { launch; }
+    route GET ~^/api/v2/statements/[^/]+$ status=200,202,422 { }
+    route POST ~^/api/v2/statements/[^/]+/cancel$ { }
+EOF
+
+# Trino: each answer names where to ask next, under a path of another kind
+
+$describes{trino} = <<'EOF';
+    id             /id;
+    execution      "";
+    execution.url  /infoUri;
+    omit           /data /columns;
+
+    state          /stats/state;
+    states         LAUNCHED QUEUED WAITING_FOR_RESOURCES;
+    states         FINISHED FINISHED FAILED;
+    updated        /stats/progressPercentage;
+
+    route POST /v1/statement { launch; }
+    route GET ~^/v1/statement/(?:queued|executing)/[^/]+/[^/]+/\d+$ { }
+EOF
+
+# openQA: one launch, many ids and nothing else
+
+$describes{openqa} = <<'EOF';
+    id             /id;
+    execution      "";
+    goal.name      /test;
+    project.id     /group_id;
+    omit           /settings;
+
+    state          /state;
+    states         LAUNCHED scheduled assigned;
+    states         FINISHED done cancelled;
+
+    route POST /api/v1/isos { launch; each /ids/*; id ""; execution ""; }
+    route GET ~^/api/v1/jobs/\d+$ { each /job; }
+    route GET /api/v1/jobs { each /jobs/*; }
+EOF
+
+# ZAP: a launch by GET, an id in the query, and a percentage as the status
+
+$describes{zap} = <<'EOF';
+    id             /scan;
+    execution      "";
+
+    route GET /JSON/ascan/action/scan/ { launch; }
+    route GET /JSON/ascan/view/status/ {
+        id         $arg_scanid;
+        state      /status;
+        states     FINISHED 100;
+        updated    /status;
+    }
+EOF
+
+# scrapyd: lists that say by their names where a job stands
+
+$describes{scrapyd} = <<'EOF';
+    id             /jobid /id;
+    execution      "";
+    goal.name      /spider;
+    project.name   /project;
+
+    route POST /schedule.json { launch; require /status ok; }
+    route GET /listjobs.json {
+        each       /*/*;
+        present    STARTED  /start_time;
+        present    FINISHED /end_time;
+    }
+EOF
+
+# Celery's Flower: keys with hyphens, tasks in an object
+
+$describes{flower} = <<'EOF';
+    id             /task-id /uuid;
+    execution      "";
+    goal.name      /name;
+    omit           /args /kwargs /result;
+
+    state          /state;
+    states         LAUNCHED PENDING RECEIVED;
+    states         FINISHED SUCCESS FAILURE REVOKED;
+
+    route POST ~^/api/task/(?:async-apply|send-task|apply)/[^/]+$ { launch; }
+    route GET ~^/api/task/(?:info|result)/[^/]+$ { }
+    route GET /api/tasks { each /*; }
+EOF
+
+# Hadoop's YARN: a list two levels down, null when it is empty
+
+$describes{yarn} = <<'EOF';
+    id             /id /application-id;
+    execution      "";
+    execution.url  /trackingUrl;
+    goal.name      /name;
+    sender.name    /user;
+
+    state          /state;
+    states         LAUNCHED NEW NEW_SAVING SUBMITTED ACCEPTED;
+    states         FINISHED FINISHED FAILED KILLED;
+    updated        /progress;
+
+    route GET ~^/ws/v1/cluster/apps/[^/]+$ { each /app; }
+    route GET ~^/ws/v1/cluster/apps/(?<yarn_app>[^/]+)/state$ {
+        id         $yarn_app;
+        execution  $yarn_app;
+    }
+    route PUT ~^/ws/v1/cluster/apps/(?<yarn_app>[^/]+)/state$ {
+        id         $yarn_app;
+        execution  $yarn_app;
+    }
+    route GET /ws/v1/cluster/apps { each /apps/app/*; }
+EOF
+
+# UiPath Orchestrator: OData, keys in parentheses
+
+$describes{uipath} = <<'EOF';
+    id             /Id;
+    execution      "";
+    goal.name      /ReleaseName;
+    omit           /InputArguments /OutputArguments;
+
+    state          /State;
+    states         LAUNCHED Pending;
+    states         FINISHED Faulted Successful Stopped;
+
+    route POST ~^/odata/Jobs/UiPath\.Server\.Configuration\.OData\.StartJobs$ {
+        launch;
+        each  /value/*;
+    }
+    route GET ~^/odata/Jobs\(\d+\)$ { }
+    route GET /odata/Jobs { each /value/*; }
+EOF
+
+# Kubeflow Pipelines: retried by a request that answers nothing, and dates of
+# 1970 until they are there
+
+$describes{kubeflow} = <<'EOF';
+    id             /run_id;
+    execution      "";
+    goal.id        /pipeline_version_reference/pipeline_id;
+    goal.name      /display_name;
+    omit           /runtime_config /run_details /pipeline_spec;
+
+    state          /state;
+    states         LAUNCHED PENDING RUNTIME_STATE_UNSPECIFIED;
+    states         FINISHED SUCCEEDED SKIPPED FAILED CANCELED;
+    run            /finished_at;
+
+    route POST /apis/v2beta1/runs { launch; }
+    route POST ~^/apis/v2beta1/runs/(?<kfp_run>[^/:]+):retry$ {
+        rerun;
+        id         $kfp_run;
+        execution  $kfp_run;
+    }
+    route GET ~^/apis/v2beta1/runs/[^/:]+$ { }
+    route GET /apis/v2beta1/runs { each /runs/*; }
+EOF
+
 my @apis = sort keys %describes;
 
 my $t = WebhookTest->new(workers => 1);
@@ -1491,6 +1693,170 @@ seen('GET /2.0/repositories/w/r/pipelines/%7Ba1b2%7D', bitbucket('IN_PROGRESS',
 	'RUNNING'), "$uuid STARTED", 'runs');
 seen('GET /2.0/repositories/w/r/pipelines/', { pagelen => 1, values =>
 	[ bitbucket('COMPLETED') ] }, "$uuid FINISHED", 'completed');
+
+$name = 'docker';
+
+sub container {
+	my ($status, $started, $finished) = @_;
+
+	return { Id => 'c0ffee', Name => '/web', State => { Status => $status,
+		StartedAt => $started, FinishedAt => $finished, ExitCode => 0 },
+		Config => { Image => 'alpine', Env => [ 'K=x' ] } };
+}
+
+my $never = '0001-01-01T00:00:00Z';
+my @at = map { "2026-11-28T12:0$_:00.123456789Z" } 0 .. 9;
+
+seen('POST /v1.43/containers/create?name=web', { Id => 'c0ffee', Warnings =>
+	[] }, 'c0ffee LAUNCHED', 'created', status => 201);
+seen('GET /v1.43/containers/web/json', container('created', $never, $never),
+	'', 'not yet started');
+seen('GET /v1.43/containers/c0f/json', container('running', $at[0], $never),
+	'c0ffee STARTED', 'runs');
+is($new[0]{goal}{name}, 'alpine', 'docker - image');
+seen('GET /containers/web/json', container('exited', $at[0], $at[1]),
+	'c0ffee FINISHED', 'exited');
+seen('GET /containers/web/json', container('running', $at[2], $at[1]),
+	'c0ffee LAUNCHED c0ffee STARTED', 'started again');
+
+$name = 'drone';
+
+seen('POST /api/repos/o/r/builds', { id => 100, number => 42, status =>
+	'pending', started => 0, finished => 0, source => 'main' }, '100 LAUNCHED',
+	'created');
+seen('GET /api/repos/o/r/builds', [ { id => 100, number => 42, status =>
+	'running', started => 1764331189, finished => 0 } ], '100 STARTED', 'runs');
+seen('GET /api/repos/o/r/builds/42', { id => 100, number => 42, status =>
+	'killed', started => 1764331189, finished => 1764331199 }, '100 FINISHED',
+	'killed');
+
+$name = 'snowflake';
+
+sub statement {
+	return { code => $_[0], statementHandle => '019c', message => 'x',
+		statementStatusUrl => '/api/v2/statements/019c', data => [] };
+}
+
+seen('POST /api/v2/statements?async=true', statement('333334'),
+	'019c LAUNCHED 019c STARTED', 'accepted', status => 202);
+seen('GET /api/v2/statements/019c', statement('333334'), '', 'runs',
+	status => 202);
+seen('GET /api/v2/statements/019c', statement('000904'), '019c FINISHED',
+	'failed', status => 422);
+
+$name = 'trino';
+
+sub query {
+	my ($state, %o) = @_;
+
+	return { id => '20261128_1', infoUri => 'http://h/ui/q', nextUri =>
+		'http://h/v1/statement/executing/20261128_1/y1/1', stats => { state =>
+		$state, %o }, data => [ [ 1 ] ] };
+}
+
+seen('POST /v1/statement', query('QUEUED'), '20261128_1 LAUNCHED', 'posted');
+seen('GET /v1/statement/queued/20261128_1/y1/1', query('QUEUED'), '', 'queued');
+seen('GET /v1/statement/executing/20261128_1/y1/0', query('RUNNING',
+	progressPercentage => 1.5), '20261128_1 STARTED', 'runs');
+seen('GET /v1/statement/executing/20261128_1/y2/1', query('RUNNING',
+	progressPercentage => 50), '20261128_1 UPDATED', 'goes on');
+seen('GET /v1/statement/executing/20261128_1/y3/2', query('FAILED',
+	progressPercentage => 50), '20261128_1 FINISHED', 'failed');
+
+$name = 'openqa';
+
+seen('POST /api/v1/isos', { count => 2, failed => [], ids => [ 1, 2 ],
+	scheduled_product_id => 9 }, '1 LAUNCHED 2 LAUNCHED', 'two of one launch');
+seen('GET /api/v1/jobs/1', { job => { id => 1, state => 'uploading', result =>
+	'none', test => 'kde', settings => {} } }, '1 STARTED', 'one runs');
+seen('GET /api/v1/jobs?ids=1,2', { jobs => [ { id => 1, state => 'done', result
+	=> 'failed' }, { id => 2, state => 'scheduled', result => 'none' } ] },
+	'1 FINISHED', 'it ends');
+
+$name = 'zap';
+
+seen('GET /JSON/ascan/action/scan/?url=http%3A%2F%2Fx', { scan => '0' },
+	'0 LAUNCHED', 'launched');
+seen('GET /JSON/ascan/view/status/?scanId=0', { status => '0' }, '0 STARTED',
+	'at 0');
+seen('GET /JSON/ascan/view/status/?scanId=0', { status => '37' }, '0 UPDATED',
+	'at 37');
+seen('GET /JSON/ascan/view/status/?scanId=0', { status => '100' },
+	'0 FINISHED', 'at 100');
+
+$name = 'scrapyd';
+
+seen('POST /schedule.json', { status => 'error', message => 'x' }, '',
+	'an error that is none');
+seen('POST /schedule.json', { status => 'ok', node_name => 'n', jobid => '6487'
+	}, '6487 LAUNCHED', 'scheduled');
+seen('GET /listjobs.json?project=p', { status => 'ok', pending => [ { id => 'x'
+	} ], running => [ { id => '6487', spider => 's', start_time =>
+	'2026-11-28 12:00:00.1' } ], finished => [] }, '6487 STARTED', 'runs');
+seen('GET /listjobs.json?project=p', { status => 'ok', pending => [], running =>
+	[], finished => [ { id => '6487', spider => 's', start_time =>
+	'2026-11-28 12:00:00.1', end_time => '2026-11-28 12:01:00.1' } ] },
+	'6487 FINISHED', 'finished');
+
+$name = 'flower';
+
+seen('POST /api/task/async-apply/tasks.add', { 'task-id' => 'f-1', state =>
+	'PENDING' }, 'f-1 LAUNCHED', 'applied');
+seen('GET /api/tasks?limit=2', { 'f-1' => { uuid => 'f-1', state => 'STARTED',
+	name => 'tasks.add', received => 1764331189.12, started => undef } },
+	'f-1 STARTED', 'an object of tasks');
+seen('GET /api/task/result/f-1', { 'task-id' => 'f-1', state => 'SUCCESS',
+	result => 7 }, 'f-1 FINISHED', 'its result');
+
+$name = 'yarn';
+
+my $app = 'application_1476912658570_0002';
+
+seen('GET /ws/v1/cluster/apps', { apps => undef }, '', 'none');
+seen('GET /ws/v1/cluster/apps', { apps => { app => [ { id => $app, state =>
+	'ACCEPTED', finalStatus => 'UNDEFINED', progress => 0 } ] } },
+	"$app LAUNCHED", 'accepted');
+seen("GET /ws/v1/cluster/apps/$app/state", { state => 'RUNNING' },
+	"$app STARTED", 'its state');
+seen("PUT /ws/v1/cluster/apps/$app/state", { state => 'ACCEPTED' }, '',
+	'being killed', status => 202);
+seen("GET /ws/v1/cluster/apps/$app", { app => { id => $app, state => 'KILLED',
+	finalStatus => 'KILLED', finishedTime => 1764331189809 } },
+	"$app FINISHED", 'killed');
+
+$name = 'uipath';
+
+my $start = '/odata/Jobs/UiPath.Server.Configuration.OData.StartJobs';
+
+seen("POST $start", { '@odata.context' => 'x', value => [ map { { Id => $_,
+	Key => "k-$_", State => 'Pending' } } 1, 2 ] }, '1 LAUNCHED 2 LAUNCHED',
+	'two robots', status => 201);
+seen('GET /odata/Jobs(1)', { '@odata.context' => 'x', Id => 1, State =>
+	'Running' }, '1 STARTED', 'one runs');
+seen('GET /odata/Jobs?$filter=x', { '@odata.count' => 2, value => [ { Id => 1,
+	State => 'Stopped' }, { Id => 2, State => 'Running' } ] },
+	'1 FINISHED 2 STARTED', 'a list');
+
+$name = 'kubeflow';
+
+sub pipeline_run {
+	return { run_id => 'k-1', display_name => 'train', state => $_[0],
+		finished_at => $_[1] || '1970-01-01T00:00:00Z' };
+}
+
+seen('POST /apis/v2beta1/runs', pipeline_run('RUNTIME_STATE_UNSPECIFIED'),
+	'k-1 LAUNCHED', 'created');
+seen('GET /apis/v2beta1/runs/k-1', pipeline_run('RUNNING'), 'k-1 STARTED',
+	'runs');
+seen('GET /apis/v2beta1/runs/k-1', pipeline_run('FAILED', $at[0]),
+	'k-1 FINISHED', 'failed');
+seen('POST /apis/v2beta1/runs/k-1:retry', {}, 'k-1 LAUNCHED', 'retried');
+seen('GET /apis/v2beta1/runs/k-1', pipeline_run('FAILED', $at[0]), '',
+	'shown as it was');
+seen('GET /apis/v2beta1/runs/k-1', pipeline_run('RUNNING'), 'k-1 STARTED',
+	'runs again');
+seen('GET /apis/v2beta1/runs', { runs => [ pipeline_run('SUCCEEDED', $at[3]) ] },
+	'k-1 FINISHED', 'succeeded');
 
 $t->done();
 
