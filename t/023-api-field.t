@@ -63,6 +63,7 @@ webhook_api field {
     route GET /runs/* { run /run_attempt; }
     route POST ~^/runs/(?<again>\d+)/rerun$ { rerun; id $again; run /none; }
 
+    route GET /until { present STARTED /next; present FINISHED /next=!*; }
     route GET /dated { run /started; }
     route GET /ended { run /ended ~^[1-9].*; }
 
@@ -318,6 +319,15 @@ is(events('GET /refused', '<html>', answer => { status => 422 }), '',
 	'an error that does not say whose');
 is(events('GET /refused', { id => 'e5', code => '000904' },
 	answer => { status => 422 }), 'e5 FINISHED', 'it failed');
+
+# a member that is there as long as it runs
+
+is(events('GET /until', { id => 'n1', next => '/until/2' }), 'n1 STARTED',
+	'there is more');
+is(events('GET /until', { id => 'n1', next => JSON::PP::null }), 'n1 FINISHED',
+	'nothing more');
+is(events('GET /until', { id => 'n2', next => 1 }), 'n2 STARTED', 'another');
+is(events('GET /until', { id => 'n2' }), 'n2 FINISHED', 'it is gone');
 
 # members of lists that are known by a name
 

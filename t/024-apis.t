@@ -17,27 +17,6 @@ use WebhookTest;
 
 my (%describes, %maps);
 
-# Apache Airflow 2 (/api/v1) and 3 (/api/v2): a run's id is one of its DAG,
-# and holds "+" and ":"
-
-$describes{airflow} = <<'EOF';
-    id             "${/dag_id}/${/dag_run_id}";
-    execution      "";
-    goal.name      /dag_id;
-    omit           /conf;
-
-    state          /state;
-    states         LAUNCHED queued;
-    states         FINISHED success failed;
-    run            /start_date;
-
-    route POST ~^/api/v[12]/dags/[^/]+/dagRuns$ { launch; }
-    route POST ~^/api/v[12]/dags/[^/]+/dagRuns/[^/]+/clear$ { rerun; }
-    route GET,PATCH ~^/api/v[12]/dags/[^/]+/dagRuns/[^/]+$ { }
-    route GET ~^/api/v[12]/dags/[^/]+/dagRuns$ { each /dag_runs/*; }
-    route POST ~^/api/v[12]/dags/~/dagRuns/list$ { each /dag_runs/*; }
-EOF
-
 # Argo Workflows: a workflow is retried under its old uid
 
 $describes{argo} = <<'EOF';
@@ -1005,49 +984,6 @@ sub seen {
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 
 ###############################################################################
-
-$name = 'airflow';
-
-my $dag = '/api/v1/dags/etl/dagRuns';
-my $run = 'manual__2026-11-28T06:19:49.123456+00:00';
-
-sub dag_run {
-	my ($state, %o) = @_;
-
-	return { conf => { password => 'x' }, dag_id => 'etl',
-		dag_run_id => $run, data_interval_end =>
-		'2026-11-28T06:19:49.123456+00:00', end_date => undef,
-		external_trigger => $true, run_type => 'manual',
-		start_date => undef, state => $state, note => undef, %o };
-}
-
-my @started = (start_date => '2026-11-28T06:19:50.200000+00:00');
-
-seen("POST $dag", dag_run('queued'), "etl/$run LAUNCHED", 'triggered');
-is_deeply($new[0]{goal}, { name => 'etl' }, 'airflow - its DAG');
-ok(!exists $new[0]{execution}{conf}, 'airflow - no configuration');
-seen("GET $dag/manual__2026-11-28T06%3A19%3A49.123456%2B00%3A00",
-	dag_run('running', @started), "etl/$run STARTED", 'an encoded id');
-seen("POST /api/v1/dags/~/dagRuns/list", { dag_runs => [ dag_run('running',
-	@started), dag_run('running', dag_id => 'other') ], total_entries => 2 },
-	"other/$run STARTED", 'a list of all DAGs');
-seen("PATCH $dag/$run", dag_run('failed', @started,
-	end_date => '2026-11-28T06:30:00+00:00'), "etl/$run FINISHED",
-	'set to failed');
-seen("POST $dag/$run/clear", { task_instances => [ { dag_id => 'etl',
-	dag_run_id => $run } ], total_entries => 1 }, '', 'a dry run');
-seen("POST $dag/$run/clear", dag_run('queued', @started),
-	"etl/$run LAUNCHED", 'cleared');
-seen("GET /api/v2/dags/etl/dagRuns", { dag_runs => [ dag_run('running',
-	start_date => '2026-11-28T07:00:00Z') ], total_entries => 1 },
-	"etl/$run STARTED", 'runs again');
-seen("GET /api/v2/dags/etl/dagRuns/$run", dag_run('success',
-	start_date => '2026-11-28T07:00:00.000Z'), "etl/$run FINISHED",
-	'to the end');
-seen("GET $dag/$run/taskInstances", { task_instances => [] }, '', 'its tasks');
-seen("POST $dag", { detail => 'x', status => 409, title => 'Conflict',
-	type => 'about:blank' }, '', 'a problem', status => 409,
-	answer => { 'Content-Type' => 'application/problem+json' });
 
 $name = 'argo';
 

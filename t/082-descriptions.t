@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # The other shipped descriptions: documents of GitHub Actions, GitLab, Step
-# Functions, Jenkins and Kubernetes through nginx, to what a receiver gets.
+# Functions, Jenkins, Kubernetes and Airflow through nginx, to what a receiver
+# gets.
 
 ###############################################################################
 
@@ -15,7 +16,8 @@ use WebhookTest;
 
 ###############################################################################
 
-my @apis = qw/ github-actions gitlab stepfunctions jenkins kubernetes-jobs /;
+my @apis = qw/ github-actions gitlab stepfunctions jenkins kubernetes-jobs
+	airflow /;
 
 my $t = WebhookTest->new(workers => 1);
 my $r = $t->receiver('r');
@@ -109,6 +111,8 @@ sub barrier {
 		'kubernetes-jobs' => ['POST',
 			'/apis/batch/v1/namespaces/ns/jobs', 201,
 			'{"kind":"Job","metadata":{"uid":"' . (1e9 + ++$n) . '"}}'],
+		airflow => ['POST', '/api/v2/dags/b/dagRuns', 200,
+			'{"dag_id":"b","dag_run_id":"' . (1e9 + ++$n) . '"}'],
 	}->{$api} };
 
 	$up{$api}->set($p => { status => $status, body => $document });
@@ -118,7 +122,7 @@ sub barrier {
 	my ($id) = $document =~ /(1\d{9})/;
 
 	$r->wait_request(sub { $_[0]->path eq "/$api"
-		&& $_[0]->json->{execution}{id} eq $id
+		&& $_[0]->json->{execution}{id} =~ m{^(?:b/)?$id$}
 		|| ($_[0]->json->{execution}{executionArn} || '') eq $id });
 
 	# it does not wait for an answer to LAUNCHED, what comes after LAUNCHED does
@@ -132,7 +136,8 @@ sub barrier {
 	my @new = @all[($seen->{$api} || 0) .. $#all];
 	$seen->{$api} = @all;
 
-	return grep { $_->{execution}{id} !~ /^1\d{9}$/ } map { $_->json } @new;
+	return grep { $_->{execution}{id} !~ m{^(?:b/)?1\d{9}$} }
+		map { $_->json } @new;
 }
 
 sub names { join ' ', map { $_->{event} } @_ }
@@ -359,6 +364,57 @@ is(names(events('GET', "$jobs/pi", 200, kubernetes('u2', @started,
 is(names(events('GET', "$jobs?watch=true", 200,
 	'{"type":"ADDED","object":{}}' . "\n" . '{"type":"ADDED"}')), '',
 	'kubernetes - a watch is not read');
+
+###############################################################################
+
+$api = 'airflow';
+
+my $dags = '/api/v1/dags/etl/dagRuns';
+my $id = 'manual__2026-11-28T06:19:49.123456+00:00';
+
+sub dag_run {
+	my ($state, $start, %o) = @_;
+
+	return { conf => { password => 'x' }, dag_id => 'etl', dag_run_id => $id,
+		state => $state, start_date => $start, end_date => undef,
+		run_type => 'manual', note => undef, %o };
+}
+
+my @dates = map { "2026-11-28T0$_:00:00.250000+00:00" } 6 .. 9;
+
+@e = events('POST', $dags, 200, dag_run('queued'));
+is(names(@e), 'LAUNCHED', 'airflow - triggered');
+is($e[0]{execution}{id}, "etl/$id", 'airflow - id');
+is_deeply($e[0]{goal}, { id => 'etl', name => 'etl' }, 'airflow - its DAG');
+ok(!exists $e[0]{execution}{conf}, 'airflow - no configuration');
+is(names(events('GET', "$dags/manual__2026-11-28T06%3A19%3A49.123456%2B00%3A00",
+	200, dag_run('running', $dates[0]))), 'STARTED', 'airflow - runs');
+is(names(events('POST', '/api/v1/dags/~/dagRuns/list', 200, { total_entries =>
+	2, dag_runs => [ dag_run('running', $dates[0]), dag_run('queued', undef,
+	dag_id => 'other') ] })), 'LAUNCHED', 'airflow - a list of all DAGs');
+is(names(events('GET', "$dags/$id/taskInstances", 200, { task_instances => [ {
+	dag_id => 'etl', dag_run_id => $id, state => 'failed' } ] })), '',
+	'airflow - its tasks');
+is(names(events('PATCH', "$dags/$id", 200, dag_run('failed', $dates[0]))),
+	'FINISHED', 'airflow - set to failed');
+is(names(events('POST', "$dags/$id/clear", 200, { task_instances => [ { dag_id
+	=> 'etl', dag_run_id => $id } ], total_entries => 1 })), '',
+	'airflow - a dry run');
+is(names(events('POST', "$dags/$id/clear", 200, dag_run('queued'))), 'LAUNCHED',
+	'airflow - cleared');
+is(names(events('GET', "$dags/$id", 200, dag_run('failed', $dates[0]))), '',
+	'airflow - shown as it was');
+is(names(events('GET', "/airflow/api/v2/dags/etl/dagRuns/$id", 200,
+	dag_run('running', '2026-11-28T07:00:00.25Z'))), 'STARTED',
+	'airflow - runs again, below a path');
+is(names(events('GET', '/api/v2/dags/etl/dagRuns?limit=1', 200, { dag_runs =>
+	[ dag_run('success', $dates[1]) ] })), 'FINISHED', 'airflow - a list');
+is(names(events('GET', "$dags/$id", 200, dag_run('queued', $dates[2]))),
+	'LAUNCHED', 'airflow - a task was cleared');
+is(names(events('GET', "$dags/$id", 200, dag_run('running', $dates[3]))),
+	'STARTED', 'airflow - and runs');
+is(names(events('POST', $dags, 409, { detail => 'x', title => 'Conflict',
+	status => 409 })), '', 'airflow - a problem');
 
 $t->done();
 
