@@ -138,6 +138,14 @@ ngx_http_webhook_watch_name(ngx_conf_t *cf, u_char **pp, u_char *last,
 
     if (bracket) {
 
+        if (p < last && *p == '/') {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "no JSON Pointer may stand in \"${}\" here, "
+                               "name a part of a member, as "
+                               "\"${execution.name}\"");
+            return NGX_ERROR;
+        }
+
         if (p == last || *p != '}') {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "the closing bracket of \"${%V\" is missing",

@@ -399,6 +399,7 @@ refused('watch /a every=1h for=1m;', qr/less than "every="/);
 refused('watch /a other=1;', qr/invalid parameter "other=1"/);
 refused('watch /a; watch /b;', qr/"watch" directive is duplicate/);
 refused('watch /a/$1;', qr/invalid variable name/);
+refused('watch /a/${/id};', qr/no JSON Pointer may stand in "\$\{\}" here/);
 refused('watch "/a/${job";', qr/closing bracket/);
 refused('watch /a/$arg_x;', qr/needs "\$arg_x", which is no named capture/);
 refused('watch /a/${goal.name};',
