@@ -357,6 +357,14 @@ ngx_http_webhook_api_finish(ngx_conf_t *cf, ngx_http_webhook_api_ctx_t *ctx)
 
         route[i].bodyless = ngx_http_webhook_api_bodyless(&rp->scope);
         route[i].scalar = ngx_http_webhook_api_bare(&rp->scope);
+
+        if (route[i].blind && !route[i].bodyless) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"body=off\" needs an \"id\" with a variable, and "
+                          "no \"require\", in \"route\" \"%V\" in %s:%ui",
+                          &rp->name, rp->file, rp->line);
+            return NGX_CONF_ERROR;
+        }
     }
 
     ngx_http_webhook_api_warn(cf, ctx->api);

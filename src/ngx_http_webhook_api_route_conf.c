@@ -5,9 +5,9 @@
 
 
 /*
- * api_route_conf: route METHOD URI [status=] [when=] { } of webhook_api { }
- * -> which requests and statuses it takes.  What stands in the block is read
- * by api_conf.  Next room: api_route, which matches requests.
+ * api_route_conf: route METHOD URI [status=] [when=] [body=] { } of
+ * webhook_api { } -> which requests and statuses it takes.  What stands in the
+ * block is read by api_conf.  Next room: api_route, which matches requests.
  */
 
 
@@ -49,7 +49,7 @@ ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
     char                          *rv;
     u_char                        *last;
     ngx_str_t                     *value;
-    ngx_uint_t                     i, status;
+    ngx_uint_t                     i, status, blind;
     ngx_conf_t                     save;
     ngx_http_webhook_route_t      *route;
     ngx_http_webhook_api_ctx_t    *ctx;
@@ -85,6 +85,7 @@ ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     status = 0;
+    blind = 0;
 
     for (i = 3; i < cf->args->nelts; i++) {
 
@@ -105,6 +106,9 @@ ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
 
             rv = ngx_http_webhook_api_route_when(cf, rp, value[i].data + 5,
                                                  last);
+
+        } else if (ngx_strcmp(value[i].data, "body=off") == 0) {
+            blind = 1;
 
         } else {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -128,6 +132,7 @@ ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
 
     ngx_memzero(route, sizeof(ngx_http_webhook_route_t));
 
+    route->blind = blind;
     route->priv = rp;
 
     ctx->route = route;

@@ -179,7 +179,13 @@ ngx_http_webhook_observe_start(ngx_http_request_t *r)
     ngx_http_webhook_digest_begin(r, route, &ctx->digest);
 
     ctx->reading = 1;
-    r->filter_need_in_memory = 1;
+
+    if (route->blind) {
+        ctx->complete = 1;
+
+    } else {
+        r->filter_need_in_memory = 1;
+    }
 
     return ctx;
 }
@@ -207,7 +213,7 @@ ngx_http_webhook_observe_refuse(ngx_http_request_t *r,
         return NGX_HTTP_WEBHOOK_CNT_STATUS;
     }
 
-    if (status == NGX_HTTP_NO_CONTENT) {
+    if (status == NGX_HTTP_NO_CONTENT || route->blind) {
         return NGX_HTTP_WEBHOOK_OBSERVE_NO;
     }
 

@@ -183,7 +183,7 @@ ngx_http_webhook_observe_encodings(ngx_http_request_t *r)
 
     ngx_pfree(r->pool, variables);
 
-    if (route == NULL || route->ignore) {
+    if (route == NULL || route->ignore || route->blind) {
         return NGX_DECLINED;
     }
 

@@ -99,6 +99,7 @@ ngx_http_webhook_try_read(ngx_http_webhook_status_t *s,
     reason = "ok";
 
     if (dry->status == NGX_HTTP_NO_CONTENT
+        || dry->route->blind
         || (dry->body.len == 0 && dry->route->bodyless))
     {
         reason = "not needed";

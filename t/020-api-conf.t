@@ -273,6 +273,15 @@ for my $kind ('launch', 'rerun') {
 		'"rerun", in "route" "GET /a"');
 }
 
+check("%bare route GET ~^/(?<job>.+)\$ body=off status=200,202 { id \$job; }\n" .
+	"id /id;");
+check("route GET /a body=off { # <<\n}", '"body=off" needs an "id" with a ' .
+	'variable, and no "require", in "route" "GET /a"');
+check("require /a; route GET ~^/(?<job>.+)\$ body=off { # <<\nid \$job; }",
+	'"body=off" needs an "id" with a variable, and no "require"');
+check("%bare %none route GET ~^/(?<job>.+)\$ body=off { # <<\nid \$job; " .
+	"each /a/*; }", '"body=off" needs an "id"');
+check("route GET /a body=on { # <<\n}", 'invalid parameter "body=on"');
 check("route GET /a status=200 status=201 { # <<\n}",
 	'duplicate "status" parameter');
 check("route GET /a when=\$arg_a when=\$arg_b { # <<\n}",

@@ -63,6 +63,19 @@ webhook_api field {
     route GET /runs/* { run /run_attempt; }
     route POST ~^/runs/(?<again>\d+)/rerun$ { rerun; id $again; run /none; }
 
+    route POST /accepted status=202 body=off {
+        launch;
+        id         $upstream_http_location ~/report/(\w+);
+        execution  $upstream_http_location ~/report/(\w+);
+    }
+    route GET ~^/report/(?<report>\w+)$ status=200,202 body=off {
+        id         $report;
+        execution  $report;
+        state      $status;
+        states     STARTED  202;
+        states     FINISHED 200;
+    }
+
     route GET /until { present STARTED /next; present FINISHED /next=!*; }
     route GET /dated { run /started; }
     route GET /ended { run /ended ~^[1-9].*; }
@@ -319,6 +332,42 @@ is(events('GET /refused', '<html>', answer => { status => 422 }), '',
 	'an error that does not say whose');
 is(events('GET /refused', { id => 'e5', code => '000904' },
 	answer => { status => 422 }), 'e5 FINISHED', 'it failed');
+
+# a body that is not looked at
+
+my $at = '/report/q1';
+
+is(events('POST /accepted', 'Accepted', answer => { status => 202, headers => {
+	Location => "http://api$at", 'Content-Type' => 'text/plain' } }),
+	'q1 LAUNCHED', 'text beside the id');
+is(events('POST /accepted', '{"id":1}', answer => { status => 202 }), '',
+	'no id beside it');
+is(events("GET $at", 'later', answer => { status => 202 }), 'q1 STARTED',
+	'not yet');
+is(events("GET $at", 'soon', answer => { status => 202 }), '', 'nor now');
+is(events("GET $at", 'no', answer => { status => 403 }), '',
+	'a status that is not named');
+is(events("GET $at", undef, answer => { size => 600000, chunked => 1, headers =>
+	{ 'Content-Type' => 'application/pdf', 'Content-Encoding' => 'br' } }),
+	'q1 FINISHED', 'a large file, in an encoding that is not read');
+
+for my $type ('text/event-stream', 'application/json') {
+	my $id = 'q' . length $type;
+
+	is(events("GET /report/$id", '{', answer => { status => 202 }),
+		"$id STARTED", "$type - not yet");
+	is(events("GET /report/$id", '{"data":', answer => { headers => {
+		'Content-Type' => $type } }), "$id FINISHED", "$type - a result");
+}
+
+is(events('GET /report/q2', 'later', answer => { status => 202 }), 'q2 STARTED',
+	'not yet');
+is(events('GET /report/q2', undef, answer => { size => 5000, truncate => 9,
+	then => 'close' }), 'q2 FINISHED', 'a result that is cut off');
+is(events('GET /report/q3', 'later', answer => { status => 202 }, headers =>
+	[ 'Accept-Encoding' => 'br' ]), 'q3 STARTED', 'not yet');
+is(($api->requests('/report/q3'))[0]->header('Accept-Encoding'), 'br',
+	'what the client may get is as it was');
 
 # a member that is there as long as it runs
 

@@ -53,6 +53,11 @@ webhook_api jobs {
 }
 
 webhook_api gone {
+    route GET ~^/file/(?<file>\w+)$ body=off {
+        id      $file;
+        state   done;
+        states  FINISHED done;
+    }
     route GET ~^/gone/(?<gone>\w+)$ status=200,404 {
         id      $gone;
         state   "at $status";
@@ -254,6 +259,10 @@ for ([ 200, '{}', 'STARTED', 'ok' ], [ 404, '<html>', 'FINISHED',
 	is($d->{observations}[0]{rank}, $rank, 'what it means');
 	is($d->{document}, $document, 'and its document');
 }
+
+$d = dry('api=gone&uri=/file/f1', '%PDF-1.7');
+is($d->{document}, 'not needed', 'a file');
+is($d->{observations}[0]{rank}, 'FINISHED', 'a file - what it means');
 
 $d = dry('method=DELETE&uri=/jobs/9&status=204', '', 'X-Id' => 'nine',
 	'X-State' => 'running');
