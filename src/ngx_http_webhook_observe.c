@@ -385,12 +385,17 @@ ngx_http_webhook_observe_cleanup(void *data)
 static ngx_int_t
 ngx_http_webhook_observe_log(ngx_http_request_t *r)
 {
+    ngx_uint_t                     status;
     ngx_http_webhook_route_t      *route;
     ngx_http_webhook_observe_t    *observe;
     ngx_http_webhook_loc_conf_t   *wlcf;
     ngx_http_webhook_main_conf_t  *mcf;
 
-    if (r->headers_out.status != NGX_HTTP_CLIENT_CLOSED_REQUEST
+    status = r->headers_out.status;
+
+    /* without one a connection was closed under the request: as QUIC does */
+
+    if ((status != NGX_HTTP_CLIENT_CLOSED_REQUEST && status != 0)
         || r != r->main)
     {
         return NGX_OK;

@@ -79,7 +79,7 @@ u_char *ngx_http_webhook_zone_secret(ngx_http_webhook_zone_t *zone);
 #define NGX_HTTP_WEBHOOK_CNT_TOTAL       8   /* beyond all that may be read */
 #define NGX_HTTP_WEBHOOK_CNT_ENCODING    9
 #define NGX_HTTP_WEBHOOK_CNT_TRUNCATED   10  /* the response did not end */
-#define NGX_HTTP_WEBHOOK_CNT_ABORTED     11  /* the client left: 499 */
+#define NGX_HTTP_WEBHOOK_CNT_ABORTED     11  /* the client left */
 #define NGX_HTTP_WEBHOOK_CNT_STATUS      12  /* a status the route refuses */
 #define NGX_HTTP_WEBHOOK_CNT_UNREAD      13  /* elements beyond 1000 */
 #define NGX_HTTP_WEBHOOK_CNT_REFUSED     14  /* the zone had no room */

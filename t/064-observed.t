@@ -17,7 +17,7 @@ my $t = WebhookTest->new(workers => 1);
 my $up = $t->upstream('up');
 my $r = $t->receiver('r');
 
-$t->http_config(<<'EOF');
+$t->http_config(<<'EOF', main => 'worker_shutdown_timeout 100ms;');
 
 webhook_zone zone=webhooks:1m;
 webhook_buffer_size 1k;
@@ -33,6 +33,7 @@ webhook_api jobs {
     route GET /api/ignored { ignore; }
     route GET /api/strict { require /kind job; }
     route GET /api/jobs/* { }
+    route GET /api/left/* { }
 }
 
 server {
@@ -42,6 +43,13 @@ server {
     location /api/ {
         proxy_pass %%URL_up%%;
         proxy_ignore_client_abort on;
+        webhook_observe jobs;
+
+        webhook ci { url %%URL_r%%/; }
+    }
+
+    location /api/left/ {
+        proxy_pass %%URL_up%%;
         webhook_observe jobs;
 
         webhook ci { url %%URL_r%%/; }
@@ -121,6 +129,22 @@ my $id = 'x' . "\xe4" x 70;
 answer('/api/jobs/l', qq({"id":"$id","status":"running"}));
 $t->get('/api/jobs/l');
 is(observed()->[0]{execution}, 'x' . "\xe4" x 63, 'execution - cut');
+
+# a client that leaves before the answer, and one that nginx leaves
+
+$up->set('/api/left/1' => { hold => 1 }, '/api/left/2' => { hold => 1 });
+
+my $client = $t->connect();
+$client->send_request('GET', '/api/left/1');
+ok(wait_for { $up->stats->{held} == 1 }, 'the answer is held');
+$client->close();
+left('/api/left/1', 499, 'left');
+
+$client = $t->connect();
+$client->send_request('GET', '/api/left/2');
+ok(wait_for { $up->stats->{held} == 2 }, 'the answer is held');
+ok($t->reload(), 'a reload that does not wait');
+left('/api/left/2', undef, 'cut off');
 
 # of many those with an event first
 
@@ -228,6 +252,20 @@ sub reason {
 	$t->get($path);
 
 	is(observed()->[0]{reason}, $reason, "$reason - $path");
+}
+
+sub left {
+	my ($path, $status, $name) = @_;
+
+	my $last;
+
+	ok(wait_for {
+		$last = observed()->[0];
+		return $last->{path} eq $path;
+	}, "$name - seen");
+
+	is($last->{reason}, 'aborted', "$name - aborted");
+	is($last->{status}, $status, "$name - status");
 }
 
 sub observed {
