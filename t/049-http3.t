@@ -177,7 +177,7 @@ my %documents = (
 
 $up->set("/$_" => $documents{$_}) for keys %documents;
 
-my @ca = ('--cacert', $cert->{ca}, '--http3-only');
+my @ca = ('-4', '--cacert', $cert->{ca}, '--http3-only');
 
 sub ask {
 	my ($port, $uri, @arguments) = @_;
