@@ -24,6 +24,23 @@
 #include <jansson.h>
 
 
+/* Angie keeps the names of a location apart from its configuration */
+
+#if (angie_version >= 1003000)
+
+typedef ngx_http_core_loc_t       ngx_http_webhook_core_loc_t;
+
+#define ngx_http_webhook_core_loc_conf(loc)  ((loc)->conf)
+
+#else
+
+typedef ngx_http_core_loc_conf_t  ngx_http_webhook_core_loc_t;
+
+#define ngx_http_webhook_core_loc_conf(loc)  (loc)
+
+#endif
+
+
 #define NGX_HTTP_WEBHOOK_VERSION       "0.1.0"
 
 #define NGX_HTTP_WEBHOOK_UUID_LEN      36      /* text, without a NUL */

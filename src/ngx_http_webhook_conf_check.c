@@ -199,18 +199,18 @@ static ngx_http_core_loc_conf_t *
 ngx_http_webhook_named_location(ngx_http_core_srv_conf_t *cscf,
     ngx_str_t *name)
 {
-    ngx_http_core_loc_conf_t  **clcfp;
+    ngx_http_webhook_core_loc_t  **loc;
 
     if (cscf->named_locations == NULL) {
         return NULL;
     }
 
-    for (clcfp = cscf->named_locations; *clcfp; clcfp++) {
+    for (loc = cscf->named_locations; *loc; loc++) {
 
-        if ((*clcfp)->name.len == name->len
-            && ngx_strncmp((*clcfp)->name.data, name->data, name->len) == 0)
+        if ((*loc)->name.len == name->len
+            && ngx_strncmp((*loc)->name.data, name->data, name->len) == 0)
         {
-            return *clcfp;
+            return ngx_http_webhook_core_loc_conf(*loc);
         }
     }
 

@@ -307,9 +307,19 @@ ngx_http_webhook_curl_resolve(ngx_http_webhook_curl_handle_t *h,
 
     clcf = ngx_http_get_module_loc_conf(sr, ngx_http_core_module);
 
+#if (angie_version >= 1012000)
+
+    if (clcf->resolver == NULL || clcf->resolver->connections == NULL) {
+        return NGX_OK;
+    }
+
+#else
+
     if (clcf->resolver == NULL || clcf->resolver->connections.nelts == 0) {
         return NGX_OK;
     }
+
+#endif
 
     ctx = ngx_resolve_start(clcf->resolver, NULL);
 

@@ -42,6 +42,8 @@ static ngx_int_t ngx_http_webhook_observe_server(
     ngx_http_webhook_observe_walk_t *walk);
 static ngx_int_t ngx_http_webhook_observe_locations(
     ngx_http_webhook_observe_walk_t *walk, ngx_http_core_loc_conf_t *clcf);
+static ngx_int_t ngx_http_webhook_observe_inner(
+    ngx_http_webhook_observe_walk_t *walk, ngx_http_webhook_core_loc_t *loc);
 static ngx_int_t ngx_http_webhook_observe_tree(
     ngx_http_webhook_observe_walk_t *walk,
     ngx_http_location_tree_node_t *node);
@@ -305,7 +307,8 @@ ngx_http_webhook_observe_server(ngx_http_webhook_observe_walk_t *walk)
 {
     void                          **loc_conf;
     ngx_uint_t                      place;
-    ngx_http_core_loc_conf_t       *clcf, **named;
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_http_webhook_core_loc_t   **named;
     ngx_http_location_tree_node_t  *node;
 
     loc_conf = walk->server->ctx->loc_conf;
@@ -332,14 +335,7 @@ ngx_http_webhook_observe_server(ngx_http_webhook_observe_walk_t *walk)
 
     for (named = walk->server->named_locations; named && *named; named++) {
 
-        if (ngx_http_webhook_observe_location(walk, *named,
-                                              (*named)->loc_conf, 1)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        if (ngx_http_webhook_observe_locations(walk, *named) != NGX_OK) {
+        if (ngx_http_webhook_observe_inner(walk, *named) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -353,7 +349,7 @@ ngx_http_webhook_observe_locations(ngx_http_webhook_observe_walk_t *walk,
     ngx_http_core_loc_conf_t *clcf)
 {
 #if (NGX_PCRE)
-    ngx_http_core_loc_conf_t  **regex;
+    ngx_http_webhook_core_loc_t  **regex;
 #endif
 
     if (ngx_http_webhook_observe_tree(walk, clcf->static_locations)
@@ -366,14 +362,7 @@ ngx_http_webhook_observe_locations(ngx_http_webhook_observe_walk_t *walk,
 
     for (regex = clcf->regex_locations; regex && *regex; regex++) {
 
-        if (ngx_http_webhook_observe_location(walk, *regex,
-                                              (*regex)->loc_conf, 1)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        if (ngx_http_webhook_observe_locations(walk, *regex) != NGX_OK) {
+        if (ngx_http_webhook_observe_inner(walk, *regex) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -385,35 +374,39 @@ ngx_http_webhook_observe_locations(ngx_http_webhook_observe_walk_t *walk,
 
 
 static ngx_int_t
+ngx_http_webhook_observe_inner(ngx_http_webhook_observe_walk_t *walk,
+    ngx_http_webhook_core_loc_t *loc)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (loc == NULL) {
+        return NGX_OK;
+    }
+
+    clcf = ngx_http_webhook_core_loc_conf(loc);
+
+    if (ngx_http_webhook_observe_location(walk, clcf, clcf->loc_conf, 1)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_observe_locations(walk, clcf);
+}
+
+
+static ngx_int_t
 ngx_http_webhook_observe_tree(ngx_http_webhook_observe_walk_t *walk,
     ngx_http_location_tree_node_t *node)
 {
-    ngx_uint_t                 i;
-    ngx_http_core_loc_conf_t  *clcf[2];
-
     if (node == NULL) {
         return NGX_OK;
     }
 
-    clcf[0] = node->exact;
-    clcf[1] = node->inclusive;
-
-    for (i = 0; i < 2; i++) {
-
-        if (clcf[i] == NULL) {
-            continue;
-        }
-
-        if (ngx_http_webhook_observe_location(walk, clcf[i],
-                                              clcf[i]->loc_conf, 1)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        if (ngx_http_webhook_observe_locations(walk, clcf[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
+    if (ngx_http_webhook_observe_inner(walk, node->exact) != NGX_OK
+        || ngx_http_webhook_observe_inner(walk, node->inclusive) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (ngx_http_webhook_observe_tree(walk, node->left) != NGX_OK

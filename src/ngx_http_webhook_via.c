@@ -138,7 +138,11 @@ ngx_http_webhook_via_collect(ngx_http_webhook_detached_t *d)
         return;
     }
 
-    if (u->state->connect_time == (ngx_msec_t) -1) {
+    /* Angie notes the time before it looks whether it is connected */
+
+    if (u->state->connect_time == (ngx_msec_t) -1
+        || (!u->request_sent && !u->peer.cached))
+    {
         result->error = NGX_HTTP_WEBHOOK_ERR_CONNECT;
         ngx_str_set(&result->message, "could not connect");
 

@@ -9,6 +9,7 @@
 use warnings;
 use strict;
 
+use IO::Socket::INET;
 use Test::More;
 
 use WebhookTest;
@@ -17,6 +18,11 @@ use WebhookTest;
 
 my $t = WebhookTest->new();
 my $blackhole = $t->blackhole();
+
+# connecting hangs, until it is closed, and is refused then
+
+my ($closing, @filling) = listener();
+my $connecting = connecting();
 
 my %behaviour = (
 	ok => { status => 200, body => 'thanks', headers => { 'X-A' => 'b' } },
@@ -105,6 +111,9 @@ my %other = (
 	black => [ 'include %%CONF%%/webhook/via.conf;'
 		. "proxy_pass http://127.0.0.1:$blackhole;", undef,
 		'timeout' ],
+	late => [ 'include %%CONF%%/webhook/via.conf;'
+		. 'proxy_pass http://127.0.0.1:' . $closing->sockport() . ';',
+		undef, 'connect' ],
 	rewritten => [ 'rewrite ^ /internal.txt last;', 403 ],
 	branched => [ 'if ($request_method = POST) { return 418; }', 418 ],
 );
@@ -137,7 +146,7 @@ $locations =~ s!include \S+via.conf;(proxy_ignore_headers)!$1!g;
 for my $name (sort keys %other) {
 	$locations .= "location \@$name { $other{$name}[0] }\n";
 	$hooks .= "webhook $name { url http://receiver.test/; via \@$name; "
-		. 'retry off; timeout ' . ($name eq 'black' ? 20 : 2) . "s; }\n";
+		. 'retry off; timeout ' . ($name =~ /^(?:black|late)$/ ? 20 : 2) . "s; }\n";
 }
 
 $t->http_config(<<"EOF");
@@ -183,6 +192,9 @@ server {
 EOF
 
 $t->run();
+
+ok(wait_for { connecting() > $connecting }, 'late - connecting');
+close $_ for $closing, @filling;
 
 ###############################################################################
 
@@ -243,6 +255,25 @@ like($line, qr/$log{variables}{uuid}/, 'variable - delivery');
 $t->done();
 
 ###############################################################################
+
+sub listener {
+	my $listen = IO::Socket::INET->new(Proto => 'tcp',
+		LocalAddr => '127.0.0.1', Listen => 1) or die "listen: $!\n";
+
+	return $listen, map {
+		IO::Socket::INET->new(Proto => 'tcp', Blocking => 0,
+			PeerAddr => '127.0.0.1', PeerPort => $listen->sockport())
+	} 1 .. 4;
+}
+
+# how many are connecting to it
+
+sub connecting {
+	my $port = sprintf '%04X', $closing->sockport();
+
+	return scalar grep { / 0100007F:$port 02 / }
+		split /\n/, read_file('/proc/net/tcp');
+}
 
 sub message {
 	my ($name) = @_;
