@@ -69,6 +69,9 @@ my %cases = (
 
 my $r = $t->receiver('r', tls => $cert, http2 => 1);
 my $old = $t->receiver('old', tls => $cert);
+my $plain = $t->receiver('plain', rules => { '/hints' => {
+	raw => "HTTP/1.1 103 Early Hints\r\nLink: $hints\r\n\r\n"
+	. "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" } });
 my $up = $t->upstream('up', tls => $cert, http2 => 1);
 my $ci = $t->receiver('ci');
 
@@ -165,6 +168,16 @@ server {
         timeout 2s;
     }
 
+    webhook plain {
+        url %%URL_plain%%/hints;
+        via \@plain;
+    }
+
+    location \@plain {
+        include %%CONF%%/webhook/via.conf;
+        proxy_pass %%URL_plain%%;
+    }
+
     location \@r {
         include %%TESTDIR%%/via.conf;
         proxy_pass https://r;
@@ -225,13 +238,17 @@ is(ended('trailers')->{response}{size}, length sized('trailers', 1000),
 my ($post) = $r->requests('/ok');
 
 is($post->method, 'POST', 'method');
-is($post->header(':authority'), 'localhost:' . $r->port, 'authority');
+is($post->header(':authority') || $post->header('Host'),
+	'localhost:' . $r->port, 'authority');
 is($post->header('Content-Length'), length $post->body, 'content length');
 is($post->json->{type}, 'PING', 'payload');
 is($post->header('Webhook-Id'), ended('ok')->{uuid}, 'id');
 
 is(ended('old')->{attempts}[0]{code}, undef, 'one without HTTP/2 - no answer');
 is(ended('old')->{status}, 'failed', 'one without HTTP/2 - failed');
+
+is(ended('plain')->{attempts}[0]{code}, 200, 'hints by HTTP/1.1 - code');
+is(ended('plain')->{response}{body}, 'ok', 'hints by HTTP/1.1 - body');
 
 # many by few connections
 
