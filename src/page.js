@@ -1,6 +1,8 @@
 
 /* The page lives: what it asks, where it is, and its keys. */
 
+$('dead').remove();
+
 const base = location.origin + location.pathname.replace(/\/?$/, '/');
 const form = $('filter');
 const times = ['since', 'until'];
@@ -27,11 +29,14 @@ async function ask(path, options, signal) {
   const stopped = () => give_up.abort();
   signal?.addEventListener('abort', stopped);
   try {
-    const r = await fetch(base + path, { cache: 'no-store',
+    const r = await fetch(base + path, { cache: 'no-store', redirect: 'manual',
       signal: give_up.signal, ...options });
+    if (r.type === 'opaqueredirect') {
+      throw new Problem(401, 'nginx sends elsewhere, perhaps to log in');
+    }
     return [r, r.status === 304 ? '' : await r.text()];
   } catch (e) {
-    if (signal?.aborted) throw e;
+    if (signal?.aborted || e instanceof Problem) throw e;
     throw new Problem(0, give_up.signal.aborted
       ? 'nginx takes too long to answer' : 'nginx does not answer');
   } finally {
@@ -45,8 +50,8 @@ function parse(r, text) {
   try {
     j = JSON.parse(text);
   } catch (e) {
-    throw new Problem(r.status || 1, 'the answer is ' + r.status
-      + (r.ok ? ', but not JSON' : ' ' + r.statusText));
+    throw new Problem(r.status || 1, ('the answer is ' + r.status
+      + (r.ok ? ', but not JSON' : ' ' + r.statusText)).trim());
   }
   if (!r.ok) throw new Problem(r.status, j.detail || String(r.status));
   return j;
@@ -74,15 +79,26 @@ async function get(path, signal) {
   return json;
 }
 
+/* what is under way is not asked for again; what is wrong stays for a while */
+
+const posting = new Set();
+
 async function post(path, done) {
+  if (posting.has(path)) return;
+  posting.add(path);
   try {
     const [r, text] = await ask(path, { method: 'POST',
       headers: { 'X-Webhook-Write': '1' } });
     const j = parse(r, text);
-    say(j.count === undefined ? done : j.count + ' are on their way again');
+    say(j.count === undefined ? done : j.count + (j.count === 1
+      ? ' is on its way again' : ' are on their way again') + (j.more
+      ? ', some are left for another time: the queue is full' : ''));
     await refresh();
   } catch (e) {
     say(e.message, true);
+    said += 7000;
+  } finally {
+    posting.delete(path);
   }
 }
 
@@ -101,14 +117,18 @@ function trouble(e) {
   if (!(e instanceof Problem)) throw e;
   if (e.status === 400) {
     refused = e.message;
+    next = null;
     put([]);
+    fine();
     return;
   }
   document.body.classList.add('down');
   part($('down'), e.message, () => [
     el('strong', {}, e.message[0].toUpperCase() + e.message.slice(1)
       + ' since ' + new Date().toLocaleTimeString() + '. '),
-    'What stands here may be old; it goes on by itself as soon as nginx does.'
+    'What stands here may be old; ' + (e.status === 401 || e.status === 403
+      ? 'load this page again to log in.'
+      : 'it goes on by itself as soon as nginx does.')
   ]);
   $('down').hidden = false;
   say('not live', true);
@@ -196,6 +216,13 @@ function arrive(far) {
     const e = form.elements[n];
     if (n === 'hook' || e === document.activeElement) continue;
     e.value = times.includes(n) ? local(to[n]) : to[n];
+
+    /* an address may ask for several at once */
+
+    if (e.options && e.value !== to[n]) {
+      e.add(new Option(visible(to[n]), to[n]));
+      e.value = to[n];
+    }
   }
   show_names();
   const uuid = location.hash.slice(1).toLowerCase();
@@ -244,6 +271,13 @@ form.addEventListener('submit', (e) => {
 /* keys */
 
 function key(e) {
+
+  /* a key that is held down is one press of a button */
+
+  if (e.repeat && e.target.tagName === 'BUTTON' && /^(Enter| )$/.test(e.key)) {
+    e.preventDefault();
+    return;
+  }
   if (e.ctrlKey || e.metaKey || e.altKey || $('keys').open) return;
   const field = /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName);
   if (e.key === 'Escape') {
@@ -297,6 +331,14 @@ async function live() {
     setTimeout(live, every);
   }
 }
+
+/* the filters that stay in sight do not hide what comes into it */
+
+new ResizeObserver(() => {
+  document.documentElement.style.scrollPaddingTop
+    = getComputedStyle(form).position === 'sticky'
+    ? form.offsetHeight + 'px' : '';
+}).observe(form);
 
 document.addEventListener('visibilitychange',
                           () => { if (!document.hidden) refresh(); });

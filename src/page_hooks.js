@@ -62,7 +62,7 @@ function show_card(h) {
   part(c.set, set, () => el('details', { class: 'set',
     open: c.set.querySelector('details')?.open }, el('summary', {},
     'Settings and counts'), table(set)));
-  part(c.acts, [write, h.state, h.failed > 0], () => actions(h));
+  part(c.acts, [write, h.state, h.failed + h.expired > 0], () => actions(h));
   c.acts.hidden = !write;
   return c.box;
 }
@@ -138,7 +138,7 @@ function actions(h) {
                'stop')
       : button('Resume', () => post(path + '/resume', 'resumed'), h.name,
                'stop'),
-    h.failed ? button('Send all failed again', () => confirm('Send all that '
+    h.failed || h.expired ? button('Send all failed again', () => confirm('Send all that '
       + 'failed or expired at ' + h.name + ' again?')
       && post(path + '/recover'), h.name) : null];
 }
@@ -181,13 +181,16 @@ function show_hooks(answer) {
 
 /* one line for those who only glance */
 
+const named = 8;
+
 function show_health(store, watch) {
   const bad = hooks.filter((h) => h.active && color_of(h) === 'bad');
   const waiting = hooks.reduce((n, h) => n + h.waiting, 0);
   const health = !hooks.length ? '' : bad.length ? bad.length + ' of '
     + hooks.length + (hooks.length > 1 ? ' endpoints' : ' endpoint')
     + (bad.length > 1 ? ' need' : ' needs') + ' a look: '
-    + bad.map((h) => h.name).join(', ')
+    + bad.slice(0, named).map((h) => h.name).join(', ')
+    + (bad.length > named ? ' and ' + (bad.length - named) + ' more' : '')
     : hooks.some((h) => color_of(h) === 'wait') ? 'no endpoint is disabled'
     : 'all endpoints are well';
   part($('health'), [health, waiting, store, watch], () => [

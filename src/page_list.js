@@ -17,7 +17,7 @@ let incomplete = false;           /* the store cannot be read */
 let newer = 0;                    /* came while one looked further down */
 
 const rows = new Map();
-let row_height = 40, wanted = null;
+let row_height = 40, wanted = null, printed = false;
 
 const seq = (cursor) => cursor === null ? 0 : Number(cursor);
 
@@ -67,6 +67,7 @@ async function load_top() {
     found = found.concat(page.deliveries);
   }
   top_end = seq(page.next);
+  refused = null;
   if (!head || top_end > head) {
     newer = 0;
     put(found);
@@ -77,9 +78,11 @@ async function load_top() {
     }
     merge(Infinity, page.next, found);
   }
+  const told = loaded;
   loaded = true;
   $('list').removeAttribute('aria-busy');
   render();
+  if (!told && turn > 0) say($('count').textContent || 'no deliveries');
 }
 
 /* what is looked at further down */
@@ -176,11 +179,10 @@ function render() {
   const focus = wanted || document.activeElement?.closest?.('#list > li')
     ?.uuid;
   const show = new Set();
-  const last = Math.min(items.length - 1,
-                        Math.floor(row_at(top + innerHeight + beyond)));
-  for (let i = Math.max(0, Math.floor(row_at(top - beyond))); i <= last; i++) {
-    show.add(i);
-  }
+  const first = printed ? 0 : Math.max(0, Math.floor(row_at(top - beyond)));
+  const last = Math.min(items.length - 1, printed ? items.length
+                        : Math.floor(row_at(top + innerHeight + beyond)));
+  for (let i = first; i <= last; i++) show.add(i);
   for (const u of [open, focus]) if (places.has(u)) show.add(places.get(u));
   const kept = new Set([...show].map((i) => items[i].uuid));
   for (const [u, r] of rows) {
@@ -203,8 +205,18 @@ function render() {
   measure();
   show_panel_place();
   show_ends();
-  if (last > items.length - 30 && scrollY > 0) load_more();
+  if (last > items.length - 30 && scrollY > 0 && !printed) load_more();
 }
+
+/* paper has all that was loaded */
+
+function print(e) {
+  printed = e.type === 'beforeprint';
+  render();
+}
+
+addEventListener('beforeprint', print);
+addEventListener('afterprint', print);
 
 /* in another font or width rows have another height */
 

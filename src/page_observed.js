@@ -51,12 +51,30 @@ function show_observed(list) {
     ? button('Show all', () => only(''))
     : [...counts].map(([r, n]) => button(r + ' ' + n, () => only(r))),
     el('span', { class: 'dim' }, hints[reason] || '')]);
-  $('observed').replaceChildren(list.length ? el('thead', {}, el('tr', {},
-    ['when', 'request', 'answer', 'came to', 'executions'].map(
-      (h) => el('th', { scope: 'col' }, h)))) : '', el('tbody', {}, list.length
-    ? list.map(observation) : el('tr', {}, el('td', { class: 'empty' },
+  part($('observed'), list.length > 0, () => [list.length ? el('thead', {},
+    el('tr', {}, ['when', 'request', 'answer', 'came to', 'executions'].map(
+      (h) => el('th', { scope: 'col' }, h)))) : null, el('tbody', {},
+    list.length ? null : el('tr', {}, el('td', { class: 'empty' },
       'None yet. Does webhook_observe stand in the location of the API, and '
-      + 'was it asked something through nginx?'))));
+      + 'was it asked something through nginx?')))]);
+  if (list.length) show_rows($('observed').tBodies[0], list);
+}
+
+/* rows that were there stay, with what is selected in them */
+
+function show_rows(body, list) {
+  const had = new Map();
+  for (const r of body.rows) had.set(r.of, [...(had.get(r.of) || []), r]);
+  const now = list.map((o) => {
+    const of = JSON.stringify(o);
+    const r = had.get(of)?.shift() || observation(o);
+    r.of = of;
+    return r;
+  });
+  for (const rows of had.values()) for (const r of rows) r.remove();
+  now.forEach((r, i) => {
+    if (body.rows[i] !== r) body.insertBefore(r, body.rows[i] || null);
+  });
 }
 
 function observation(o) {

@@ -52,6 +52,7 @@ async function load_panel() {
   if (p.key === key && known && ended(known)) return;
   let d;
   try {
+    if (!/^[0-9a-f-]{36}$/.test(p.uuid)) throw new Problem(404, 'no UUID');
     d = await get('deliveries/' + encodeURIComponent(p.uuid));
   } catch (e) {
     if (panel !== p || !e.status) throw e;
@@ -117,12 +118,12 @@ function show_panel(p, d) {
     'next attempt': d.next_attempt ? [d.next_attempt + ' (',
       since(d.next_attempt), ')'] : ended(d) ? 'none' : 'it is being made' }));
   p.now = d;
-  part(p.acts, [write, ended(d), d.request.payload === null],
+  part(p.acts, [write, ended(d), d.request.payload === null, !d.request.url],
        () => panel_acts(p, d));
   part(p.attempts, d.attempts, () => attempts(d));
   part(p.request, [d.request.url, d.request.headers], () => [
     el('h3', {}, 'Request'), el('div', { class: 'mono url' }, 'POST '
-      + d.request.url), table(d.request.headers)]);
+      + (d.request.url ?? '')), table(d.request.headers)]);
   part(p.payload, d.request.payload, () => [el('h3', {}, 'Payload'),
     d.request.payload === null ? el('p', { class: 'dim' }, 'It is not kept.')
       : searchable(pretty(d.request.payload), 'payload')]);
@@ -131,7 +132,7 @@ function show_panel(p, d) {
 }
 
 function panel_acts(p, d) {
-  return [d.request.payload === null ? null
+  return [d.request.payload === null || !d.request.url ? null
     : button('Copy as curl', () => copy(curl(p.now, hooks.find(
         (h) => h.name === d.hook)?.contentType || 'application/json'))),
     d.request.payload === null ? null

@@ -8,11 +8,16 @@
 
 const $ = (id) => document.getElementById(id);
 
-/* C0 and C1, marks of direction, zero width, separators, tags */
+/*
+ * C0 and C1, marks of direction, zero width, fillers, separators, tags; and
+ * behind Latin, where they mean nothing, joiners and variation selectors
+ */
 
-const unseen = new RegExp('[\\0-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e'
-  + '\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff'
-  + '\\ufff9-\\ufffb]|\\udb40[\\udc00-\\udc7f]', 'g');
+const unseen = new RegExp('[\\0-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c'
+  + '\\u115f\\u1160\\u17b4\\u17b5\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e'
+  + '\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb]'
+  + '|\\udb40[\\udc00-\\udc7f\\udd00-\\uddef]'
+  + '|(?<=^|[\\0-\\xa8\\xaa-\\xad\\xaf-\\u058f])[\\u200c\\u200d\\ufe00-\\ufe0f](?!\\u20e3)', 'g');
 
 function visible(text) {
   return String(text).replace(unseen, (found) => found.split('').map(
@@ -34,9 +39,13 @@ function el(tag, attributes, ...children) {
   return e;
 }
 
+/* the second of two quick clicks may be on what the first one put there */
+
 function button(text, act, of, key) {
-  return el('button', { type: 'button', onclick: act, 'data-key': key || text,
-    'aria-label': of ? text + ' ' + of : null }, text);
+  return el('button', { type: 'button', onclick: (e) => {
+    if (e.detail < 2) act();
+  }, 'data-key': key || text, 'aria-label': of ? text + ' ' + of : null },
+            text);
 }
 
 /*

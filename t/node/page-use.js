@@ -1,0 +1,241 @@
+'use strict';
+
+/* A visit to the status page by those who use it for long. */
+
+const { run, open, until, spec, say, wait } = require('./browser.js');
+
+const please = (what) => console.log('do ' + what);
+
+run(async (browser) => {
+    const context = await browser.newContext({
+        viewport: { width: 820, height: 700 } });
+    const page = await open(context, '/status/?hook=ci');
+    const text = (selector) => page.locator(selector).first().textContent();
+    const count = (selector) => page.locator(selector).count();
+    const turn = async (turns = 1) => {
+        while (turns--) {
+            await page.waitForResponse((r) => r.url().endsWith('/hooks'));
+        }
+    };
+
+    await until(page, () => items.length >= 50);
+    say('not_strict', await count('#dead'));
+
+    /* the focus goes up, below filters that have two lines here */
+
+    say('narrow', await page.evaluate(
+        () => getComputedStyle(form).position));
+    await page.evaluate(() => focus_row(30));
+
+    let hidden = 0;
+
+    for (let i = 0; i < 29; i++) {
+        await page.keyboard.press(i % 2 ? 'k' : 'Shift+Tab');
+        hidden += await page.evaluate(() => {
+            const r = document.activeElement.getBoundingClientRect();
+            const there = (y) => document.activeElement.contains(
+                document.elementFromPoint(r.left + 20, y));
+
+            return Number(!there(r.top + 3) || !there(r.bottom - 3));
+        });
+    }
+
+    say('hidden', hidden);
+
+    /* paper */
+
+    say('paper', await page.evaluate(() => {
+        const rows = () => document.querySelectorAll('#list .row').length;
+
+        dispatchEvent(new Event('beforeprint'));
+        const all = rows() === items.length ? 'all' : rows();
+        dispatchEvent(new Event('afterprint'));
+
+        return all + ' and again ' + (rows() < items.length ? 'few' : 'all');
+    }));
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    say('dark_paper', await page.evaluate(
+        () => getComputedStyle(document.body).backgroundColor));
+    await page.emulateMedia({ media: null, colorScheme: null });
+
+    /* what is invisible, and what only seems to be */
+
+    await page.goto(spec.url + '/status/?hook=ci&execution=zero%E2%80%8Dwidth');
+    await page.waitForSelector('#list .row', wait);
+    say('joiner', await text('#list bdi'));
+    say('family', await page.evaluate(() => {
+        const words = '\u{1f468}\u200d\u{1f469}1\ufe0f\u20e3\u00a9\ufe0f'
+            + '\u0645\u200c';
+
+        return Number(visible(words) === words);
+    }));
+
+    /* filters */
+
+    await page.goto(spec.url + '/status/?hook=ci&status=waiting,delivered');
+    await page.waitForSelector('#list .row', wait);
+    say('several', await page.evaluate(() => form.elements.status
+        .selectedOptions[0]?.textContent));
+    await page.goto(spec.url + '/status/?event=LAUNCHED');
+    await page.waitForSelector('#list .row', wait);
+    await page.locator('input[name=execution]').fill('plain');
+    await page.getByRole('status').getByText('3 deliveries').waitFor(wait)
+        .catch(() => {});
+    say('told', await text('#live'));
+
+    /* what was observed */
+
+    await page.locator('#seen summary').click();
+    await page.waitForSelector('#observed tbody tr', wait);
+    say('broken', await page.evaluate(() => [...document.querySelectorAll(
+        '#observed th, #observed td')].filter((c) => {
+        const words = document.createRange();
+
+        words.selectNodeContents(c);
+
+        return [0, 3].includes(c.cellIndex)
+            && new Set([...words.getClientRects()].map((r) => r.top)).size > 1;
+    }).map((c) => c.textContent).join()));
+    await page.evaluate(() => getSelection().selectAllChildren(
+        [...document.querySelectorAll('#observed td')].find(
+            (c) => c.textContent === 'GET /api/nowhere/4')));
+    please('observe');
+    await page.locator('#observed td', { hasText: '/api/more' }).waitFor(wait);
+    say('selected', await page.evaluate(() => String(getSelection())));
+    say('observed', await page.evaluate(() => Number(
+        document.querySelector('#observed td:nth-child(2)').textContent
+        === 'GET /api/more')));
+    await page.locator('#seen summary').click();
+
+    /* one click is one action */
+
+    const pings = () => page.evaluate(async () => {
+        const r = await fetch('deliveries?hook=ci&event=PING');
+
+        return (await r.json()).deliveries.length;
+    });
+    const ping = page.getByRole('button', { name: 'Ping ci' });
+
+    await page.goto(spec.url + '/status/?hook=ci');
+    await ping.dblclick();
+    await turn(2);
+    say('pings', await pings());
+    await page.getByRole('button', { name: 'Pause ci' }).dblclick();
+    await turn(2);
+    say('paused', await text('.card .state'));
+
+    const resume = page.getByRole('button', { name: 'Resume ci' });
+
+    if (await resume.count()) await resume.click();
+
+    await page.getByRole('button', { name: 'Pause ci' }).waitFor(wait);
+
+    const before = await pings();
+
+    await ping.focus();
+
+    for (let i = 0; i < 5; i++) {
+        await page.keyboard.down('Enter');
+        await page.getByText('ping is on its way').waitFor(wait);
+    }
+
+    await page.keyboard.up('Enter');
+    await turn(2);
+    say('held', await pings() - before);
+
+    /* of what is late some can be sent again */
+
+    page.on('dialog', (d) => d.accept());
+    await page.route(/\/recover$/, (route) => route.fulfill({
+        json: { count: 1, more: true } }));
+
+    const again = page.getByRole('button', { name: 'again late' });
+
+    say('again', await again.count());
+
+    if (await again.count()) {
+        await again.click();
+        await page.getByRole('status').getByText('again').waitFor(wait);
+    }
+
+    say('left', await text('#live'));
+
+    /* an id that is none, and a webhook that is gone */
+
+    await page.goto(spec.url + '/status/#..');
+    await page.reload();
+    await page.waitForSelector('#list .row', wait);
+    await turn(2);
+    say('dots', (await text('#alone')).split(':')[0]);
+
+    await page.goto(spec.url + '/status/?hook=gone');
+    await page.waitForSelector('#list .row', wait);
+    await page.evaluate(() => scrollTo(0, 50));
+    please('remove');
+    await page.getByText('These filters do not work').waitFor(wait);
+    page.asked.length = 0;
+    await turn(3);
+    say('asked', page.asked.filter((a) => a.includes('/deliveries')).length
+        / page.asked.filter((a) => a.includes('/hooks')).length);
+    say('removed', await text('#none'));
+    await until(page, () => document.querySelector('#live').textContent
+        === 'live').catch(() => {});
+    say('removed_live', await text('#live'));
+
+    const second = await open(context, '/status/#' + spec.gone);
+
+    await second.getByRole('button', { name: 'Copy link' }).waitFor(wait);
+    say('no_curl', await second.getByRole('button',
+        { name: 'Copy as curl' }).count());
+    say('no_url', await second.locator('.request .url').textContent());
+    await second.close();
+
+    please('stop');
+    await page.locator('#down').waitFor(wait);
+    please('start');
+    await page.locator('#down').waitFor({ ...wait, state: 'hidden' })
+        .catch(() => {});
+    await until(page, () => document.querySelector('#live').textContent
+        === 'live').catch(() => {});
+    say('removed_up', await text('#live') + ' ' + await count('#down:visible'));
+    please('restore');
+    await page.getByText('No delivery matches').waitFor(wait).catch(() => {});
+    say('restored', Number((await text('#none')).includes(
+        'No delivery matches')));
+
+    /* a policy of somebody else, and those who are not logged in any more */
+
+    const strict = await context.newPage();
+
+    await strict.goto(spec.url + '/strict/');
+    say('strict', await strict.evaluate(
+        () => document.querySelector('#dead')?.textContent));
+    await strict.close();
+
+    for (const name of ['guarded', 'elsewhere']) {
+        await context.addCookies([{ name: 'in', value: 'yes', url: spec.url }]);
+        await page.goto(spec.url + '/' + name + '/');
+        await page.waitForSelector('.card', wait);
+        await context.clearCookies();
+        await page.locator('#down').waitFor(wait);
+        say(name, await text('#down'));
+    }
+
+    /* endpoints that are all in trouble */
+
+    await page.route(/\/hooks$/, async (route) => {
+        const headers = { ...route.request().headers() };
+
+        delete headers['if-none-match'];
+        const j = await (await route.fetch({ headers })).json();
+
+        await route.fulfill({ json: { ...j, hooks: Array(120).fill(j.hooks[0])
+            .map((h, i) => ({ ...h, name: 'bad' + i, state: 'gone' })) } });
+    });
+    await page.goto(spec.url + '/status/');
+    await page.locator('#health').getByText('need a look').waitFor(wait);
+    say('many', await text('#health'));
+
+    say('errors', page.faults.filter((f) => !/Failed to load|login.example/
+        .test(f)).join(' | '));
+});
