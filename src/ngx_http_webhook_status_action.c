@@ -69,8 +69,8 @@ ngx_http_webhook_status_may_write(ngx_http_webhook_status_t *s)
             && !ngx_http_webhook_status_own_origin(s->request, &h[i].value))
         {
             return ngx_http_webhook_status_problem(s, NGX_HTTP_FORBIDDEN,
-                           "the request comes from a page of another origin",
-                           NULL);
+                           "the request comes from a page of another origin; "
+                           "a proxy in front has to keep \"Host\"", NULL);
         }
 
         if (ngx_http_webhook_status_is(&h[i].key, "Sec-Fetch-Site")

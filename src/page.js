@@ -190,6 +190,13 @@ function go(change, replace) {
   arrive();
 }
 
+/* a button that goes away leaves the focus to the list's heading */
+
+function clear() {
+  go(no_filter);
+  $('h-list').focus();
+}
+
 /* a field has the time of here, the address one that is the same everywhere */
 
 function local(time) {
@@ -288,6 +295,7 @@ function key(e) {
     const u = open;
     fold(u);
     if (places.has(u)) focus_row(places.get(u));
+    else $('h-list').focus();
     return;
   }
   if (field) return;
@@ -310,14 +318,15 @@ addEventListener('scroll', render_soon, { passive: true });
 addEventListener('resize', render_soon);
 $('older').addEventListener('click', load_more);
 $('newer').addEventListener('click', () => {
-  $('h-list').scrollIntoView();
+  $('h-list').focus();
   render();
 });
 $('all').addEventListener('click', () => {
   all_hooks = true;
   show_few();
+  $('hooks').children[few].querySelector('a').focus();
 });
-$('clear').addEventListener('click', () => go(no_filter));
+$('clear').addEventListener('click', clear);
 $('seen').addEventListener('toggle', () => load_observed().catch(trouble));
 $('help').addEventListener('click', () => $('keys').showModal());
 $('close').addEventListener('click', () => $('keys').close());

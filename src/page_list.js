@@ -282,7 +282,7 @@ function show_ends() {
   part($('none'), [filtered, refused, write], () => filtered
     ? [el('p', {}, refused ? 'These filters do not work: ' + refused + '.'
       : 'No delivery matches these filters.'),
-       button('Clear the filters', () => go(no_filter))]
+       button('Clear the filters', clear)]
     : [el('p', {}, 'No deliveries yet. Launch an execution through the API, '
         + (write ? 'or ping an endpoint above' : 'or ping an endpoint (with '
         + 'webhook_status write=on)') + ': it shows up here by itself.'),

@@ -13,7 +13,7 @@ const watched = new ResizeObserver(() => render_soon());
 
 function new_panel(uuid) {
   const p = { uuid, key: null, box: el('div', { class: 'more' }) };
-  for (const n of ['summary', 'acts', 'attempts', 'request', 'payload',
+  for (const n of ['note', 'summary', 'acts', 'attempts', 'request', 'payload',
                    'response'])
   {
     p[n] = el('div', { class: n });
@@ -58,11 +58,21 @@ async function load_panel() {
     if (panel !== p || !e.status) throw e;
     p.key = null;
     p.gone = true;
+    if (p.now && e.status === 404) {
+      part(p.note, [], () => el('p', { class: 'empty' }, 'It made room for '
+        + 'newer ones, and is not kept any more: this is what it was.'));
+      part(p.acts, [], () => panel_acts(p, p.now));
+      show_panel_place();
+      return;
+    }
     part(p.summary, e.message, () => [el('p', { class: 'empty' },
       e.status === 404 ? 'There is no delivery ' + p.uuid + ' (any more): it '
         + 'may have made room for newer ones.'
         : 'It cannot be shown: ' + e.message + '.'),
-      button('Close', () => fold(p.uuid))]);
+      button('Close', () => {
+        fold(p.uuid);
+        $('h-list').focus();
+      })]);
     for (const n of ['acts', 'attempts', 'request', 'payload', 'response']) {
       part(p[n], null, () => null);
     }
@@ -73,6 +83,7 @@ async function load_panel() {
   p.key = key;
   if (p.now === d && !p.gone) return;
   p.gone = false;
+  part(p.note, null, () => null);
   p.row = { ...d, attempts: d.attempt_count };
   show_panel(p, d);
   show_panel_place();
@@ -85,6 +96,7 @@ function show_panel_place() {
   const r = rows.get(panel.uuid);
   const place = r ? r.li : $('alone');
   if (panel.box.parentNode !== place && (r || loaded)) {
+    if (panel.gone) reveal = panel.uuid;
     place.append(panel.box);
   }
   $('alone').hidden = Boolean(r) || !panel.box.isConnected;
@@ -97,7 +109,7 @@ function show_panel_place() {
   }
   if (r || $('alone').hidden) return;
   let b = $('alone').querySelector('.row');
-  if (panel.gone || !panel.row) {
+  if (!panel.row) {
     b?.remove();
     return;
   }
@@ -138,7 +150,7 @@ function panel_acts(p, d) {
     d.request.payload === null ? null
     : button('Copy payload', () => copy(p.now.request.payload)),
     button('Copy link', () => copy(location.href)),
-    write && ended(d) ? button('Send again', () => post('deliveries/' + d.uuid
+    write && ended(d) && !p.gone ? button('Send again', () => post('deliveries/' + d.uuid
       + '/redeliver', 'it is on its way again')) : null];
 }
 

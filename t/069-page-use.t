@@ -30,7 +30,7 @@ map $cookie_in$http_x_webhook_write $in {
     ~.  1;
 }
 
-webhook_zone zone=webhooks:8m log=300;
+webhook_zone zone=webhooks:8m log=200;
 
 webhook_api jobs {
     id /id;
@@ -118,6 +118,7 @@ my $uuid = $t->get('/status/deliveries?hook=gone&limit=1')
 my %saw = visit($t, 'page-use.js', { gone => $uuid },
 	remove => sub { configure(''); $t->reload() },
 	restore => sub { configure($gone); $t->reload() },
+	evict => sub { ping() for 1 .. 210 },
 	observe => sub { $t->get('/api/more') },
 	stop => sub { $t->stop() },
 	start => sub { $t->run() });
@@ -133,6 +134,11 @@ is($saw{paper}, 'all and again few', 'on paper all that was loaded');
 is($saw{dark_paper}, 'rgb(255, 255, 255)', 'which is white');
 is($saw{joiner}, 'zero\u200dwidth', 'a joiner that joins nothing is seen');
 is($saw{family}, 1, 'one that does is left alone');
+is($saw{cut}, 0, 'times of another day and events have room');
+is($saw{kept}, '1 1 0', 'what is read stays when it makes room');
+is($saw{left_it}, 'h-list', 'and leaves the focus near');
+is($saw{cleared}, 'h-list', 'filters, too');
+is($saw{all}, 'bad12', 'and the endpoints that were not shown');
 is($saw{several}, 'waiting,delivered', 'an address with several statuses');
 is($saw{told}, '3 deliveries', 'a filter\'s result is told');
 
@@ -179,6 +185,11 @@ sub configure {
 	(my $text = $conf) =~ s/GONE/$webhook/;
 
 	return $t->http_config($text);
+}
+
+sub ping {
+	return $t->post('/status/hooks/ci/ping', '',
+		headers => [ 'X-Webhook-Write' => 1 ]);
 }
 
 sub launch {

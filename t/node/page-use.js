@@ -70,8 +70,25 @@ run(async (browser) => {
         return Number(visible(words) === words);
     }));
 
+    /* a time of another day, in letters with more room between them */
+
+    say('cut', await page.evaluate(() => {
+        const row = document.querySelector('#list .row');
+
+        row.querySelector('.ti').textContent = 'Sep 28 10:59:59 PM';
+        row.querySelector('.ev').textContent = 'LAUNCHED';
+        row.querySelector('.ev').style.letterSpacing = '.12em';
+
+        return [...row.querySelectorAll('.ti, .ev')].filter(
+            (c) => c.scrollWidth > c.clientWidth).length;
+    }));
+
     /* filters */
 
+    await page.goto(spec.url + '/status/?hook=nobody');
+    await page.getByRole('button', { name: 'Clear the filters' }).click();
+    await page.waitForSelector('#list .row', wait);
+    say('cleared', await page.evaluate(() => document.activeElement.id));
     await page.goto(spec.url + '/status/?hook=ci&status=waiting,delivered');
     await page.waitForSelector('#list .row', wait);
     say('several', await page.evaluate(() => form.elements.status
@@ -142,6 +159,22 @@ run(async (browser) => {
     await page.keyboard.up('Enter');
     await turn(2);
     say('held', await pings() - before);
+
+    /* what is read stays, though it makes room for others */
+
+    await page.goto(spec.url + '/status/?hook=ci&event=LAUNCHED');
+    await page.waitForSelector('#list .row', wait);
+    await page.locator('#list .row').first().click();
+    await page.waitForSelector('.payload pre', wait);
+    await page.locator('.payload input').fill('LAUNCHED');
+    please('evict');
+    await page.locator('.note p').waitFor(wait).catch(() => {});
+    say('kept', await count('.payload pre mark') + ' ' + await page.getByRole(
+        'button', { name: 'Copy payload' }).count() + ' '
+        + await page.getByRole('button', { name: 'Send again' }).count());
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('.more', { state: 'detached' });
+    say('left_it', await page.evaluate(() => document.activeElement.id));
 
     /* of what is late some can be sent again */
 
@@ -221,7 +254,9 @@ run(async (browser) => {
         say(name, await text('#down'));
     }
 
-    /* endpoints that are all in trouble */
+    /* endpoints that are all in trouble, or well */
+
+    let state = 'gone';
 
     await page.route(/\/hooks$/, async (route) => {
         const headers = { ...route.request().headers() };
@@ -230,11 +265,14 @@ run(async (browser) => {
         const j = await (await route.fetch({ headers })).json();
 
         await route.fulfill({ json: { ...j, hooks: Array(120).fill(j.hooks[0])
-            .map((h, i) => ({ ...h, name: 'bad' + i, state: 'gone' })) } });
+            .map((h, i) => ({ ...h, name: 'bad' + i, state })) } });
     });
     await page.goto(spec.url + '/status/');
     await page.locator('#health').getByText('need a look').waitFor(wait);
     say('many', await text('#health'));
+    state = 'ok';
+    await page.click('#all');
+    say('all', await page.evaluate(() => document.activeElement.textContent));
 
     say('errors', page.faults.filter((f) => !/Failed to load|login.example/
         .test(f)).join(' | '));
