@@ -186,6 +186,7 @@ const named = 8;
 function show_health(store, watch) {
   const bad = hooks.filter((h) => h.active && color_of(h) === 'bad');
   const waiting = hooks.reduce((n, h) => n + h.waiting, 0);
+  const paused = hooks.filter((h) => h.state === 'paused').length;
   const health = !hooks.length ? '' : bad.length ? bad.length + ' of '
     + hooks.length + (hooks.length > 1 ? ' endpoints' : ' endpoint')
     + (bad.length > 1 ? ' need' : ' needs') + ' a look: '
@@ -193,10 +194,11 @@ function show_health(store, watch) {
     + (bad.length > named ? ' and ' + (bad.length - named) + ' more' : '')
     : hooks.some((h) => color_of(h) === 'wait') ? 'no endpoint is disabled'
     : 'all endpoints are well';
-  part($('health'), [health, waiting, store, watch], () => [
+  part($('health'), [health, waiting, paused, store, watch], () => [
     el('span', { class: bad.length ? 'bad' : 'dim' }, health),
     hooks.length ? el('span', { class: 'dim' }, ' · ' + waiting + ' waiting')
                  : null,
+    paused ? el('span', { class: 'wait' }, ' · ' + paused + ' paused') : null,
     store ? el('span', { class: store.state === 'ok' ? 'dim' : 'bad' },
       ' · store ' + (store.state === 'ok' ? 'ok' : 'failing: '
         + (store.error || 'it cannot be written'))

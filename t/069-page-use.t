@@ -7,7 +7,6 @@
 
 use warnings;
 use strict;
-use utf8;
 
 use Test::More;
 
@@ -146,6 +145,7 @@ is($saw{told}, '3 deliveries', 'a filter\'s result is told');
 
 is($saw{pings}, 1, 'two quick clicks');
 is($saw{paused}, 'paused', 'two quick clicks where another button comes');
+like($saw{glance}, qr/ 1 paused$/, 'is told at a glance');
 is($saw{held}, 1, 'a key that is held down');
 is($saw{again}, 1, 'expired ones can be sent again');
 is($saw{left}, '1 is on its way again, some are left for another time: the '

@@ -140,6 +140,7 @@ run(async (browser) => {
     await page.getByRole('button', { name: 'Pause ci' }).dblclick();
     await turn(2);
     say('paused', await text('.card .state'));
+    say('glance', await text('#health'));
 
     const resume = page.getByRole('button', { name: 'Resume ci' });
 
