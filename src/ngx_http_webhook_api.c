@@ -16,7 +16,7 @@
 
 
 static ngx_int_t ngx_http_webhook_api_element(void *data, json_t *element,
-    const char *key);
+    const ngx_http_webhook_place_t *place);
 static ngx_int_t ngx_http_webhook_api_observe(
     ngx_http_webhook_api_reading_t *reading, json_t *element);
 static ngx_int_t ngx_http_webhook_api_id(
@@ -32,7 +32,7 @@ static ngx_int_t ngx_http_webhook_api_member(
 static json_t *ngx_http_webhook_api_list(json_t *element,
     ngx_http_webhook_api_pointer_t *pointer);
 static ngx_int_t ngx_http_webhook_api_list_item(void *data, json_t *element,
-    const char *key);
+    const ngx_http_webhook_place_t *place);
 static ngx_int_t ngx_http_webhook_api_complete(
     ngx_http_webhook_api_reading_t *reading,
     ngx_http_webhook_observation_t *observation, json_t *id);
@@ -187,7 +187,8 @@ ngx_http_webhook_api_elements(ngx_http_webhook_api_scope_t *scope, json_t *doc,
         element = ngx_http_webhook_pointer_get(doc, &pointer[i].pointer);
 
         if (element && !json_is_null(element)) {
-            return handler(data, element, NULL);
+            return ngx_http_webhook_pointer_each(doc, &pointer[i].pointer,
+                                                 handler, data);
         }
     }
 
@@ -218,7 +219,8 @@ ngx_http_webhook_api_whole(ngx_http_webhook_api_scope_t *scope)
 
 
 static ngx_int_t
-ngx_http_webhook_api_element(void *data, json_t *element, const char *key)
+ngx_http_webhook_api_element(void *data, json_t *element,
+    const ngx_http_webhook_place_t *place)
 {
     ngx_http_webhook_api_reading_t *reading = data;
 
@@ -228,6 +230,7 @@ ngx_http_webhook_api_element(void *data, json_t *element, const char *key)
     }
 
     reading->elements++;
+    reading->place = place;
 
     if (ngx_http_webhook_api_refused(reading->scope, element)) {
         reading->refused = 1;
@@ -476,7 +479,8 @@ ngx_http_webhook_api_list(json_t *element,
 
 
 static ngx_int_t
-ngx_http_webhook_api_list_item(void *data, json_t *element, const char *key)
+ngx_http_webhook_api_list_item(void *data, json_t *element,
+    const ngx_http_webhook_place_t *place)
 {
     json_t *list = data;
 

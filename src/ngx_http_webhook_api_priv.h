@@ -33,13 +33,20 @@ typedef struct {
 } ngx_http_webhook_api_pointer_t;
 
 
-/* a VALUE: a pointer, or text with variables, or both in parts */
+/*
+ * A VALUE: a pointer, or text with variables, or both in parts.  A pointer may
+ * be relative to what the element stands in, or take the name of that
+ * (draft-bhutton-relative-json-pointer-00).
+ */
 
 typedef struct {
     ngx_http_webhook_api_pointer_t    pointer;
     ngx_http_complex_value_t         *text;    /* NULL: a pointer, or parts */
     ngx_uint_t                        index;   /* in the texts of a reading */
     ngx_array_t                      *parts;   /* ..._api_value_t; or NULL */
+    ngx_uint_t                        up;      /* levels above the element */
+    unsigned                          placed:1;    /* relative to its place */
+    unsigned                          named:1;     /* the name there */
 #if (NGX_PCRE)
     ngx_regex_t                      *regex;   /* takes a part of it; or NULL */
 #endif
@@ -159,6 +166,7 @@ typedef struct {
     ngx_http_webhook_route_t         *route;
     ngx_http_webhook_api_scope_t     *scope;
     ngx_str_t                        *texts;    /* by index */
+    const ngx_http_webhook_place_t   *place;    /* of the element, or NULL */
     json_t                          **values;   /* by member line, owned */
     ngx_array_t                      *list;
     ngx_uint_t                       *unread;

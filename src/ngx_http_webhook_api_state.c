@@ -55,11 +55,11 @@ static void ngx_http_webhook_api_tally(json_t *element,
     ngx_http_webhook_api_pointer_t *pointer,
     ngx_http_webhook_pointer_pt handler, ngx_http_webhook_api_tally_t *tally);
 static ngx_int_t ngx_http_webhook_api_tally_below(void *data, json_t *element,
-    const char *key);
+    const ngx_http_webhook_place_t *place);
 static ngx_int_t ngx_http_webhook_api_tally_hold(void *data, json_t *element,
-    const char *key);
+    const ngx_http_webhook_place_t *place);
 static ngx_int_t ngx_http_webhook_api_tally_state(void *data, json_t *element,
-    const char *key);
+    const ngx_http_webhook_place_t *place);
 static void ngx_http_webhook_api_state_text(
     ngx_http_webhook_api_tally_t *tally, ngx_str_t *text);
 static ngx_uint_t ngx_http_webhook_api_present(
@@ -70,7 +70,7 @@ static ngx_int_t ngx_http_webhook_api_updated(
     ngx_http_webhook_api_reading_t *reading, json_t *element,
     ngx_http_webhook_observation_t *observation);
 static ngx_int_t ngx_http_webhook_api_append(void *data, json_t *element,
-    const char *key);
+    const ngx_http_webhook_place_t *place);
 static int ngx_http_webhook_api_dump(const char *buffer, size_t size,
     void *data);
 static void ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
@@ -214,7 +214,8 @@ ngx_http_webhook_api_tally(json_t *element,
 /* an element that has nothing for the second "*" counts as one without it */
 
 static ngx_int_t
-ngx_http_webhook_api_tally_below(void *data, json_t *element, const char *key)
+ngx_http_webhook_api_tally_below(void *data, json_t *element,
+    const ngx_http_webhook_place_t *place)
 {
     ngx_http_webhook_api_below_t *below = data;
 
@@ -224,7 +225,7 @@ ngx_http_webhook_api_tally_below(void *data, json_t *element, const char *key)
                                        below->tally);
 
     if (rc == NGX_DECLINED) {
-        rc = below->handler(below->tally, json_null(), key);
+        rc = below->handler(below->tally, json_null(), place);
     }
 
     return rc;
@@ -232,7 +233,8 @@ ngx_http_webhook_api_tally_below(void *data, json_t *element, const char *key)
 
 
 static ngx_int_t
-ngx_http_webhook_api_tally_hold(void *data, json_t *element, const char *key)
+ngx_http_webhook_api_tally_hold(void *data, json_t *element,
+    const ngx_http_webhook_place_t *place)
 {
     ngx_http_webhook_api_tally_t *tally = data;
 
@@ -248,7 +250,8 @@ ngx_http_webhook_api_tally_hold(void *data, json_t *element, const char *key)
 
 
 static ngx_int_t
-ngx_http_webhook_api_tally_state(void *data, json_t *element, const char *key)
+ngx_http_webhook_api_tally_state(void *data, json_t *element,
+    const ngx_http_webhook_place_t *place)
 {
     ngx_http_webhook_api_tally_t *tally = data;
 
@@ -545,7 +548,8 @@ ngx_http_webhook_api_updated(ngx_http_webhook_api_reading_t *reading,
 /* appends a scalar's text or a container's JSON, and a newline */
 
 static ngx_int_t
-ngx_http_webhook_api_append(void *data, json_t *element, const char *key)
+ngx_http_webhook_api_append(void *data, json_t *element,
+    const ngx_http_webhook_place_t *place)
 {
     ngx_http_webhook_text_t *hashed = data;
 

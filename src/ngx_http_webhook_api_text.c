@@ -18,6 +18,9 @@
 #define NGX_HTTP_WEBHOOK_API_NUMBER  32    /* bytes, as text */
 
 
+static ngx_int_t ngx_http_webhook_api_placed(
+    ngx_http_webhook_api_reading_t *reading,
+    ngx_http_webhook_api_value_t *value, ngx_str_t *text, json_t **json);
 static ngx_int_t ngx_http_webhook_api_parts(
     ngx_http_webhook_api_reading_t *reading, json_t *element,
     ngx_array_t *parts, ngx_str_t *text);
@@ -43,6 +46,9 @@ ngx_http_webhook_api_value(ngx_http_webhook_api_reading_t *reading,
 
     } else if (value->parts) {
         rc = ngx_http_webhook_api_parts(reading, element, value->parts, text);
+
+    } else if (value->placed) {
+        rc = ngx_http_webhook_api_placed(reading, value, text, json);
 
     } else {
         *json = ngx_http_webhook_pointer_get(element,
@@ -70,6 +76,37 @@ ngx_http_webhook_api_value(ngx_http_webhook_api_reading_t *reading,
 #endif
 
     return rc;
+}
+
+
+/* above the document there is nothing, and it has no name */
+
+static ngx_int_t
+ngx_http_webhook_api_placed(ngx_http_webhook_api_reading_t *reading,
+    ngx_http_webhook_api_value_t *value, ngx_str_t *text, json_t **json)
+{
+    ngx_uint_t                       n;
+    const ngx_http_webhook_place_t  *place;
+
+    place = reading->place;
+
+    for (n = value->up; n && place; n--) {
+        place = place->up;
+    }
+
+    if (place == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (value->named) {
+        *text = place->name;
+        return text->len ? NGX_OK : NGX_DECLINED;
+    }
+
+    *json = ngx_http_webhook_pointer_get(place->value,
+                                         &value->pointer.pointer);
+
+    return (*json && !json_is_null(*json)) ? NGX_OK : NGX_DECLINED;
 }
 
 

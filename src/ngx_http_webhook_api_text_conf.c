@@ -18,6 +18,10 @@
 static ngx_int_t ngx_http_webhook_api_value_conf(ngx_conf_t *cf,
     ngx_str_t *text, ngx_uint_t wildcards, ngx_uint_t *ntexts,
     ngx_http_webhook_api_value_t *value);
+static ngx_int_t ngx_http_webhook_api_placed_conf(ngx_conf_t *cf,
+    ngx_str_t *text, ngx_http_webhook_api_value_t *value);
+static u_char *ngx_http_webhook_api_relative(u_char *p, u_char *last);
+static u_char *ngx_http_webhook_api_part(u_char *p, u_char *last);
 static ngx_int_t ngx_http_webhook_api_text_conf(ngx_conf_t *cf,
     ngx_str_t *text, ngx_uint_t *ntexts, ngx_http_webhook_api_value_t *value);
 static void ngx_http_webhook_api_numbered(ngx_conf_t *cf, ngx_str_t *text);
@@ -89,7 +93,7 @@ ngx_http_webhook_api_is_text(ngx_http_webhook_api_value_t *value)
 
 #endif
 
-    return value->text || value->parts;
+    return value->text || value->parts || value->named;
 }
 
 
@@ -98,6 +102,8 @@ ngx_http_webhook_api_value_conf(ngx_conf_t *cf, ngx_str_t *text,
     ngx_uint_t wildcards, ngx_uint_t *ntexts,
     ngx_http_webhook_api_value_t *value)
 {
+    u_char  *last;
+
     /* a path may begin with "/", too */
 
     if (text->len == 0
@@ -115,11 +121,82 @@ ngx_http_webhook_api_value_conf(ngx_conf_t *cf, ngx_str_t *text,
         return NGX_ERROR;
     }
 
-    if (ngx_strnstr(text->data, "${/", text->len)) {
+    last = text->data + text->len;
+
+    if (ngx_http_webhook_api_relative(text->data, last)) {
+        return ngx_http_webhook_api_placed_conf(cf, text, value);
+    }
+
+    if (ngx_http_webhook_api_part(text->data, last) != last) {
         return ngx_http_webhook_api_parts_conf(cf, text, ntexts, value);
     }
 
     return ngx_http_webhook_api_text_conf(cf, text, ntexts, value);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_placed_conf(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_webhook_api_value_t *value)
+{
+    u_char     *p, *last;
+    ngx_str_t   pointer;
+
+    last = text->data + text->len;
+    p = ngx_http_webhook_api_relative(text->data, last);
+
+    value->placed = 1;
+    value->up = ngx_atoi(text->data, p - text->data);
+
+    if (*p == '/') {
+        pointer.data = p;
+        pointer.len = last - p;
+
+        return ngx_http_webhook_api_conf_pointer(cf, &pointer, 0,
+                                                 &value->pointer);
+    }
+
+    if (p + 1 != last) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "nothing may follow \"#\" in \"%V\"", text);
+        return NGX_ERROR;
+    }
+
+    value->named = 1;
+
+    return NGX_OK;
+}
+
+
+/* what follows the digit of "1#", "1/name", or NULL */
+
+static u_char *
+ngx_http_webhook_api_relative(u_char *p, u_char *last)
+{
+    if (last - p < 2 || *p < '0' || *p > '9' || (p[1] != '#' && p[1] != '/')) {
+        return NULL;
+    }
+
+    return p + 1;
+}
+
+
+/* the next "${" of a pointer, or the end */
+
+static u_char *
+ngx_http_webhook_api_part(u_char *p, u_char *last)
+{
+    for ( /* void */ ; p < last; p++) {
+
+        if (last - p > 2
+            && p[0] == '$' && p[1] == '{'
+            && (p[2] == '/' || ngx_http_webhook_api_relative(p + 2, last)))
+        {
+            return p;
+        }
+    }
+
+    return last;
 }
 
 
@@ -188,7 +265,7 @@ ngx_http_webhook_api_parts_conf(ngx_conf_t *cf, ngx_str_t *text,
 
     for (p = text->data; p < last; p = end) {
 
-        begin = ngx_strnstr(p, "${/", last - p);
+        begin = ngx_http_webhook_api_part(p, last);
 
         part = ngx_array_push(value->parts);
         piece = ngx_palloc(cf->pool, sizeof(ngx_str_t));
@@ -202,7 +279,7 @@ ngx_http_webhook_api_parts_conf(ngx_conf_t *cf, ngx_str_t *text,
         piece->data = p;
 
         if (begin != p) {
-            end = begin ? begin : last;
+            end = begin;
             piece->len = end - p;
 
             rc = ngx_http_webhook_api_text_conf(cf, piece, ntexts, part);
@@ -212,16 +289,19 @@ ngx_http_webhook_api_parts_conf(ngx_conf_t *cf, ngx_str_t *text,
 
             if (end == NULL) {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "the closing bracket of \"${/\" in \"%V\" "
-                                   "is missing", text);
+                                   "the closing bracket of \"%*s\" in "
+                                   "\"%V\" is missing", (size_t) 3, begin,
+                                   text);
                 return NGX_ERROR;
             }
 
             piece->data += 2;
             piece->len = end++ - piece->data;
 
-            rc = ngx_http_webhook_api_conf_pointer(cf, piece, 0,
-                                                   &part->pointer);
+            rc = (*piece->data == '/')
+                 ? ngx_http_webhook_api_conf_pointer(cf, piece, 0,
+                                                     &part->pointer)
+                 : ngx_http_webhook_api_placed_conf(cf, piece, part);
         }
 
         if (rc != NGX_OK) {

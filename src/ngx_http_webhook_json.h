@@ -64,15 +64,26 @@ json_t *ngx_http_webhook_pointer_get(json_t *doc,
 
 json_t *ngx_http_webhook_pointer_find(json_t *doc, const ngx_str_t *text);
 
+/* where a value stands: its name, or in a list its index, and in what */
+
+typedef struct ngx_http_webhook_place_s  ngx_http_webhook_place_t;
+
+struct ngx_http_webhook_place_s {
+    const ngx_http_webhook_place_t  *up;     /* NULL: the document */
+    ngx_str_t                        name;
+    json_t                          *value;
+};
+
+
 /*
  * Calls "handler" with each value (borrowed) that a pointer names, in document
- * order.  The key of the last "*" segment is given (NULL, or for a list its
- * index as text).  The handler's NGX_OK goes on, anything else stops and is
- * returned.  NGX_DECLINED: nothing there (not even an empty container).
+ * order, and with its place, which lasts as long as the call.  The handler's
+ * NGX_OK goes on, anything else stops and is returned.  NGX_DECLINED: nothing
+ * there (not even an empty container).
  */
 
 typedef ngx_int_t (*ngx_http_webhook_pointer_pt)(void *data, json_t *value,
-    const char *key);
+    const ngx_http_webhook_place_t *place);
 
 ngx_int_t ngx_http_webhook_pointer_each(json_t *doc,
     const ngx_http_webhook_pointer_t *pointer,

@@ -20,9 +20,9 @@ static size_t ngx_http_webhook_pointer_index(json_t *list,
     const ngx_str_t *segment);
 static size_t ngx_http_webhook_pointer_which(json_t *list,
     const ngx_str_t *segment);
-static ngx_int_t ngx_http_webhook_pointer_walk(json_t *value,
-    const ngx_str_t *segments, ngx_uint_t n,
-    ngx_http_webhook_pointer_pt handler, void *data, const char *key);
+static ngx_int_t ngx_http_webhook_pointer_walk(
+    const ngx_http_webhook_place_t *place, const ngx_str_t *segments,
+    ngx_uint_t n, ngx_http_webhook_pointer_pt handler, void *data);
 static void ngx_http_webhook_pointer_remove(json_t *value,
     const ngx_str_t *segments, ngx_uint_t n);
 
@@ -269,50 +269,61 @@ ngx_http_webhook_pointer_each(json_t *doc,
     const ngx_http_webhook_pointer_t *pointer,
     ngx_http_webhook_pointer_pt handler, void *data)
 {
-    return ngx_http_webhook_pointer_walk(doc, pointer->segments,
-                                         pointer->nsegments, handler, data,
-                                         NULL);
+    ngx_http_webhook_place_t  place;
+
+    place.up = NULL;
+    place.value = doc;
+    ngx_str_null(&place.name);
+
+    return ngx_http_webhook_pointer_walk(&place, pointer->segments,
+                                         pointer->nsegments, handler, data);
 }
 
 
 static ngx_int_t
-ngx_http_webhook_pointer_walk(json_t *value, const ngx_str_t *segments,
-    ngx_uint_t n, ngx_http_webhook_pointer_pt handler, void *data,
-    const char *key)
+ngx_http_webhook_pointer_walk(const ngx_http_webhook_place_t *place,
+    const ngx_str_t *segments, ngx_uint_t n,
+    ngx_http_webhook_pointer_pt handler, void *data)
 {
-    char        index[NGX_INT_T_LEN + 1];
-    void       *iter, *next;
-    size_t      i;
-    json_t     *element;
-    ngx_int_t   rc, found;
+    char                      index[NGX_INT_T_LEN + 1];
+    void                     *iter, *next;
+    size_t                    i;
+    json_t                   *value, *element;
+    ngx_int_t                 rc, found;
+    ngx_http_webhook_place_t  below;
 
-    while (n && !(segments->len == 1 && segments->data[0] == '*')) {
+    value = place->value;
 
-        value = ngx_http_webhook_pointer_step(value, segments);
-        if (value == NULL) {
+    if (n == 0) {
+        return value ? handler(data, value, place) : NGX_DECLINED;
+    }
+
+    below.up = place;
+
+    if (!(segments->len == 1 && segments->data[0] == '*')) {
+
+        below.name = *segments;
+        below.value = ngx_http_webhook_pointer_step(value, segments);
+
+        if (below.value == NULL) {
             return NGX_DECLINED;
         }
 
-        segments++;
-        n--;
+        return ngx_http_webhook_pointer_walk(&below, segments + 1, n - 1,
+                                             handler, data);
     }
-
-    if (n == 0) {
-        return value ? handler(data, value, key) : NGX_DECLINED;
-    }
-
-    segments++;
-    n--;
 
     if (json_is_array(value)) {
         found = json_array_size(value) ? NGX_DECLINED : NGX_OK;
 
         json_array_foreach(value, i, element) {
 
-            (void) snprintf(index, sizeof(index), "%zu", i);
+            below.name.len = snprintf(index, sizeof(index), "%zu", i);
+            below.name.data = (u_char *) index;
+            below.value = element;
 
-            rc = ngx_http_webhook_pointer_walk(element, segments, n, handler,
-                                               data, index);
+            rc = ngx_http_webhook_pointer_walk(&below, segments + 1, n - 1,
+                                               handler, data);
             if (rc == NGX_OK) {
                 found = NGX_OK;
 
@@ -334,9 +345,12 @@ ngx_http_webhook_pointer_walk(json_t *value, const ngx_str_t *segments,
 
         next = json_object_iter_next(value, iter);
 
-        rc = ngx_http_webhook_pointer_walk(json_object_iter_value(iter),
-                                           segments, n, handler, data,
-                                           json_object_iter_key(iter));
+        below.name.data = (u_char *) json_object_iter_key(iter);
+        below.name.len = ngx_strlen(below.name.data);
+        below.value = json_object_iter_value(iter);
+
+        rc = ngx_http_webhook_pointer_walk(&below, segments + 1, n - 1,
+                                           handler, data);
         if (rc == NGX_OK) {
             found = NGX_OK;
 

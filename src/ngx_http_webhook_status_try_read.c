@@ -43,7 +43,7 @@ static ngx_int_t ngx_http_webhook_try_payloads(ngx_http_webhook_status_t *s,
     ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation,
     ngx_http_webhook_event_t *events, ngx_uint_t n);
 static ngx_int_t ngx_http_webhook_try_require(void *data, json_t *element,
-    const char *key);
+    const ngx_http_webhook_place_t *place);
 static ngx_int_t ngx_http_webhook_try_shown(ngx_pool_t *pool, ngx_str_t *uri);
 static ngx_int_t ngx_http_webhook_try_enrich(ngx_http_webhook_status_t *s,
     ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation);
@@ -217,7 +217,8 @@ ngx_http_webhook_try_observations(ngx_http_webhook_status_t *s,
 /* an element that does not count, and the line of "require" that says so */
 
 static ngx_int_t
-ngx_http_webhook_try_require(void *data, json_t *element, const char *key)
+ngx_http_webhook_try_require(void *data, json_t *element,
+    const ngx_http_webhook_place_t *place)
 {
     ngx_http_webhook_try_require_t *require = data;
 

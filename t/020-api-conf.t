@@ -311,6 +311,11 @@ check("state /a ~*; # <<", 'empty regex in "~*"');
 check("state /a '~x('; # <<", 'in "x("');
 check("state '\${/a'; # <<",
 	'the closing bracket of "${/" in "${/a" is missing');
+check("state '\${1#'; # <<",
+	'the closing bracket of "${1" in "${1#" is missing');
+check('state 1#/a; # <<', 'nothing may follow "#" in "1#/a"');
+check('state 1/a/*; # <<',
+	'invalid JSON Pointer "/a/*": must not have a "*" segment here');
 check("state '\${/a/*}'; # <<",
 	'invalid JSON Pointer "/a/*": must not have a "*" segment here');
 check("state 'x\${/a~}'; # <<", 'invalid JSON Pointer "/a~"');

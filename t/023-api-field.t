@@ -157,6 +157,20 @@ webhook_api field {
         execution.id  /id;
     }
 
+    # names and members of what an execution stands in
+
+    route GET /by-name { each /jobs/*; id 0#; }
+    route GET /by-name-alone { each /jobs/*; id 0#; state ""; execution 0#; }
+
+    route GET /by-queue {
+        each        /queues/*/*;
+        id          "${3/tenant}.${0#}";
+        state       1# ~^in-(.+);
+        project     3/project;
+        goal.name   /name 3/project/name;
+        sender.name 4#;
+    }
+
     route GET /flags {
         state    /none;
         present  STARTED  /begun=true;
@@ -230,6 +244,24 @@ sub events {
 
 	return join ' ', map { "$_->{execution}{id} $_->{event}" } @new;
 }
+
+# where an execution stands
+
+is(events('GET /by-name', '{"jobs":{"k/1":{"status":"running"},"k7":{"status":'
+	. '"queued"},"":{"status":"queued"}}}'), 'k/1 STARTED '
+	. 'k7 LAUNCHED', 'ids that are names');
+is(events('GET /by-name', '{"jobs":[{"status":"running"}]}'), '0 STARTED',
+	'in a list that is the index');
+is(events('GET /by-name-alone', '{"jobs":{"k/1":"done","k8":"queued"}}'),
+	'k/1 FINISHED k8 LAUNCHED', 'and nothing else but a status');
+is(events('GET /by-queue', '{"tenant":5,"project":{"id":6,"name":"p"},"queues":'
+	. '{"in-running":{"x":{},"y":{"name":"n"}},"in-queued":{"z":{}}}}'),
+	'5.x STARTED 5.y STARTED 5.z LAUNCHED', 'statuses that are names');
+is_deeply([ map { $_->{project} } @new ], [ ({ id => 6, name => 'p' }) x 3 ],
+	'a member of the document');
+is(join(' ', map { $_->{goal}{name} } @new), 'p n p', 'or the element\'s own');
+is(join(' ', map { exists $_->{sender} } @new), join(' ', ('') x 3),
+	'the document has no name');
 
 # launches
 

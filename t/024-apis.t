@@ -787,9 +787,10 @@ $describes{scrapyd} = <<'EOF';
 
     route POST /schedule.json { launch; require /status ok; }
     route GET /listjobs.json {
-        each       /*/*;
-        present    STARTED  /start_time;
-        present    FINISHED /end_time;
+        each    /*/*;
+        state   1#;
+        states  LAUNCHED pending;
+        states  FINISHED finished;
     }
 EOF
 
@@ -1728,7 +1729,8 @@ seen('POST /schedule.json', { status => 'ok', node_name => 'n', jobid => '6487'
 	}, '6487 LAUNCHED', 'scheduled');
 seen('GET /listjobs.json?project=p', { status => 'ok', pending => [ { id => 'x'
 	} ], running => [ { id => '6487', spider => 's', start_time =>
-	'2026-11-28 12:00:00.1' } ], finished => [] }, '6487 STARTED', 'runs');
+	'2026-11-28 12:00:00.1' } ], finished => [] },
+	'x LAUNCHED 6487 STARTED', 'one waits, one runs');
 seen('GET /listjobs.json?project=p', { status => 'ok', pending => [], running =>
 	[], finished => [ { id => '6487', spider => 's', start_time =>
 	'2026-11-28 12:00:00.1', end_time => '2026-11-28 12:01:00.1' } ] },

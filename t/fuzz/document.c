@@ -21,7 +21,7 @@ static ngx_str_t  words[] = { ngx_string("password"), ngx_string("token") };
 
 
 static ngx_int_t
-visit(void *data, json_t *value, const char *key)
+visit(void *data, json_t *value, const ngx_http_webhook_place_t *place)
 {
     u_char      buf[32];
     ngx_str_t   text;

@@ -565,8 +565,25 @@ pointers(void)
 static char  seen[1024];
 
 
+static void
+see_place(const ngx_http_webhook_place_t *place)
+{
+    size_t  len;
+
+    if (place->up == NULL) {
+        return;
+    }
+
+    see_place(place->up);
+
+    len = strlen(seen);
+    snprintf(seen + len, sizeof(seen) - len, "/%.*s", (int) place->name.len,
+             place->name.data);
+}
+
+
 static ngx_int_t
-see(void *data, json_t *value, const char *key)
+see(void *data, json_t *value, const ngx_http_webhook_place_t *place)
 {
     u_char     buf[32];
     size_t     len;
@@ -576,9 +593,11 @@ see(void *data, json_t *value, const char *key)
         s = text("?");
     }
 
+    see_place(place);
+    check_number(place->value == value, 1, "the value stands there");
+
     len = strlen(seen);
-    snprintf(seen + len, sizeof(seen) - len, "%s:%.*s ", key ? key : "-",
-             (int) s.len, s.data);
+    snprintf(seen + len, sizeof(seen) - len, ":%.*s ", (int) s.len, s.data);
 
     return (data && strncmp(data, (char *) s.data, s.len) == 0) ? NGX_DONE
                                                                 : NGX_OK;
@@ -607,20 +626,22 @@ wildcards(void)
         ngx_int_t    rc;
         const char  *seen;
     } tests[] = {
-        { "/jobs/*", NGX_OK, "9:? 3:? 7:? " },
-        { "/jobs/*/id", NGX_OK, "9:9 3:3 " },
+        { "/jobs/*", NGX_OK, "/jobs/9:? /jobs/3:? /jobs/7:? " },
+        { "/jobs/*/id", NGX_OK, "/jobs/9/id:9 /jobs/3/id:3 " },
         { "/jobs/*/x", NGX_DECLINED, "" },
-        { "/ids/*", NGX_OK, "0:5 1:6 2:? " },
+        { "/ids/*", NGX_OK, "/ids/0:5 /ids/1:6 /ids/2:? " },
         { "/none/*", NGX_OK, "" },
         { "/no/*", NGX_OK, "" },
         { "/nothing/*", NGX_DECLINED, "" },
         { "/id/*", NGX_DECLINED, "" },
-        { "/id", NGX_OK, "-:1 " },
-        { "/stages/*/jobs/*/id", NGX_OK, "0:1 1:2 0:3 " },
-        { "/stages/*/jobs/*", NGX_OK, "0:? 1:? 0:? " },
+        { "/id", NGX_OK, "/id:1 " },
+        { "/stages/*/jobs/*/id", NGX_OK, "/stages/0/jobs/0/id:1 "
+          "/stages/0/jobs/1/id:2 /stages/2/jobs/0/id:3 " },
+        { "/stages/*/jobs/*", NGX_OK, "/stages/0/jobs/0:? "
+          "/stages/0/jobs/1:? /stages/2/jobs/0:? " },
         { "/empty/*/jobs/*", NGX_OK, "" },
         { "/empty/*/steps/*", NGX_DECLINED, "" },
-        { "", NGX_OK, "-:? " },
+        { "", NGX_OK, ":? " },
         { NULL, 0, NULL }
     };
 
@@ -647,7 +668,7 @@ wildcards(void)
     rc = ngx_http_webhook_pointer_each(doc, &pointer, see, "2");
 
     check_number(rc, NGX_DONE, "each stops");
-    check_text(seen, strlen(seen), "0:1 1:2 ", "each stopped there");
+    check_text(seen, strlen(seen), "/stages/0/jobs/0/id:1 /stages/0/jobs/1/id:2 ", "each stopped there");
 
     json_decref(doc);
     pool_destroy(pool);
