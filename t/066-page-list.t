@@ -115,6 +115,7 @@ my %saw = visit($t, 'page-list.js', { old => $old },
 is($saw{alone}, "held $old", 'a link to what is not loaded');
 is($saw{alone_gone}, 1, 'a link to what is not there');
 is($saw{revealed}, 'true', 'a link to what is further down');
+is($saw{pauses}, 1, 'one pause is waited for, while something is typed');
 is($saw{keystrokes}, 1, 'one request for what was typed');
 is($saw{typed}, 'job-3-77', 'found');
 is($saw{race}, 'many', 'an older answer does not overwrite a newer one');
