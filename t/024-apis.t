@@ -958,7 +958,7 @@ sub events {
 
 	wait_for {
 		($n) = substr($t->access_log(), $before)
-			=~ /^\S+ \S+ (\d+)\n/m;
+			=~ /^\Q$method $uri\E (\d+)\n/m;
 		return defined $n;
 	};
 
