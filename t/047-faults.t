@@ -286,6 +286,35 @@ ok(wait_for(sub { arrived('begunlast') }), 'begins: all is well again');
 is(join(' ', grep { !arrived("begun$_") } 1 .. $begun - 1), '',
 	'begins: nothing is lost');
 
+# one that finds a delivery, and no memory for the webhook's keys
+
+$t->allow(qr/keys could not be prepared/);
+$t->mark_log();
+
+my $keys;
+
+for (1 .. 20) {
+	$keys = "keys$_";
+
+	$r->set('/ci' => { hold => 1 });
+	launch($keys);
+	wait_for { hook()->{in_flight} };
+	$r->set('/ci' => { status => 204 });
+
+	$f->arm(kinds => ALLOC, nth => $_, only => 'calloc');
+	$t->kill_worker($pid, 'KILL');
+	($pid) = wait_for { $t->worker_pids() } && $t->worker_pids();
+
+	wait_for { !hook()->{in_flight} && !hook()->{waiting} } 2;
+	last if $t->grep_log(qr/keys could not be prepared/);
+}
+
+ok($t->grep_log(qr/keys could not be prepared/), 'keys: no memory');
+ok(wait_for(sub { my $h = hook(); !$h->{waiting} && !$h->{in_flight} }),
+	'keys: it is sent all the same');
+
+$f->disarm();
+
 ###############################################################################
 
 # nginx -t
