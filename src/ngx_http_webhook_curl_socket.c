@@ -51,7 +51,7 @@ static void ngx_http_webhook_curl_unwatch(ngx_connection_t *c);
 static ngx_int_t ngx_http_webhook_curl_want(ngx_connection_t *c,
     ngx_uint_t wanted);
 static void ngx_http_webhook_curl_event_handler(ngx_event_t *ev);
-static void ngx_http_webhook_curl_talk(ngx_connection_t *c);
+static ngx_int_t ngx_http_webhook_curl_talk(ngx_connection_t *c);
 static void ngx_http_webhook_curl_writable(ngx_connection_t *c,
     ngx_http_webhook_curl_socket_t *s);
 
@@ -498,8 +498,12 @@ ngx_http_webhook_curl_event_handler(ngx_event_t *ev)
          * will look when it wants to use the connection again.
          */
 
-        if (!ev->write && s->wanted == 0 && !s->http2 && !c->shared) {
-            ngx_http_webhook_curl_talk(c);
+        ev->timedout = 0;
+
+        if (!ev->write && s->wanted == 0 && !s->http2 && !c->shared
+            && ngx_http_webhook_curl_talk(c) == NGX_AGAIN)
+        {
+            return;
         }
 
         if (ev->active) {
@@ -507,7 +511,6 @@ ngx_http_webhook_curl_event_handler(ngx_event_t *ev)
                                                : NGX_READ_EVENT, 0);
         }
 
-        ev->timedout = 0;
         return;
     }
 
@@ -524,27 +527,38 @@ ngx_http_webhook_curl_event_handler(ngx_event_t *ev)
 
 /*
  * "408 Request Timeout" of one that has waited for a request, and the like:
- * older versions of libcurl take that for the answer to the next request.  A
- * closed connection they see.
+ * versions of libcurl take that for the answer to the next request.  A closed
+ * connection they see.  NGX_AGAIN: libcurl had read already what the event was
+ * for, and more may come.
  */
 
-static void
+static ngx_int_t
 ngx_http_webhook_curl_talk(ngx_connection_t *c)
 {
     u_char      buf[4096];
+    ssize_t     n;
     ngx_uint_t  i;
 
     for (i = 0; i < NGX_HTTP_WEBHOOK_CURL_READS; i++) {
 
-        if (recv(c->fd, buf, sizeof(buf), 0) <= 0) {
+        n = recv(c->fd, buf, sizeof(buf), 0);
+
+        if (n <= 0) {
             break;
         }
     }
 
-    if (i && ngx_shutdown_socket(c->fd, SHUT_RDWR) == -1) {
+    if (i == 0) {
+        return (n == -1 && ngx_socket_errno == NGX_EAGAIN) ? NGX_AGAIN
+                                                           : NGX_OK;
+    }
+
+    if (ngx_shutdown_socket(c->fd, SHUT_RDWR) == -1) {
         ngx_log_debug1(NGX_LOG_DEBUG_EVENT, c->log, ngx_socket_errno,
                        "webhook curl shutdown fd:%d failed", c->fd);
     }
+
+    return NGX_OK;
 }
 
 

@@ -25,6 +25,7 @@ static ngx_int_t ngx_http_webhook_curl_addresses(
     ngx_http_webhook_curl_handle_t *h, ngx_resolver_ctx_t *ctx);
 static ngx_uint_t ngx_http_webhook_curl_retry(
     ngx_http_webhook_curl_handle_t *h, CURLcode code);
+static void ngx_http_webhook_curl_forget(ngx_http_webhook_curl_handle_t *h);
 static void ngx_http_webhook_curl_complete(ngx_http_webhook_curl_handle_t *h);
 
 
@@ -128,6 +129,7 @@ ngx_http_webhook_curl_ended(ngx_http_webhook_curl_handle_t *h, CURLcode code)
 
     if (ngx_http_webhook_curl_retry(h, code)) {
         ngx_http_webhook_curl_remove(h);
+        ngx_http_webhook_curl_forget(h);
 
         h->retried = 1;
         h->fresh_set = 1;
@@ -499,11 +501,28 @@ ngx_http_webhook_curl_send(void *ctx, char *peer, char *local, int peer_port,
 static ngx_uint_t
 ngx_http_webhook_curl_retry(ngx_http_webhook_curl_handle_t *h, CURLcode code)
 {
-    long  connects;
+    long  connects, version;
 
-    if (code == CURLE_OK || h->received || h->retried || h->opened
-        || h->requests == 0 || h->refused || h->closing)
+    if (h->retried || h->opened || h->requests == 0 || h->refused
+        || h->closing)
     {
+        return 0;
+    }
+
+    if (h->answered && h->status == NGX_HTTP_REQUEST_TIME_OUT) {
+
+        /*
+         * What the receiver may have said before the request came, as it does
+         * to one that is idle.  It may be repeated: RFC 9110, 15.5.9.
+         */
+
+        return h->requests == 1
+               && curl_easy_getinfo(h->easy, CURLINFO_HTTP_VERSION, &version)
+                  == CURLE_OK
+               && version <= CURL_HTTP_VERSION_1_1;
+    }
+
+    if (code == CURLE_OK || h->received) {
         return 0;
     }
 
@@ -527,6 +546,26 @@ ngx_http_webhook_curl_retry(ngx_http_webhook_curl_handle_t *h, CURLcode code)
            && curl_easy_getinfo(h->easy, CURLINFO_NUM_CONNECTS, &connects)
               == CURLE_OK
            && connects == 0;
+}
+
+
+/* An answer that is not the one to this request. */
+
+static void
+ngx_http_webhook_curl_forget(ngx_http_webhook_curl_handle_t *h)
+{
+    ngx_http_webhook_result_t  *result;
+
+    result = &h->d->result;
+
+    result->body.len = 0;
+    result->body_size = 0;
+    result->headers.len = 0;
+
+    h->status = 0;
+    h->received = 0;
+    h->answered = 0;
+    h->enough = 0;
 }
 
 

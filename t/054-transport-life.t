@@ -15,8 +15,8 @@ use WebhookTest;
 
 ###############################################################################
 
-my @hooks = qw/ kept stale twice talks talks-tls many late held
-	held-via /;
+my @hooks = qw/ kept stale twice talks talks-tls crossed crossed-tls many late
+	held held-via /;
 
 my $t = WebhookTest->new(workers => 1);
 $t->upstream('up', fallback => { json => { id => 1 } });
@@ -149,6 +149,39 @@ for my $peer ($r, $tls) {
 	is($d->{attempts}[0]{code}, 204, "$name - the answer");
 	is(@{ $d->{attempts} }, 1, "$name - at once");
 	ok(!$d->{attempts}[0]{reused}, "$name - on a new connection");
+}
+
+# the same that crosses the request; but such an answer to what is sent first,
+# or once more, is one
+
+for my $peer ($r, $tls) {
+	my $name = $peer->name() eq 'tls' ? 'crossed-tls' : 'crossed';
+
+	$peer->set("/$name" => [ { status => 204 },
+		{ status => 408, body => 'idle', headers => { 'X-A' => 'idle' } },
+		{ status => 200, body => 'ok' },
+		{ status => 408 }, { status => 408, body => 'late' } ]);
+
+	for my $n (1 .. 3) {
+		see($name, $n);
+		ended($name, $n);
+	}
+
+	$d = ended($name, 2);
+
+	is($d->{status}, 'delivered', "$name - delivered");
+	is(@{ $d->{attempts} }, 1, "$name - within one attempt");
+	is($d->{attempts}[0]{code}, 200, "$name - the answer");
+	is($d->{response}{body}, 'ok', "$name - its body");
+	unlike($t->get("/status/deliveries/$d->{uuid}")->body(), qr/idle/,
+		"$name - nothing of the other");
+	ok(!$d->{attempts}[0]{reused}, "$name - on a new connection");
+
+	$d = ended($name, 3);
+
+	is($d->{status}, 'failed', "$name - failed");
+	is($d->{attempts}[0]{code}, 408, "$name - by that answer");
+	is($peer->requests("/$name"), 5, "$name - each was sent once more");
 }
 
 # many at once, each once
