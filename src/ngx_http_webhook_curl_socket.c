@@ -539,18 +539,18 @@ ngx_http_webhook_curl_talk(ngx_connection_t *c)
     ssize_t     n;
     ngx_uint_t  i;
 
-    for (i = 0; i < NGX_HTTP_WEBHOOK_CURL_READS; i++) {
+    n = recv(c->fd, buf, sizeof(buf), 0);
 
-        n = recv(c->fd, buf, sizeof(buf), 0);
-
-        if (n <= 0) {
-            break;
-        }
-    }
-
-    if (i == 0) {
+    if (n <= 0) {
         return (n == -1 && ngx_socket_errno == NGX_EAGAIN) ? NGX_AGAIN
                                                            : NGX_OK;
+    }
+
+    for (i = 1; i < NGX_HTTP_WEBHOOK_CURL_READS; i++) {
+
+        if (recv(c->fd, buf, sizeof(buf), 0) <= 0) {
+            break;
+        }
     }
 
     if (ngx_shutdown_socket(c->fd, SHUT_RDWR) == -1) {
