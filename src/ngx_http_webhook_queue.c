@@ -24,20 +24,37 @@
      && (sh)->nqueue + ngx_http_webhook_blocks(len, 0) > (sh)->nblocks / 8 * 3)
 
 
+/*
+ * The last of the queue's room is for webhooks for which little waits:  one
+ * that is dead must not take the events of others.
+ */
+
+#define ngx_http_webhook_queue_rest(sh)     ((sh)->nblocks / 16)
+
+#define ngx_http_webhook_queue_little(sh, slot)                               \
+    ((slot)->waiting < NGX_HTTP_WEBHOOK_QUEUE_FEW                             \
+     || (uint64_t) (slot)->waiting * (sh)->nused * 2 <= (sh)->queued)
+
+#define NGX_HTTP_WEBHOOK_QUEUE_FEW  4
+
+
 /* a queue that was full, to be logged when the lock is free */
 
 typedef struct {
     ngx_http_webhook_hook_t     *hook;       /* NULL: none */
     uint64_t                     dropped;    /* so far */
+    ngx_int_t                    rest;       /* NGX_AGAIN: only it was left */
 } ngx_http_webhook_queue_full_t;
 
 
+static ngx_int_t ngx_http_webhook_queue_room(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_new_event_t *events, ngx_uint_t n);
 static ngx_int_t ngx_http_webhook_queue_prepare(ngx_http_webhook_zone_t *zone,
-    u_char *key, ngx_http_webhook_new_event_t *event,
+    u_char *key, ngx_http_webhook_new_event_t *event, ngx_int_t room,
     ngx_http_webhook_list_t *list);
 static ngx_uint_t ngx_http_webhook_queue_accept(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, u_char *key,
-    ngx_http_webhook_new_delivery_t *new);
+    ngx_http_webhook_new_delivery_t *new, ngx_int_t room);
 static void ngx_http_webhook_queue_pend(ngx_http_webhook_zone_t *zone,
     uint32_t index, uint64_t pending);
 static void ngx_http_webhook_queue_discard(ngx_http_webhook_zone_t *zone,
@@ -58,6 +75,7 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
 {
     uint32_t                        i, state, made, next;
     uint64_t                        version, logged, row;
+    ngx_int_t                       room;
     ngx_uint_t                      k, final;
     ngx_http_webhook_shm_t         *sh;
     ngx_http_webhook_list_t         list;
@@ -104,8 +122,16 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
         }
     }
 
+    room = ngx_http_webhook_queue_room(zone, events, n);
+
+    if (room == NGX_DECLINED) {
+        goto declined;
+    }
+
+    full.rest = room;
+
     for (k = 0; k < n; k++) {
-        if (ngx_http_webhook_queue_prepare(zone, key, &events[k], &list)
+        if (ngx_http_webhook_queue_prepare(zone, key, &events[k], room, &list)
             != NGX_OK)
         {
             goto declined;
@@ -166,7 +192,13 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
 
     ngx_http_webhook_zone_unlock(zone);
 
-    if (full.hook) {
+    if (full.hook && full.rest == NGX_AGAIN) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "webhook \"%V\": its share of webhook_zone is full, "
+                      "%uL deliveries dropped so far",
+                      &full.hook->name, full.dropped);
+
+    } else if (full.hook) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "webhook \"%V\": the queue of %ui is full, "
                       "%uL deliveries dropped so far",
@@ -188,11 +220,69 @@ declined:
 }
 
 
+/*
+ * NGX_OK: for all; NGX_AGAIN: for those only for which little waits, as if the
+ * queues of others were full; NGX_DECLINED: for none of these webhooks.
+ */
+
+static ngx_int_t
+ngx_http_webhook_queue_room(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_new_event_t *events, ngx_uint_t n)
+{
+    size_t                            blocks;
+    ngx_int_t                         rc;
+    ngx_uint_t                        i, k;
+    ngx_http_webhook_shm_t           *sh;
+    ngx_http_webhook_zslot_t         *slot;
+    ngx_http_webhook_new_delivery_t  *new;
+
+    sh = zone->sh;
+    blocks = 0;
+    rc = NGX_OK;
+
+    for (i = 0; i < n; i++) {
+        blocks += ngx_http_webhook_blocks(events[i].payload.len, 0)
+                  + events[i].deliveries.nelts;
+    }
+
+    if (sh->nused < 2
+        || sh->nqueue + blocks
+           <= sh->nblocks / 2 - ngx_http_webhook_queue_rest(sh))
+    {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < n; i++) {
+        new = events[i].deliveries.elts;
+
+        for (k = 0; k < events[i].deliveries.nelts; k++) {
+
+            slot = ngx_http_webhook_slot(zone, new[k].hook);
+
+            if (slot == NULL) {
+                continue;
+            }
+
+            if ((new[k].hook->overflow_oldest && new[k].hook->queue)
+                || ngx_http_webhook_queue_little(sh, slot))
+            {
+                return NGX_AGAIN;
+            }
+
+            rc = NGX_DECLINED;
+        }
+    }
+
+    return rc;
+}
+
+
 /* makes the records of one event; they are linked to nothing yet */
 
 static ngx_int_t
 ngx_http_webhook_queue_prepare(ngx_http_webhook_zone_t *zone, u_char *key,
-    ngx_http_webhook_new_event_t *event, ngx_http_webhook_list_t *list)
+    ngx_http_webhook_new_event_t *event, ngx_int_t room,
+    ngx_http_webhook_list_t *list)
 {
     uint32_t                          i, payload;
     ngx_uint_t                        k;
@@ -208,7 +298,7 @@ ngx_http_webhook_queue_prepare(ngx_http_webhook_zone_t *zone, u_char *key,
         slot = ngx_http_webhook_slot(zone, new[k].hook);
 
         if (slot == NULL
-            || !ngx_http_webhook_queue_accept(zone, slot, key, &new[k]))
+            || !ngx_http_webhook_queue_accept(zone, slot, key, &new[k], room))
         {
             continue;
         }
@@ -269,7 +359,7 @@ ngx_http_webhook_queue_pend(ngx_http_webhook_zone_t *zone, uint32_t index,
 static ngx_uint_t
 ngx_http_webhook_queue_accept(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, u_char *key,
-    ngx_http_webhook_new_delivery_t *new)
+    ngx_http_webhook_new_delivery_t *new, ngx_int_t room)
 {
     uint32_t                       i;
     ngx_http_webhook_zdelivery_t  *d;
@@ -280,6 +370,12 @@ ngx_http_webhook_queue_accept(ngx_http_webhook_zone_t *zone,
         slot->dropped = 0;
         slot->room = (int32_t) ngx_min(new->hook->queue, NGX_MAX_INT32_VALUE)
                      - (int32_t) (slot->waiting + slot->spilled);
+
+        if (room == NGX_AGAIN
+            && !ngx_http_webhook_queue_little(zone->sh, slot))
+        {
+            slot->room = ngx_min(slot->room, 0);
+        }
 
         /* an UPDATED that is to be superseded makes room */
 

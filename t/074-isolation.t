@@ -119,9 +119,134 @@ for my $name (qw/ dead nowhere nonsense reset /) {
 	cmp_ok($h->{attempts}, '<', 40, "$name - it is not hammered");
 }
 
+$t->done(more => 1);
+
+###############################################################################
+
+# nor does what waits for it take the room of the others' events, be they of the
+# same answers
+
+$t = WebhookTest->new();
+$api = $t->upstream('api');
+$good = $t->receiver('good');
+$bad = $t->receiver('bad', rules => { '*' => { status => 503 } });
+
+my $dead = "url @{[ $bad->url('/') ]}; retry 1h;";
+
+$t->http_config(<<"EOF");
+
+webhook_zone zone=webhooks:2m;
+
+webhook_api jobs {
+    execution  "";
+    id         /id;
+    state      /status;
+    states     LAUNCHED queued;
+
+    route GET /* { }
+}
+
+webhook_defaults { events EXECUTION; }
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+
+    proxy_ignore_client_abort on;
+    webhook_observe jobs;
+
+    location / {
+        proxy_pass %%URL_api%%;
+
+        webhook dead { $dead }
+    }
+
+    location /other/ {
+        proxy_pass %%URL_api%%;
+
+        webhook other { url @{[ $good->url('/other') ]}; }
+    }
+
+    location /both/ {
+        proxy_pass %%URL_api%%;
+
+        webhook dead { $dead }
+        webhook fine { url @{[ $good->url('/fine') ]}; }
+        webhook last { $dead queue 20 overflow=oldest; }
+    }
+
+    location /status/ {
+        webhook_status write=on;
+    }
+}
+
+EOF
+
+$t->run();
+
+my $full;
+
+for my $i (1 .. 1000) {
+	answer("/dead/$i", 'queued');
+
+	wait_for { waiting('dead') == $i || refused() };
+
+	if (refused()) {
+		$full = $i - 1;
+		last;
+	}
+}
+
+ok($full && $full > 10, 'a dead webhook has filled its share')
+	or diag($full || 'never');
+
+answer("/other/$_", 'queued') for 1 .. 50;
+answer("/both/$_", 'queued') for 1 .. 30;
+
+is($good->wait_requests(50, undef, '/other'), 50, "another's events go out");
+is($good->wait_requests(30, undef, '/fine'), 30, 'so do those of both');
+
+ok(wait_for { waiting('dead') == $full }, 'the dead one has what it had');
+is(hook('dead')->{dropped}, 30, 'and drops are counted');
+like($t->error_log(), qr/webhook "dead": its share of webhook_zone is full, \d/,
+	'it is said');
+unlike($t->error_log(), qr/webhook "fine": its share/, 'of no other');
+ok(wait_for { waiting('last') == 20 }, 'one that drops the oldest');
+is(hook('last')->{dropped}, 10, 'does');
+
+# what was refused, and is for nobody else, is announced when there is room
+
+answer("/dead/" . ($full + 1), 'queued');
+ok(wait_for { waiting('dead') == $full }, 'refused again');
+
+$bad->set('*' => { status => 204 });
+$t->post('/status/hooks/dead/resume', '', headers => [ 'X-Webhook-Write' => 1 ]);
+ok(wait_for { waiting('dead') == 0 }, 'what waits is sent');
+
+answer("/dead/" . ($full + 1), 'queued');
+ok(wait_for { hook('dead')->{delivered} == $full + 1 },
+	'what was refused is, after the next poll');
+
 $t->done();
 
 ###############################################################################
+
+sub answer {
+	my ($uri, $status) = @_;
+
+	$api->set($uri => { status => 200, json => {
+		id => $uri, status => $status, text => 'x' x 2000 } });
+
+	$t->see('GET', $uri);
+}
+
+sub refused { $t->error_log() =~ /lost its events: webhook_zone is full/ }
+
+sub waiting {
+	my $h = hook($_[0]);
+
+	return $h->{waiting} + $h->{in_flight};
+}
 
 sub hook { $t->get("/status/hooks/$_[0]")->json }
 
