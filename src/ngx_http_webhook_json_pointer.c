@@ -16,6 +16,8 @@
 
 static json_t *ngx_http_webhook_pointer_step(json_t *value,
     const ngx_str_t *segment);
+static void ngx_http_webhook_pointer_at(ngx_http_webhook_place_t *place,
+    char *index, size_t i);
 static size_t ngx_http_webhook_pointer_index(json_t *list,
     const ngx_str_t *segment);
 static size_t ngx_http_webhook_pointer_which(json_t *list,
@@ -302,8 +304,16 @@ ngx_http_webhook_pointer_walk(const ngx_http_webhook_place_t *place,
 
     if (!(segments->len == 1 && segments->data[0] == '*')) {
 
-        below.name = *segments;
-        below.value = ngx_http_webhook_pointer_step(value, segments);
+        if (json_is_array(value)) {
+            i = ngx_http_webhook_pointer_index(value, segments);
+
+            below.value = json_array_get(value, i);
+            ngx_http_webhook_pointer_at(&below, index, i);
+
+        } else {
+            below.value = ngx_http_webhook_pointer_step(value, segments);
+            below.name = *segments;
+        }
 
         if (below.value == NULL) {
             return NGX_DECLINED;
@@ -318,9 +328,8 @@ ngx_http_webhook_pointer_walk(const ngx_http_webhook_place_t *place,
 
         json_array_foreach(value, i, element) {
 
-            below.name.len = snprintf(index, sizeof(index), "%zu", i);
-            below.name.data = (u_char *) index;
             below.value = element;
+            ngx_http_webhook_pointer_at(&below, index, i);
 
             rc = ngx_http_webhook_pointer_walk(&below, segments + 1, n - 1,
                                                handler, data);
@@ -360,6 +369,17 @@ ngx_http_webhook_pointer_walk(const ngx_http_webhook_place_t *place,
     }
 
     return found;
+}
+
+
+/* "index": NGX_INT_T_LEN + 1 bytes, which last as long as the place */
+
+static void
+ngx_http_webhook_pointer_at(ngx_http_webhook_place_t *place, char *index,
+    size_t i)
+{
+    place->name.len = snprintf(index, NGX_INT_T_LEN + 1, "%zu", i);
+    place->name.data = (u_char *) index;
 }
 
 

@@ -171,6 +171,11 @@ webhook_api field {
         sender.name 4#;
     }
 
+    route GET /by-stage {
+        each        /stages/[name=b]/jobs/*;
+        id          "${2#}.${0#}";
+    }
+
     route GET /flags {
         state    /none;
         present  STARTED  /begun=true;
@@ -262,6 +267,11 @@ is_deeply([ map { $_->{project} } @new ], [ ({ id => 6, name => 'p' }) x 3 ],
 is(join(' ', map { $_->{goal}{name} } @new), 'p n p', 'or the element\'s own');
 is(join(' ', map { exists $_->{sender} } @new), join(' ', ('') x 3),
 	'the document has no name');
+is(events('GET /by-stage', '{"stages":[{"name":"a","jobs":[{}]},{"name":"b",'
+	. '"jobs":[{"status":"queued"},{"status":"running"}]}]}'),
+	'1.0 LAUNCHED 1.1 STARTED', 'an index of what a member names');
+is(events('GET /by-stage', '{"stages":{"[name=b]":{"jobs":{"x":{"status":'
+	. '"running"}}}}}'), '[name=b].x STARTED', 'a name that looks like one');
 
 # launches
 
