@@ -29,11 +29,13 @@
  * that is dead must not take the events of others.
  */
 
-#define ngx_http_webhook_queue_rest(sh)     ((sh)->nblocks / 16)
-
 #define ngx_http_webhook_queue_little(sh, slot)                               \
     ((slot)->waiting < NGX_HTTP_WEBHOOK_QUEUE_FEW                             \
      || (uint64_t) (slot)->waiting * (sh)->nused * 2 <= (sh)->queued)
+
+#define ngx_http_webhook_queue_much(sh, slot)                                 \
+    ((uint64_t) (slot)->waiting * (sh)->nused                                 \
+     > (uint64_t) (sh)->queued + (sh)->queued / 16)
 
 #define NGX_HTTP_WEBHOOK_QUEUE_FEW  4
 
@@ -221,8 +223,8 @@ declined:
 
 
 /*
- * NGX_OK: for all; NGX_AGAIN: for those only for which little waits, as if the
- * queues of others were full; NGX_DECLINED: for none of these webhooks.
+ * NGX_OK: for all; NGX_AGAIN: as if the queues of those for which more waits
+ * than for others were full; NGX_DECLINED: for none, as there are only such.
  */
 
 static ngx_int_t
@@ -245,10 +247,7 @@ ngx_http_webhook_queue_room(ngx_http_webhook_zone_t *zone,
                   + events[i].deliveries.nelts;
     }
 
-    if (sh->nused < 2
-        || sh->nqueue + blocks
-           <= sh->nblocks / 2 - ngx_http_webhook_queue_rest(sh))
-    {
+    if (sh->nused < 2 || sh->nqueue + blocks <= sh->nblocks / 16 * 7) {
         return NGX_OK;
     }
 
@@ -258,7 +257,6 @@ ngx_http_webhook_queue_room(ngx_http_webhook_zone_t *zone,
         for (k = 0; k < events[i].deliveries.nelts; k++) {
 
             slot = ngx_http_webhook_slot(zone, new[k].hook);
-
             if (slot == NULL) {
                 continue;
             }
@@ -269,7 +267,9 @@ ngx_http_webhook_queue_room(ngx_http_webhook_zone_t *zone,
                 return NGX_AGAIN;
             }
 
-            rc = NGX_DECLINED;
+            if (ngx_http_webhook_queue_much(sh, slot)) {
+                rc = NGX_DECLINED;
+            }
         }
     }
 
@@ -371,9 +371,7 @@ ngx_http_webhook_queue_accept(ngx_http_webhook_zone_t *zone,
         slot->room = (int32_t) ngx_min(new->hook->queue, NGX_MAX_INT32_VALUE)
                      - (int32_t) (slot->waiting + slot->spilled);
 
-        if (room == NGX_AGAIN
-            && !ngx_http_webhook_queue_little(zone->sh, slot))
-        {
+        if (room == NGX_AGAIN && ngx_http_webhook_queue_much(zone->sh, slot)) {
             slot->room = ngx_min(slot->room, 0);
         }
 

@@ -103,9 +103,18 @@ test_full(void)
     }
 
     ngx_http_webhook_queue_use(w.zone, &use);
+    check(use.queue <= (use.blocks + 1) / 16 * 7
+          && use.queue > use.blocks / 16 * 7 - 23,
+          "%d deliveries of 5 KB fill what one may have of it", (int) n - 1);
+
+    while (world_add(&w, 0, NGX_HTTP_WEBHOOK_PING, 2, n, 5000, 0) == NGX_OK) {
+        n++;
+    }
+
+    ngx_http_webhook_queue_use(w.zone, &use);
     check(use.queue <= (use.blocks + 1) / 2
           && use.queue > use.blocks / 2 - 23,
-          "%d deliveries of 5 KB fill half of it", (int) n - 1);
+          "with another's they are %d, and fill half of it", (int) n - 1);
 
     for (i = 1; world_add(&w, i, NGX_HTTP_WEBHOOK_STARTED, 0, i, 0, 0)
                 == NGX_OK; i++)

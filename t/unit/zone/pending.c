@@ -195,6 +195,10 @@ test_pending(void)
         /* void */
     }
 
+    while (world_add(&w, i, L, 2, i, 5000, 0) == NGX_OK) {
+        i++;
+    }
+
     world_enrich(&w, 3000, L, 1, 3000, 6000, 0);
     check_number(world_take(&w, 0, jobs, 1, &wait), 1, "no room");
     check_number(jobs[0].payload, 5000, "its own payload");
