@@ -177,6 +177,7 @@ is(uuids($r->requests('/spread')), $n + 60, 'many kills - all arrived');
 # a reload with deliveries in flight and waiting, and a new webhook
 
 see('late', "l$_") for 1 .. 8;
+is($r->wait_requests(4, undef, '/late'), 4, 'reload - held before the others');
 see('gone', "g$_") for 1 .. 5;
 ok(wait_for { hook('late')->{in_flight} + hook('gone')->{in_flight} == 5 },
 	'reload - in flight');
