@@ -566,6 +566,7 @@ ngx_http_webhook_curl_forget(ngx_http_webhook_curl_handle_t *h)
     h->received = 0;
     h->answered = 0;
     h->enough = 0;
+    h->no_memory = 0;
 }
 
 

@@ -25,8 +25,8 @@
 
 
 /*
- * The last of the queue's room is for webhooks for which little waits:  one
- * that is dead must not take the events of others.
+ * The last of the queue's room is not for webhooks for which more waits than on
+ * average:  one that is dead must not take the events of others.
  */
 
 #define ngx_http_webhook_queue_little(sh, slot)                               \
@@ -45,7 +45,7 @@
 typedef struct {
     ngx_http_webhook_hook_t     *hook;       /* NULL: none */
     uint64_t                     dropped;    /* so far */
-    ngx_int_t                    rest;       /* NGX_AGAIN: only it was left */
+    ngx_uint_t                   share;      /* of the zone, not the queue */
 } ngx_http_webhook_queue_full_t;
 
 
@@ -86,6 +86,7 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
 
     full.hook = NULL;
     full.dropped = 0;
+    full.share = 0;
     sh = zone->sh;
     state = 0;
     made = 0;
@@ -129,8 +130,6 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
     if (room == NGX_DECLINED) {
         goto declined;
     }
-
-    full.rest = room;
 
     for (k = 0; k < n; k++) {
         if (ngx_http_webhook_queue_prepare(zone, key, &events[k], room, &list)
@@ -194,7 +193,7 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
 
     ngx_http_webhook_zone_unlock(zone);
 
-    if (full.hook && full.rest == NGX_AGAIN) {
+    if (full.hook && full.share) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "webhook \"%V\": its share of webhook_zone is full, "
                       "%uL deliveries dropped so far",
@@ -682,6 +681,8 @@ ngx_http_webhook_queue_count(ngx_http_webhook_zone_t *zone,
 
                 full->hook = new[k].hook;
                 full->dropped = slot->ended[NGX_HTTP_WEBHOOK_DROPPED];
+                full->share = ((ngx_uint_t) slot->waiting + slot->spilled
+                               < (ngx_uint_t) full->hook->queue);
             }
         }
 

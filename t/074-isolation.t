@@ -175,6 +175,12 @@ server {
         webhook last { $dead queue 20 overflow=oldest; }
     }
 
+    location /last/ {
+        proxy_pass %%URL_api%%;
+
+        webhook last { $dead queue 20 overflow=oldest; }
+    }
+
     location /status/ {
         webhook_status write=on;
     }
@@ -213,6 +219,14 @@ like($t->error_log(), qr/webhook "dead": its share of webhook_zone is full, \d/,
 unlike($t->error_log(), qr/webhook "fine": its share/, 'of no other');
 ok(wait_for { waiting('last') == 20 }, 'one that drops the oldest');
 is(hook('last')->{dropped}, 10, 'does');
+
+my $more = 0;
+
+wait_for { answer('/last/' . ++$more, 'queued');
+	$t->error_log() =~ /webhook "last"/ };
+like($t->error_log(), qr/webhook "last": the queue of 20 is full/,
+	'by its own number');
+unlike($t->error_log(), qr/webhook "last": its share/, 'not by its share');
 
 # what was refused, and is for nobody else, is announced when there is room
 
