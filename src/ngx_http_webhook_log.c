@@ -487,7 +487,8 @@ ngx_http_webhook_queue_again(ngx_http_webhook_zone_t *zone, u_char uuid[16],
     rc = NGX_BUSY;
 
     if (!ngx_http_webhook_open(d)) {
-        rc = ngx_http_webhook_log_again(zone, i);
+        rc = zone->slots[d->slot].removed ? NGX_ABORT
+                                          : ngx_http_webhook_log_again(zone, i);
     }
 
     ngx_http_webhook_zone_unlock(zone);

@@ -396,7 +396,7 @@ void ngx_http_webhook_queue_use(ngx_http_webhook_zone_t *zone,
  * Sends a delivery again that has ended: it waits, due at once, as the newest
  * one, with its UUID and the whole schedule of "retry" before it.  *slot is
  * where (the caller wakes its owner).  NGX_DECLINED: not known; NGX_BUSY: it
- * has not ended; NGX_AGAIN: no room.
+ * has not ended; NGX_ABORT: its webhook is not configured; NGX_AGAIN: no room.
  */
 
 ngx_int_t ngx_http_webhook_queue_again(ngx_http_webhook_zone_t *zone,

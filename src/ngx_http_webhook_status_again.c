@@ -99,8 +99,7 @@ ngx_http_webhook_again_row(ngx_http_webhook_status_t *s,
     hook = ngx_http_webhook_status_by_id(s, row->hook);
 
     if (hook == NULL) {
-        return ngx_http_webhook_status_problem(s, NGX_HTTP_CONFLICT,
-                            "its webhook is not configured", NULL);
+        return ngx_http_webhook_again_answer(s, NGX_ABORT, 0);
     }
 
     slot = hook->slot;
@@ -135,6 +134,10 @@ ngx_http_webhook_again_answer(ngx_http_webhook_status_t *s, ngx_int_t rc,
     case NGX_BUSY:
         return ngx_http_webhook_status_problem(s, NGX_HTTP_CONFLICT,
                             "the delivery has not ended", NULL);
+
+    case NGX_ABORT:
+        return ngx_http_webhook_status_problem(s, NGX_HTTP_CONFLICT,
+                            "its webhook is not configured", NULL);
 
     case NGX_AGAIN:
         return ngx_http_webhook_status_problem(s,

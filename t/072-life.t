@@ -212,6 +212,12 @@ configure();
 ok($t->reload(), 'removed');
 is($t->get('/status/hooks/gone')->status, 404, 'removed - not there');
 
+my ($ping) = grep { ids($_) eq 'PING' } $r->requests('/gone');
+my $again = $t->post('/status/deliveries/' . $ping->header('X-Webhook-Delivery')
+	. '/redeliver', '', headers => [ 'X-Webhook-Write' => 1 ]);
+is($again->status, 409, 'removed - nothing is sent again');
+is($again->json->{detail}, 'its webhook is not configured', 'removed - why');
+
 $r->release();
 ok(wait_for { !grep { $t->alive($_) } @old }, 'removed - old workers end');
 
