@@ -21,7 +21,7 @@ static ngx_int_t ngx_http_webhook_check_due(ngx_http_webhook_check_t *c,
 ngx_int_t
 ngx_http_webhook_check_slot(ngx_http_webhook_check_t *c, uint32_t index)
 {
-    uint32_t                       i, prev, waiting, sending, due, n;
+    uint32_t                       i, prev, waiting, unsure, sending, due, n;
     uint64_t                       last;
     ngx_http_webhook_link_t       *link;
     ngx_http_webhook_zslot_t      *slot;
@@ -30,6 +30,7 @@ ngx_http_webhook_check_slot(ngx_http_webhook_check_t *c, uint32_t index)
     slot = &c->zone->slots[index];
 
     waiting = 0;
+    unsure = 0;
     sending = 0;
     due = 0;
     prev = 0;
@@ -53,6 +54,7 @@ ngx_http_webhook_check_slot(ngx_http_webhook_check_t *c, uint32_t index)
 
         } else {
             waiting++;
+            unsure += !!(d->flags & NGX_HTTP_WEBHOOK_UNSURE);
             due += (d->behind == 0 && !(d->flags & NGX_HTTP_WEBHOOK_HELD));
         }
 
@@ -62,6 +64,7 @@ ngx_http_webhook_check_slot(ngx_http_webhook_check_t *c, uint32_t index)
 
     if (slot->queue.tail != prev
         || slot->waiting != waiting
+        || slot->unsure != unsure
         || slot->in_flight != sending)
     {
         return ngx_http_webhook_check_fail(c, "counters of a webhook", index);

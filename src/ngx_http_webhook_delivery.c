@@ -71,6 +71,7 @@ ngx_http_webhook_delivery_enter(ngx_http_webhook_zone_t *zone, uint32_t index)
     }
 
     slot->waiting++;
+    slot->unsure += !!(d->flags & NGX_HTTP_WEBHOOK_UNSURE);
 
     if (d->behind == 0) {
         ngx_http_webhook_delivery_due_insert(zone, d);
@@ -258,6 +259,7 @@ ngx_http_webhook_delivery_close(ngx_http_webhook_zone_t *zone, uint32_t index)
         }
 
         slot->waiting--;
+        slot->unsure -= !!(d->flags & NGX_HTTP_WEBHOOK_UNSURE);
     }
 
     if (d->tries == 0 && ngx_http_webhook_keyed(p)) {

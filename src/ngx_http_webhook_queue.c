@@ -11,7 +11,7 @@
  */
 
 
-#include "ngx_http_webhook_zone_priv.h"
+#include "ngx_http_webhook_queue_priv.h"
 
 
 /*
@@ -40,15 +40,6 @@
 #define NGX_HTTP_WEBHOOK_QUEUE_FEW  4
 
 
-/* a queue that was full, to be logged when the lock is free */
-
-typedef struct {
-    ngx_http_webhook_hook_t     *hook;       /* NULL: none */
-    uint64_t                     dropped;    /* so far */
-    ngx_uint_t                   share;      /* of the zone, not the queue */
-} ngx_http_webhook_queue_full_t;
-
-
 static ngx_int_t ngx_http_webhook_queue_room(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_new_event_t *events, ngx_uint_t n);
 static ngx_int_t ngx_http_webhook_queue_prepare(ngx_http_webhook_zone_t *zone,
@@ -61,8 +52,6 @@ static void ngx_http_webhook_queue_pend(ngx_http_webhook_zone_t *zone,
     uint32_t index, uint64_t pending);
 static void ngx_http_webhook_queue_discard(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_list_t *list);
-static void ngx_http_webhook_queue_give_way(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_zslot_t *slot);
 static void ngx_http_webhook_queue_link(ngx_http_webhook_zone_t *zone,
     uint32_t index);
 static void ngx_http_webhook_queue_count(ngx_http_webhook_zone_t *zone,
@@ -193,18 +182,7 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
 
     ngx_http_webhook_zone_unlock(zone);
 
-    if (full.hook && full.share) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "webhook \"%V\": its share of webhook_zone is full, "
-                      "%uL deliveries dropped so far",
-                      &full.hook->name, full.dropped);
-
-    } else if (full.hook) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "webhook \"%V\": the queue of %ui is full, "
-                      "%uL deliveries dropped so far",
-                      &full.hook->name, full.hook->queue, full.dropped);
-    }
+    ngx_http_webhook_queue_complain(&full);
 
     return NGX_OK;
 
@@ -260,7 +238,7 @@ ngx_http_webhook_queue_room(ngx_http_webhook_zone_t *zone,
                 continue;
             }
 
-            if ((new[k].hook->overflow_oldest && new[k].hook->queue)
+            if (ngx_http_webhook_queue_oldest(new[k].hook)
                 || ngx_http_webhook_queue_little(sh, slot))
             {
                 return NGX_AGAIN;
@@ -361,16 +339,18 @@ ngx_http_webhook_queue_accept(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_new_delivery_t *new, ngx_int_t room)
 {
     uint32_t                       i;
+    ngx_uint_t                     much;
     ngx_http_webhook_zdelivery_t  *d;
+
+    much = (room == NGX_AGAIN && ngx_http_webhook_queue_much(zone->sh, slot));
 
     if (slot->touched != zone->sh->adds) {
         slot->touched = zone->sh->adds;
         slot->over = 0;
         slot->dropped = 0;
-        slot->room = (int32_t) ngx_min(new->hook->queue, NGX_MAX_INT32_VALUE)
-                     - (int32_t) (slot->waiting + slot->spilled);
+        slot->room = ngx_http_webhook_queue_left(slot, new->hook);
 
-        if (room == NGX_AGAIN && ngx_http_webhook_queue_much(zone->sh, slot)) {
+        if (much) {
             slot->room = ngx_min(slot->room, 0);
         }
 
@@ -401,16 +381,18 @@ ngx_http_webhook_queue_accept(ngx_http_webhook_zone_t *zone,
         }
     }
 
+    /* whether there is room for it is asked when it is known to be wanted */
+
+    if (new->unsure && !much) {
+        return 1;
+    }
+
     if (slot->room > 0) {
         slot->room--;
         return 1;
     }
 
-    if (new->unsure) {
-        return 0;
-    }
-
-    if (new->hook->overflow_oldest && new->hook->queue) {
+    if (ngx_http_webhook_queue_oldest(new->hook) && !new->unsure) {
         slot->over++;
         return 1;
     }
@@ -551,54 +533,6 @@ ngx_http_webhook_queue_discard(ngx_http_webhook_zone_t *zone,
 }
 
 
-/* the oldest that waits is dropped; FINISHED only if there is nothing else */
-
-static void
-ngx_http_webhook_queue_give_way(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_zslot_t *slot)
-{
-    uint32_t                       i, victim;
-    ngx_uint_t                     look;
-    ngx_http_webhook_zpayload_t   *p;
-    ngx_http_webhook_zdelivery_t  *d;
-
-    victim = 0;
-    look = 0;
-
-    for (i = slot->queue.head;
-         i && look < NGX_HTTP_WEBHOOK_LOOK;
-         i = d->queue.next, look++)
-    {
-        d = ngx_http_webhook_block(zone, i);
-
-        if (d->status != NGX_HTTP_WEBHOOK_WAITING) {
-            continue;
-        }
-
-        p = ngx_http_webhook_block(zone, d->payload);
-
-        if (p->event != NGX_HTTP_WEBHOOK_FINISHED) {
-            victim = i;
-            break;
-        }
-
-        if (victim == 0) {
-            victim = i;
-        }
-    }
-
-    if (victim == 0) {
-        return;
-    }
-
-    d = ngx_http_webhook_block(zone, victim);
-
-    ngx_http_webhook_zone_save(zone, &d->seq, NGX_HTTP_WEBHOOK_MUTABLE_SIZE);
-    ngx_http_webhook_delivery_end(zone, victim, NGX_HTTP_WEBHOOK_DROPPED);
-    ngx_http_webhook_zone_commit(zone);
-}
-
-
 static void
 ngx_http_webhook_queue_link(ngx_http_webhook_zone_t *zone, uint32_t index)
 {
@@ -674,16 +608,7 @@ ngx_http_webhook_queue_count(ngx_http_webhook_zone_t *zone,
                 ngx_http_webhook_queue_give_way(zone, slot);
             }
 
-            /* a line a second at most: many would fill the disk */
-
-            if (zone->sh->complained != (uint64_t) ngx_time()) {
-                zone->sh->complained = ngx_time();
-
-                full->hook = new[k].hook;
-                full->dropped = slot->ended[NGX_HTTP_WEBHOOK_DROPPED];
-                full->share = ((ngx_uint_t) slot->waiting + slot->spilled
-                               < (ngx_uint_t) full->hook->queue);
-            }
+            ngx_http_webhook_queue_full(zone, slot, new[k].hook, full);
         }
 
         /* webhooks with other members get payloads of their own */

@@ -7,15 +7,19 @@
 /*
  * queue_enrich: events that were queued before all was known of them -> their
  * final payloads, each delivery at once or not at all; those that turn out to
- * be unwanted are gone.  Next room: take.
+ * be unwanted are gone, and those that turn out to be wanted take a place in
+ * their queue.  Next room: take.
  */
 
 
-#include "ngx_http_webhook_zone_priv.h"
+#include "ngx_http_webhook_queue_priv.h"
 
 
 static void ngx_http_webhook_queue_forget(ngx_http_webhook_zone_t *zone,
     uint32_t index);
+static void ngx_http_webhook_queue_wanted(ngx_http_webhook_zone_t *zone,
+    uint32_t index, ngx_http_webhook_hook_t *hook, uint32_t payload,
+    ngx_http_webhook_queue_full_t *full);
 static void ngx_http_webhook_queue_final(ngx_http_webhook_zone_t *zone,
     uint32_t index, uint32_t payload);
 
@@ -29,7 +33,10 @@ ngx_http_webhook_queue_enrich(ngx_http_webhook_zone_t *zone, u_char key[16],
     ngx_uint_t                        k, m;
     ngx_http_webhook_zpayload_t      *p;
     ngx_http_webhook_zdelivery_t     *d;
+    ngx_http_webhook_queue_full_t     full;
     ngx_http_webhook_new_delivery_t  *new;
+
+    full.hook = NULL;
 
     ngx_http_webhook_zone_lock(zone);
     ngx_http_webhook_zone_begin(zone);
@@ -65,6 +72,10 @@ ngx_http_webhook_queue_enrich(ngx_http_webhook_zone_t *zone, u_char key[16],
             if (new[m].unsure) {
                 ngx_http_webhook_queue_forget(zone, i);
 
+            } else if (d->flags & NGX_HTTP_WEBHOOK_UNSURE) {
+                ngx_http_webhook_queue_wanted(zone, i, new[m].hook, payload,
+                                              &full);
+
             } else {
                 ngx_http_webhook_queue_final(zone, i, payload);
             }
@@ -83,6 +94,8 @@ ngx_http_webhook_queue_enrich(ngx_http_webhook_zone_t *zone, u_char key[16],
     ngx_http_webhook_delivery_trim(zone, logged);
 
     ngx_http_webhook_zone_unlock(zone);
+
+    ngx_http_webhook_queue_complain(&full);
 }
 
 
@@ -103,6 +116,35 @@ ngx_http_webhook_queue_forget(ngx_http_webhook_zone_t *zone, uint32_t index)
     ngx_http_webhook_zone_save(zone, &d->seq, NGX_HTTP_WEBHOOK_MUTABLE_SIZE);
     ngx_http_webhook_delivery_end(zone, index, NGX_HTTP_WEBHOOK_SUPERSEDED);
     ngx_http_webhook_zone_commit(zone);
+}
+
+
+/* it was let in without a look at how many wait */
+
+static void
+ngx_http_webhook_queue_wanted(ngx_http_webhook_zone_t *zone, uint32_t index,
+    ngx_http_webhook_hook_t *hook, uint32_t payload,
+    ngx_http_webhook_queue_full_t *full)
+{
+    ngx_http_webhook_zslot_t  *slot;
+
+    slot = ngx_http_webhook_slot(zone, hook);
+
+    if (slot == NULL || ngx_http_webhook_queue_left(slot, hook) > 0) {
+        ngx_http_webhook_queue_final(zone, index, payload);
+        return;
+    }
+
+    if (ngx_http_webhook_queue_oldest(hook)) {
+        ngx_http_webhook_queue_final(zone, index, payload);
+        ngx_http_webhook_queue_give_way(zone, slot);
+
+    } else {
+        ngx_http_webhook_delivery_free(zone, index);
+        slot->ended[NGX_HTTP_WEBHOOK_DROPPED]++;
+    }
+
+    ngx_http_webhook_queue_full(zone, slot, hook, full);
 }
 
 
@@ -132,6 +174,7 @@ ngx_http_webhook_queue_final(ngx_http_webhook_zone_t *zone, uint32_t index,
 
     if (d->flags & NGX_HTTP_WEBHOOK_UNSURE) {
         d->flags = ngx_http_webhook_store_flags(zone, slot);
+        slot->unsure--;
 
     } else {
         d->flags &= ~NGX_HTTP_WEBHOOK_PENDING;

@@ -11,7 +11,7 @@
  */
 
 
-#include "ngx_http_webhook_zone_priv.h"
+#include "ngx_http_webhook_queue_priv.h"
 #include "ngx_http_webhook_store_query.h"
 
 

@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_webhook_store_priv.h"
+#include "ngx_http_webhook_queue_priv.h"
 
 #if (NGX_HTTP_WEBHOOK_SQLITE)
 

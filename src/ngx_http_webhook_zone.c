@@ -384,6 +384,7 @@ ngx_http_webhook_zone_clear(ngx_http_webhook_zone_t *zone)
         ngx_memzero(&slot->log, sizeof(ngx_http_webhook_list_t));
 
         slot->waiting = 0;
+        slot->unsure = 0;
         slot->in_flight = 0;
         slot->logged = 0;
         slot->flush = 0;

@@ -59,7 +59,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_MAGIC         0x6b6f6f68  /* "hook" */
-#define NGX_HTTP_WEBHOOK_LAYOUT        14
+#define NGX_HTTP_WEBHOOK_LAYOUT        15
 
 #define NGX_HTTP_WEBHOOK_BLOCK_SHIFT   8
 #define NGX_HTTP_WEBHOOK_BLOCK         (1 << NGX_HTTP_WEBHOOK_BLOCK_SHIFT)
@@ -243,7 +243,6 @@ typedef struct {
 
     ngx_http_webhook_health_t    health;
     uint32_t                     era;        /* counts recoveries */
-    uint32_t                     unused;
 
     ngx_http_webhook_owner_t     owner;      /* pid 0: none */
     uint64_t                     renewed;    /* ms, monotonic */
@@ -269,6 +268,7 @@ typedef struct {
     ngx_http_webhook_list_t      sending;
     ngx_http_webhook_list_t      log;
     uint32_t                     waiting;
+    uint32_t                     unsure;     /* of them */
     uint32_t                     in_flight;
     uint32_t                     logged;
     uint32_t                     flush;      /* where the next of those that
@@ -536,14 +536,6 @@ uint32_t ngx_http_webhook_owner_find(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_hook_t *hook);
 uint32_t ngx_http_webhook_owner_make(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_hook_t *hook);
-
-
-/* --- queue: records that are linked to nothing yet; 0: no room --- */
-
-uint32_t ngx_http_webhook_queue_payload(ngx_http_webhook_zone_t *zone,
-    u_char *key, ngx_http_webhook_new_event_t *event);
-uint32_t ngx_http_webhook_queue_delivery(ngx_http_webhook_zone_t *zone,
-    uint32_t payload, ngx_http_webhook_new_delivery_t *new);
 
 
 /* --- state: records of executions --- */

@@ -559,6 +559,96 @@ for my $name (qw/ fails away fails away /) {
 
 is(scalar $t->grep_log(qr/webhook enrich:/), 2, 'each once');
 
+$t->done(more => 1);
+
+###############################################################################
+
+# a queue that is full: what is wanted only for what it was enriched with takes
+# its place as soon as that is known, or is dropped as all else
+
+$t = WebhookTest->new(workers => 1);
+$api = $t->upstream('api');
+$r = $t->receiver('full');
+
+$t->http_config(<<'EOC');
+
+webhook_api runs {
+    id      /id;
+    state   /status;
+    states  LAUNCHED queued;
+
+    route POST /api/run { launch;
+        enrich project.id /api/project/$webhook_execution ttl=0; }
+}
+
+webhook_defaults {
+    events         EXECUTION;
+    retry          1h;
+    max_in_flight  1;
+    match          /project/id 7;
+}
+
+server {
+    listen  127.0.0.1:%%PORT_0%%;
+
+    location /api/ {
+        proxy_pass       %%URL_api%%;
+        webhook_observe  runs;
+        webhook newest { url %%URL_full%%/newest; queue 1; }
+        webhook oldest { url %%URL_full%%/oldest; queue 1 overflow=oldest; }
+    }
+
+    location /status/ { webhook_status; }
+}
+
+EOC
+
+$t->run();
+$r->set('*' => { hold => 1 });
+
+sub run_of {
+	my ($id, $project) = @_;
+
+	$api->set('/api/run' => { json => { id => $id, status => 'queued' } },
+		"/api/project/$id" => { json => { id => $project } });
+	$t->post('/api/run', '{}');
+}
+
+sub counts {
+	my $hook = $t->get("/status/hooks/$_[0]")->json;
+
+	return join ' ', map { $hook->{$_} } qw/ in_flight waiting dropped /;
+}
+
+sub both { join ', ', map { counts($_) } qw/ newest oldest / }
+
+run_of('f1', 7);
+is($r->wait_requests(2), 2, 'full - held');
+is(both(), '1 0 0, 1 0 0', 'full - in flight');
+
+$t->allow(qr/the queue of 1 is full/);
+
+run_of('f2', 7);
+ok(wait_for { both() eq '1 1 0, 1 1 0' }, 'full - another waits');
+run_of('f3', 7);
+ok(wait_for { both() eq '1 1 1, 1 1 1' }, 'full - one is dropped')
+	or diag(both());
+run_of('f4', 8);
+run_of('f5', 7);
+ok(wait_for { both() eq '1 1 2, 1 1 2' }, 'full - what is unwanted is not')
+	or diag(both());
+ok($t->wait_log(qr/webhook "(?:newest|oldest)": the queue of 1 is full/),
+	'full - said');
+
+$r->set('*' => { status => 204 });
+$r->release();
+
+ok(wait_for { both() eq '0 0 2, 0 0 2' }, 'full - the rest is sent');
+is(join(' ', map { $_->json->{execution}{id} } $r->requests('/newest')),
+	'f1 f2', 'full - newest');
+is(join(' ', map { $_->json->{execution}{id} } $r->requests('/oldest')),
+	'f1 f5', 'full - oldest');
+
 $t->done();
 
 ###############################################################################

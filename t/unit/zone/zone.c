@@ -9,9 +9,8 @@
  * finished and listed, in which order, and what gives way.
  *
  * rooms: clock zone block state rebuild store_list watch_list delivery
- *        delivery_index
- *        delivery_free queue queue_enrich take attempt tally owner log check
- *        check_queue retry
+ *        delivery_index delivery_free queue queue_full queue_enrich take
+ *        attempt tally owner log check check_queue retry
  */
 
 
