@@ -212,7 +212,8 @@ answer("/both/$_", 'queued') for 1 .. 30;
 is($good->wait_requests(50, undef, '/other'), 50, "another's events go out");
 is($good->wait_requests(30, undef, '/fine'), 30, 'so do those of both');
 
-ok(wait_for { waiting('dead') == $full }, 'the dead one has what it had');
+ok(wait_for { waiting('dead') == $full }, 'the dead one has what it had')
+	or diag(waiting('dead') . " of $full");
 is(hook('dead')->{dropped}, 30, 'and drops are counted');
 like($t->error_log(), qr/webhook "dead": its share of webhook_zone is full, \d/,
 	'it is said');
@@ -231,7 +232,8 @@ unlike($t->error_log(), qr/webhook "last": its share/, 'not by its share');
 # what was refused, and is for nobody else, is announced when there is room
 
 answer("/dead/" . ($full + 1), 'queued');
-ok(wait_for { waiting('dead') == $full }, 'refused again');
+ok(wait_for { waiting('dead') == $full }, 'refused again')
+	or diag(waiting('dead') . " of $full");
 
 $bad->set('*' => { status => 204 });
 $t->post('/status/hooks/dead/resume', '', headers => [ 'X-Webhook-Write' => 1 ]);

@@ -259,7 +259,7 @@ run(async (browser) => {
 
     let state = 'gone';
 
-    await page.route(/\/hooks$/, async (route) => {
+    await page.route(/\/status\/hooks$/, async (route) => {
         const headers = { ...route.request().headers() };
 
         delete headers['if-none-match'];
