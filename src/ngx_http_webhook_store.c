@@ -21,6 +21,7 @@
 #define NGX_HTTP_WEBHOOK_STORE_HASTE   10000       /* ms, of a new worker */
 #define NGX_HTTP_WEBHOOK_STORE_LINGER  50          /* ms, between two looks */
 #define NGX_HTTP_WEBHOOK_STORE_GRACE   1000        /* ms, for others to end */
+#define NGX_HTTP_WEBHOOK_STORE_RECENT  3000        /* ms, between two tries */
 
 
 #if (NGX_HTTP_WEBHOOK_SQLITE)
@@ -30,11 +31,13 @@ static void ngx_http_webhook_store_fill(ngx_http_webhook_storer_t *st,
 static void ngx_http_webhook_store_timer(ngx_event_t *ev);
 static ngx_uint_t ngx_http_webhook_store_outdated(
     ngx_http_webhook_storer_t *st);
+static ngx_uint_t ngx_http_webhook_store_left(ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_foreign(ngx_http_webhook_storer_t *st);
 static ngx_msec_t ngx_http_webhook_store_patience(
     ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_linger(ngx_event_t *ev);
+static void ngx_http_webhook_store_part(ngx_event_t *ev);
 
 
 /* the zone's "configured", when our workers were */
@@ -84,6 +87,11 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
 
     fd = NGX_INVALID_FILE;
     locked = ngx_http_webhook_store_lock(mcf->store, &fd);
+
+    if (locked == NGX_OK && ngx_http_webhook_store_lock_left(fd, mcf->zone)) {
+        ngx_http_webhook_store_lock_free(fd);
+        locked = NGX_BUSY;
+    }
 
     st->db.ours = (locked == NGX_OK);
 
@@ -247,7 +255,7 @@ ngx_http_webhook_store_timer(ngx_event_t *ev)
             (void) ngx_close_file(st->lock);
             st->lock = NGX_INVALID_FILE;
 
-        } else if (rc == NGX_OK) {
+        } else if (rc == NGX_OK && !ngx_http_webhook_store_left(st)) {
             ngx_http_webhook_store_hold(st);
 
         } else if (rc == NGX_ERROR) {
@@ -319,6 +327,36 @@ ngx_http_webhook_store_outdated(ngx_http_webhook_storer_t *st)
 
     return ngx_http_webhook_store_configured != sh->configured
            && sh->file != ngx_http_webhook_store_lock_file(st->lock);
+}
+
+
+/*
+ * The lock is free, for a worker was killed, or is replaced, and it is the turn
+ * of others who have its zone; they alone know what of it the file does not.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_store_left(ngx_http_webhook_storer_t *st)
+{
+    if (!ngx_http_webhook_store_lock_left(st->lock, st->zone)) {
+        return 0;
+    }
+
+    if (st->seen == 0
+        || ngx_current_msec - st->seen > NGX_HTTP_WEBHOOK_STORE_RECENT)
+    {
+        st->left = ngx_current_msec;
+    }
+
+    st->seen = ngx_current_msec;
+
+    if (ngx_current_msec - st->left >= ngx_http_webhook_store_patience(st)) {
+        return 0;
+    }
+
+    ngx_http_webhook_store_lock_free(st->lock);
+
+    return 1;
 }
 
 
@@ -457,6 +495,7 @@ ngx_http_webhook_store_leave(ngx_http_webhook_storer_t *st)
 void
 ngx_http_webhook_store_exiting(void)
 {
+    ngx_msec_t                  patience;
     ngx_http_webhook_storer_t  *st;
 
     st = &ngx_http_webhook_storer;
@@ -473,18 +512,23 @@ ngx_http_webhook_store_exiting(void)
 
     ngx_http_webhook_store_wake_end();
 
-    if (!st->holder) {
-        return;
-    }
-
     /*
      * No new workers have this zone: those who get the lock will not know what
      * is in flight here, nor hear of what the last responses say.
      */
 
     if (ngx_http_webhook_store_configured == st->zone->sh->configured) {
+        patience = ngx_http_webhook_store_patience(st);
+
+        if (!st->holder) {
+            st->timer.handler = ngx_http_webhook_store_part;
+
+            ngx_add_timer(&st->timer, patience);
+            return;
+        }
+
         st->lingers = 1;
-        st->until = ngx_current_msec + ngx_http_webhook_store_patience(st);
+        st->until = ngx_current_msec + patience;
 
         st->timer.handler = ngx_http_webhook_store_linger;
         st->timer.cancelable = 0;
@@ -493,8 +537,24 @@ ngx_http_webhook_store_exiting(void)
         return;
     }
 
-    if (!st->busy) {
+    if (st->holder && !st->busy) {
         ngx_http_webhook_store_leave(st);
+    }
+}
+
+
+/* what is still under way here keeps nobody from the store any longer */
+
+static void
+ngx_http_webhook_store_part(ngx_event_t *ev)
+{
+    ngx_http_webhook_storer_t  *st;
+
+    st = ev->data;
+
+    if (st->lock != NGX_INVALID_FILE) {
+        (void) ngx_close_file(st->lock);
+        st->lock = NGX_INVALID_FILE;
     }
 }
 

@@ -54,6 +54,9 @@ typedef struct {
 
     ngx_fd_t                       lock;
     ngx_msec_t                     begun;      /* of the worker */
+    ngx_msec_t                     left;       /* when it was seen to be free
+                                                  for others, first */
+    ngx_msec_t                     seen;       /* and last */
     ngx_msec_t                     started;    /* of the job */
     ngx_msec_t                     wrote;      /* when a batch was begun */
     ngx_msec_t                     failed;     /* since when, if it fails */
@@ -124,6 +127,15 @@ void ngx_http_webhook_store_lock_share(ngx_fd_t fd,
 
 ngx_uint_t ngx_http_webhook_store_lock_shared(ngx_fd_t fd,
     ngx_http_webhook_zone_t *zone);
+
+/*
+ * With the lock: whether those live that have the zone which had it last, and
+ * is not this one.  Then it is to be freed: they go on.
+ */
+
+ngx_uint_t ngx_http_webhook_store_lock_left(ngx_fd_t fd,
+    ngx_http_webhook_zone_t *zone);
+void ngx_http_webhook_store_lock_free(ngx_fd_t fd);
 
 /* Waits until no other process that has this zone does the same. */
 

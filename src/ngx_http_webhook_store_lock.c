@@ -132,6 +132,31 @@ ngx_http_webhook_store_lock_shared(ngx_fd_t fd, ngx_http_webhook_zone_t *zone)
 }
 
 
+ngx_uint_t
+ngx_http_webhook_store_lock_left(ngx_fd_t fd, ngx_http_webhook_zone_t *zone)
+{
+    struct flock                   fl;
+    ngx_http_webhook_store_note_t  note;
+
+    if (pread(fd, &note, sizeof(note), 0) != sizeof(note)
+        || note.id == zone->sh->id)
+    {
+        return 0;
+    }
+
+    ngx_http_webhook_store_lock_byte(&fl, F_WRLCK, note.id);
+
+    return fcntl(fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
+}
+
+
+void
+ngx_http_webhook_store_lock_free(ngx_fd_t fd)
+{
+    (void) flock(fd, LOCK_UN);
+}
+
+
 void
 ngx_http_webhook_store_lock_queue(ngx_fd_t fd, ngx_http_webhook_zone_t *zone)
 {

@@ -449,9 +449,104 @@ subtest 'the module leaves the configuration, and comes back' => sub {
 
 ###############################################################################
 
+# the one that has the lock is killed: it is free, but those are left who know
+# what is in flight, though another master's workers are the first to try
+
+subtest 'free for a moment' => sub {
+	my ($s, $other, $sender) = left_alone('timeout 1m;');
+	my ($r, $to) = ($s->{r}, $other->{r});
+
+	# longer than a new worker needs to see that the lock is free
+
+	my $until = time() + 1;
+	wait_for { time() > $until };
+
+	is($to->requests(), 0, 'the other master sends nothing');
+
+	kill 'CONT', $sender;
+	ok($s->on_disk(waiting => 0), 'who is left writes how it ended');
+	is($to->requests(), 0, 'and sends what comes');
+
+	kill 'CONT', $s->{t}->master_pid();
+	ok($s->{t}->stop(), 'until it ends');
+
+	is($s->names($to->wait_requests(1)), 'b1/LAUNCHED', 'then the other does');
+	ok($other->on_disk(waiting => 0), 'nothing waits');
+	is($s->doubles($r->requests(), $to->requests()), '', 'no UUID twice');
+
+	$other->{t}->done(more => 1);
+	$s->done();
+};
+
+# but not for ever
+
+subtest 'free, and nobody there' => sub {
+	my ($s, $other) = left_alone('timeout 2s;');
+
+	is($other->{r}->wait_requests(6, 20), 6, 'the other master sends all');
+
+	kill 'CONT', $s->{t}->master_pid();
+	$other->{t}->done(more => 1);
+	$s->done();
+};
+
 done_testing();
 
 ###############################################################################
+
+# two masters with one store; of the first, who sends is frozen with five
+# answers, and who wrote is dead
+
+sub left_alone {
+	my ($hook) = @_;
+
+	my $s = WebhookTest::Store->new(daemon => 1, hook => $hook);
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->allow(qr/exited on signal 9/);
+	$t->run();
+
+	my ($n, $sender, $holder) = 0;
+
+	ok((wait_for {
+		$s->status('w' . ++$n, 'queued', launch => 1);
+		$r->wait_requests($n);
+		$s->on_disk(waiting => 0);
+
+		($sender) = $t->connected($r->port());
+		$holder = $s->holder();
+
+		return 1 if $sender && $holder && $sender != $holder;
+
+		$t->kill_worker($holder, 'KILL') if $holder;
+		$t->wait_workers();
+
+		return 0;
+	} 30), 'one sends, another writes');
+
+	$r->set('*' => { hold => 1 });
+	$s->status("a$_", 'queued', launch => 1) for 1 .. 5;
+	is($r->wait_requests($n + 5), $n + 5, 'in flight');
+	ok($s->on_disk(waiting => 5), 'and written');
+
+	halt($t, $t->master_pid(), $sender);
+	kill 'KILL', $holder;
+	ok(wait_for { !$s->locked($holder) }, 'the lock is free');
+
+	$r->set('*' => { status => 204 });
+	$r->release();
+
+	my $other = WebhookTest::Store->new(daemon => 1, hook => $hook);
+
+	$other->{dir} = $s->{dir};
+	$other->configure();
+	$other->{t}->run();
+
+	$other->status('b1', 'queued', launch => 1);
+	ok(waiting($other, 6), 'another master sees what waits');
+
+	return ($s, $other, $sender);
+}
 
 # both masters live, the old one has n attempts in flight: what is its, and how
 # many there are
