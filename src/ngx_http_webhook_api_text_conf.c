@@ -102,14 +102,14 @@ ngx_http_webhook_api_value_conf(ngx_conf_t *cf, ngx_str_t *text,
     ngx_uint_t wildcards, ngx_uint_t *ntexts,
     ngx_http_webhook_api_value_t *value)
 {
-    u_char  *last;
+    u_char      *last;
+    ngx_uint_t   pointer;
 
-    /* a path may begin with "/", too */
+    /* a path may begin with "/", too, and a name with "1/" */
 
-    if (text->len == 0
-        || (text->data[0] == '/'
-            && ngx_strnstr(text->data, "${", text->len) == NULL))
-    {
+    pointer = (ngx_strnstr(text->data, "${", text->len) == NULL);
+
+    if (text->len == 0 || (pointer && text->data[0] == '/')) {
         return ngx_http_webhook_api_conf_pointer(cf, text, wildcards,
                                                  &value->pointer);
     }
@@ -123,7 +123,7 @@ ngx_http_webhook_api_value_conf(ngx_conf_t *cf, ngx_str_t *text,
 
     last = text->data + text->len;
 
-    if (ngx_http_webhook_api_relative(text->data, last)) {
+    if (pointer && ngx_http_webhook_api_relative(text->data, last)) {
         return ngx_http_webhook_api_placed_conf(cf, text, value);
     }
 

@@ -171,6 +171,16 @@ webhook_api field {
         sender.name 4#;
     }
 
+    # a text, whatever it begins with
+
+    route GET /by-text {
+        each           /jobs/*;
+        id             "1/${/n}";
+        goal.name      "0#${0#}";
+        project.name   "9/${2/team}/x";
+        execution.url  "/jobs/${0#}";
+    }
+
     route GET /by-stage {
         each        /stages/[name=b]/jobs/*;
         id          "${2#}.${0#}";
@@ -267,6 +277,10 @@ is_deeply([ map { $_->{project} } @new ], [ ({ id => 6, name => 'p' }) x 3 ],
 is(join(' ', map { $_->{goal}{name} } @new), 'p n p', 'or the element\'s own');
 is(join(' ', map { exists $_->{sender} } @new), join(' ', ('') x 3),
 	'the document has no name');
+is(events('GET /by-text', '{"team":"t","jobs":{"a":{"n":7,"status":"running"},'
+	. '"/x":1}}'), '1/7 STARTED', 'a text that begins as a relative pointer');
+is("$new[0]{goal}{name} $new[0]{project}{name} $new[0]{execution}{url}",
+	'0#a 9/t/x /jobs/a', 'as a name, as one from above, as a pointer');
 is(events('GET /by-stage', '{"stages":[{"name":"a","jobs":[{}]},{"name":"b",'
 	. '"jobs":[{"status":"queued"},{"status":"running"}]}]}'),
 	'1.0 LAUNCHED 1.1 STARTED', 'an index of what a member names');
