@@ -314,7 +314,17 @@ ngx_http_webhook_set_redact(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
+    /* no words, which are not those of the default */
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
     for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "off") == 0) {
+            return "has \"off\" beside a name";
+        }
 
         word = ngx_array_push(&mcf->redact);
         if (word == NULL) {

@@ -1159,6 +1159,19 @@ webhook_redact a;
 webhook_redact b; # <<
 -- "webhook_redact" directive is duplicate
 
+== http redact - off
+webhook_redact off;
+-- ok
+
+== http redact - off, and a name
+webhook_redact off;
+webhook_redact b; # <<
+-- "webhook_redact" directive is duplicate
+
+== http redact - off beside a name
+webhook_redact password off; # <<
+-- "webhook_redact" directive has "off" beside a name
+
 == http store
 webhook_store %%TESTDIR%%/store sync=normal keep=1d size=100m;
 -- ok

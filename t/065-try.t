@@ -18,7 +18,7 @@ my $t = WebhookTest->new();
 my $up = $t->upstream('up');
 my $r = $t->receiver('r');
 
-$t->http_config(<<'EOF');
+my $conf = <<'EOF';
 
 webhook_zone zone=webhooks:1m;
 webhook_buffer_size 64k;
@@ -113,6 +113,7 @@ server {
 
 EOF
 
+$t->http_config($conf);
 $t->run();
 
 ok(wait_for { $r->requests('/') == 1 }, 'ping');
@@ -341,6 +342,20 @@ is_deeply([ map { delete $_->{line}; $_ } @{ $d->{observations}[0]{enrich} } ],
 	[ { member => 'goal', uri => '/goals/7?team=***' },
 	{ member => 'project.name', uri => undef },
 	{ member => 'organization', uri => '/o/5' } ], 'enrich')
+	or diag(explain($d));
+
+# without redaction, of names and of pairs
+
+$t->http_config("$conf\nwebhook_redact off;");
+ok($t->reload(), 'reload, nothing is redacted');
+
+$d = dry('method=POST&uri=/goals/17/run', '{"id":6,"status":"queued",'
+	. '"password":"h4rd","offset":1,"env":{"name":"token","value":2},'
+	. '"secret_bulk":[1]}');
+
+is_deeply($d->{observations}[0]{payloads}[0]{execution}, { id => 6, status =>
+	'queued', password => 'h4rd', offset => 1, env => { name => 'token',
+	value => 2 } }, 'nothing is redacted')
 	or diag(explain($d));
 
 $t->done();
