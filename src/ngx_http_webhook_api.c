@@ -158,15 +158,19 @@ ngx_http_webhook_api_elements(ngx_http_webhook_api_scope_t *scope, json_t *doc,
     json_t                          *element;
     ngx_int_t                        rc;
     ngx_uint_t                       i;
+    ngx_http_webhook_place_t         place;
     ngx_http_webhook_api_pointer_t  *pointer;
-
-    if (scope->each == NULL) {
-        return handler(data, doc, NULL);
-    }
 
     if (doc == NULL) {
         return ngx_http_webhook_api_whole(scope) ? handler(data, NULL, NULL)
                                                  : NGX_DECLINED;
+    }
+
+    if (scope->each == NULL) {
+        ngx_memzero(&place, sizeof(ngx_http_webhook_place_t));
+        place.value = doc;
+
+        return handler(data, doc, &place);
     }
 
     pointer = scope->each->elts;

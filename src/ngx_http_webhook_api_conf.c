@@ -344,6 +344,15 @@ ngx_http_webhook_api_finish(ngx_conf_t *cf, ngx_http_webhook_api_ctx_t *ctx)
             return NGX_CONF_ERROR;
         }
 
+        if (ngx_http_webhook_api_nowhere(&rp->scope, rp->scope.id)) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"id\" can name nothing, as the document has no "
+                          "name and nothing above it, for \"route\" \"%V\" in "
+                          "%s:%ui",
+                          &rp->name, rp->file, rp->line);
+            return NGX_CONF_ERROR;
+        }
+
         if ((route[i].launch || route[i].rerun)
             && ngx_http_webhook_api_status_errors(&route[i]))
         {

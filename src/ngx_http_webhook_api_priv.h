@@ -319,9 +319,16 @@ char *ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
-/* api_warn.c: what in a description, whole now, has no effect. */
+/* api_warn.c */
+
+/* What in a description, whole now, has no effect. */
 
 void ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api);
+
+/* Whether all "values" lead above the document. */
+
+ngx_uint_t ngx_http_webhook_api_nowhere(ngx_http_webhook_api_scope_t *scope,
+    ngx_array_t *values);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_API_PRIV_H_INCLUDED_ */

@@ -15,6 +15,18 @@
 
 static void ngx_http_webhook_api_warn_state(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp);
+static void ngx_http_webhook_api_warn_values(ngx_conf_t *cf,
+    ngx_http_webhook_api_t *api, ngx_uint_t n);
+static ngx_uint_t ngx_http_webhook_api_lines(
+    ngx_http_webhook_api_scope_t *scope);
+static ngx_array_t *ngx_http_webhook_api_line(
+    ngx_http_webhook_api_scope_t *scope, ngx_uint_t n);
+static ngx_uint_t ngx_http_webhook_api_told(ngx_http_webhook_api_t *api,
+    ngx_uint_t n, ngx_array_t *values, ngx_http_webhook_api_value_t *value);
+static ngx_uint_t ngx_http_webhook_api_has_line(
+    ngx_http_webhook_api_scope_t *scope, ngx_array_t *values);
+static ngx_uint_t ngx_http_webhook_api_above(
+    ngx_http_webhook_api_scope_t *scope, ngx_http_webhook_api_value_t *value);
 static ngx_http_webhook_api_route_t *ngx_http_webhook_api_shadow(
     ngx_http_webhook_route_t *route, ngx_uint_t n);
 static ngx_uint_t ngx_http_webhook_api_covers(
@@ -38,6 +50,7 @@ ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
 
         if (!route[i].ignore) {
             ngx_http_webhook_api_warn_state(cf, rp);
+            ngx_http_webhook_api_warn_values(cf, api, i);
         }
 
         state |= (rp->scope.state != NULL);
@@ -91,6 +104,187 @@ ngx_http_webhook_api_warn_state(ngx_conf_t *cf,
                           &value[i].name, &rp->name, rp->file, rp->line);
         }
     }
+}
+
+
+/* of the n-th route: a line outside may be meant for others */
+
+static void
+ngx_http_webhook_api_warn_values(ngx_conf_t *cf, ngx_http_webhook_api_t *api,
+    ngx_uint_t n)
+{
+    ngx_uint_t                     i, k;
+    ngx_array_t                   *values;
+    ngx_http_webhook_route_t      *route;
+    ngx_http_webhook_api_route_t  *rp;
+    ngx_http_webhook_api_value_t  *value;
+
+    route = api->routes.elts;
+    rp = route[n].priv;
+
+    for (i = 0; i < ngx_http_webhook_api_lines(&rp->scope); i++) {
+
+        values = ngx_http_webhook_api_line(&rp->scope, i);
+        if (values == NULL) {
+            continue;
+        }
+
+        value = values->elts;
+
+        for (k = 0; k < values->nelts; k++) {
+
+            if (!ngx_http_webhook_api_above(&rp->scope, &value[k])
+                || ngx_http_webhook_api_told(api, n, values, &value[k]))
+            {
+                continue;
+            }
+
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"%V\" can name nothing, as the document has no "
+                          "name and nothing above it, in route \"%V\" in "
+                          "%s:%ui",
+                          &value[k].name, &rp->name, rp->file, rp->line);
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_api_lines(ngx_http_webhook_api_scope_t *scope)
+{
+    return 4 + (scope->members ? scope->members->nelts : 0);
+}
+
+
+static ngx_array_t *
+ngx_http_webhook_api_line(ngx_http_webhook_api_scope_t *scope, ngx_uint_t n)
+{
+    ngx_http_webhook_api_member_t  *member;
+
+    switch (n) {
+
+    case 0:
+        return scope->id;
+
+    case 1:
+        return scope->state;
+
+    case 2:
+        return scope->updated;
+
+    case 3:
+        return scope->run;
+
+    default:
+        member = scope->members->elts;
+        return member[n - 4].values;
+    }
+}
+
+
+/* whether an earlier route says it, or the value is there for another one */
+
+static ngx_uint_t
+ngx_http_webhook_api_told(ngx_http_webhook_api_t *api, ngx_uint_t n,
+    ngx_array_t *values, ngx_http_webhook_api_value_t *value)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_route_t      *route;
+    ngx_http_webhook_api_route_t  *rp;
+
+    route = api->routes.elts;
+
+    for (i = 0; i < api->routes.nelts; i++) {
+
+        rp = route[i].priv;
+
+        if (route[i].ignore
+            || !ngx_http_webhook_api_has_line(&rp->scope, values))
+        {
+            continue;
+        }
+
+        if (i < n || !ngx_http_webhook_api_above(&rp->scope, value)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_api_has_line(ngx_http_webhook_api_scope_t *scope,
+    ngx_array_t *values)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ngx_http_webhook_api_lines(scope); i++) {
+        if (ngx_http_webhook_api_line(scope, i) == values) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_api_nowhere(ngx_http_webhook_api_scope_t *scope,
+    ngx_array_t *values)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_api_value_t  *value;
+
+    value = values->elts;
+
+    for (i = 0; i < values->nelts; i++) {
+        if (!ngx_http_webhook_api_above(scope, &value[i])) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* whether it leads above the document, or to its name, of whatever "each" */
+
+static ngx_uint_t
+ngx_http_webhook_api_above(ngx_http_webhook_api_scope_t *scope,
+    ngx_http_webhook_api_value_t *value)
+{
+    ngx_uint_t                       i, depth;
+    ngx_http_webhook_api_value_t    *part;
+    ngx_http_webhook_api_pointer_t  *pointer;
+
+    if (value->parts) {
+        part = value->parts->elts;
+
+        for (i = 0; i < value->parts->nelts; i++) {
+            if (ngx_http_webhook_api_above(scope, &part[i])) {
+                return 1;
+            }
+        }
+
+        return 0;
+    }
+
+    if (!value->placed) {
+        return 0;
+    }
+
+    depth = 0;
+
+    if (scope->each) {
+        pointer = scope->each->elts;
+
+        for (i = 0; i < scope->each->nelts; i++) {
+            depth = ngx_max(depth, pointer[i].pointer.nsegments);
+        }
+    }
+
+    return value->named ? value->up >= depth : value->up > depth;
 }
 
 

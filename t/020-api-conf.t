@@ -328,6 +328,25 @@ check("%none %bare route GET /z { # <<\n}", 'no "id" for "route" "GET /z"');
 check("%none %bare route GET /z { ignore; }");
 check("%none %bare route GET /z { }\nid /id;");
 
+# above the document is nothing, and it has no name
+
+for ([ 'id 1/a;' ], [ 'id 0#;' ], [ 'id 1# 2/a;' ], [ "id '\${/a}.\${0#}';" ],
+	[ "id '\${1/a}';" ], [ 'each "";', 'id 0# 1/a;' ],
+	[ 'each /job;', 'id 1#;' ], [ 'each /jobs/* /job;', 'id 3/a 2# 3#;' ])
+{
+	check("%none %bare @$_\nroute GET /z { # <<\n}", '"id" can name nothing, ' .
+		'as the document has no name and nothing above it, for "route" ' .
+		'"GET /z"');
+}
+
+check("%none %bare $_ route GET /z { }") for 'id 0/a;',
+	'each "" /job; id 0#;', 'each /jobs/*; id 0#; state 1#; goal 2/goal;';
+check("%none %bare id 1/a 0#; route GET /z { ignore; } " .
+	"route GET /y { each /jobs/*; }");
+check("%none %bare id 0# /id; route GET /z { } route GET /y { each /jobs/*; }");
+check("%none %bare id 1/a; route GET /z { # <<\n}\n" .
+	"route GET /y { each /jobs/*; }", 'for "route" "GET /z"');
+
 # include
 
 $t->file('members.conf', "sender.city /city;\nroute GET /inc {\n" .
@@ -399,6 +418,18 @@ for (
 	[ "goal.id 'a-\$2-\${/x}'; # <<\nroute GET /x { }",
 		'has no capture of a route\'s regex' ],
 	[ "goal.id \$arg_1; route GET /x { }" ],
+	[ "goal.id 1/a;\nroute GET /x { } # <<\nroute GET /y { }",
+		'"1/a" can name nothing, as the document has no name and nothing ' .
+		'above it, in route "GET /x"' ],
+	[ "updated /a '\${/b}-\${0#}';\nroute GET /z { ignore; }\n" .
+		"route GET /x { } # <<", '"${/b}-${0#}" can name nothing' ],
+	[ "route GET /x { each /jobs/*; state /s 2#; } # <<",
+		'"2#" can name nothing' ],
+	[ "run 3/a;\neach /jobs/*;\nroute GET /x { } # <<", '"3/a" can name' ],
+	[ "route GET /x { id 1/a \$arg_a; } # <<", '"1/a" can name nothing' ],
+	[ "goal.id 1/a;\nroute GET /x { }\nroute GET /y { each /*; }" ],
+	[ "goal.id 1/a;\nroute GET /x { }\nroute GET /y { goal.name /x; " .
+		"each /*; }" ],
 	[ "states FINISHED done;\nroute POST /x { launch; }\n"
 		. "route GET /x { state /s; }" ],
 ) {

@@ -181,6 +181,8 @@ webhook_api field {
         execution.url  "/jobs/${0#}";
     }
 
+    route GET /by-document { id 0/id; goal.name 0/name 1#; }
+
     route GET /by-stage {
         each        /stages/[name=b]/jobs/*;
         id          "${2#}.${0#}";
@@ -281,6 +283,9 @@ is(events('GET /by-text', '{"team":"t","jobs":{"a":{"n":7,"status":"running"},'
 	. '"/x":1}}'), '1/7 STARTED', 'a text that begins as a relative pointer');
 is("$new[0]{goal}{name} $new[0]{project}{name} $new[0]{execution}{url}",
 	'0#a 9/t/x /jobs/a', 'as a name, as one from above, as a pointer');
+is(events('GET /by-document', { id => 'd1', name => 'n', status => 'running' }),
+	'd1 STARTED', 'of no list, from the document itself');
+is($new[0]{goal}{name}, 'n', 'a member of it');
 is(events('GET /by-stage', '{"stages":[{"name":"a","jobs":[{}]},{"name":"b",'
 	. '"jobs":[{"status":"queued"},{"status":"running"}]}]}'),
 	'1.0 LAUNCHED 1.1 STARTED', 'an index of what a member names');
