@@ -5,9 +5,9 @@
 
 
 /*
- * api: a route and a document -> observations: who it is (id), where it
- * stands (api_state.c) and what is sent of it (members, omit).  Next room:
- * event, by way of emit.
+ * api: a route and a document -> observations: who it is (id), where it stands
+ * (api_state.c, api_updated.c) and what is sent of it (members, omit;
+ * api_complete.c).  Next room: event, by way of emit.
  */
 
 
@@ -33,11 +33,6 @@ static json_t *ngx_http_webhook_api_list(json_t *element,
     ngx_http_webhook_api_pointer_t *pointer);
 static ngx_int_t ngx_http_webhook_api_list_item(void *data, json_t *element,
     const ngx_http_webhook_place_t *place);
-static ngx_int_t ngx_http_webhook_api_complete(
-    ngx_http_webhook_api_reading_t *reading,
-    ngx_http_webhook_observation_t *observation, json_t *id);
-static ngx_uint_t ngx_http_webhook_api_same_id(json_t *json, ngx_str_t *id);
-static ngx_int_t ngx_http_webhook_api_own(json_t **member);
 static json_t *ngx_http_webhook_api_string(ngx_str_t *text);
 
 
@@ -79,6 +74,13 @@ ngx_http_webhook_api_read(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
         }
     }
 
+    reading.found = ngx_pcalloc(r->pool,
+                                (rp->ntexts + 1)
+                                * sizeof(ngx_http_webhook_api_found_t));
+    if (reading.found == NULL) {
+        return NGX_HTTP_WEBHOOK_READ_NO_MEMORY;
+    }
+
     n = rp->scope.members ? rp->scope.members->nelts : 0;
 
     reading.values = ngx_pcalloc(r->pool, (n + 1) * sizeof(json_t *));
@@ -96,6 +98,15 @@ ngx_http_webhook_api_read(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
 
     for (i = 0; i < n; i++) {
         json_decref(reading.values[i]);
+    }
+
+    for (i = 0; i < rp->ntexts; i++) {
+        json_decref(reading.found[i].json);
+    }
+
+    if (reading.spent) {
+        ngx_http_webhook_api_free(list);
+        return NGX_HTTP_WEBHOOK_READ_INEXACT;
     }
 
     if (rc == NGX_ERROR) {
@@ -235,6 +246,7 @@ ngx_http_webhook_api_element(void *data, json_t *element,
 
     reading->elements++;
     reading->place = place;
+    reading->above = 0;
 
     if (ngx_http_webhook_api_refused(reading->scope, element)) {
         reading->refused = 1;
@@ -267,7 +279,8 @@ ngx_http_webhook_api_observe(ngx_http_webhook_api_reading_t *reading,
     rc = ngx_http_webhook_api_id(reading, element, &ob, &id);
 
     if (rc != NGX_OK) {
-        return (rc == NGX_DECLINED && !reading->failed) ? NGX_OK : NGX_ERROR;
+        return (rc == NGX_DECLINED && !reading->failed && !reading->spent)
+               ? NGX_OK : NGX_ERROR;
     }
 
     observation = ngx_array_push(reading->list);
@@ -279,10 +292,13 @@ ngx_http_webhook_api_observe(ngx_http_webhook_api_reading_t *reading,
 
     *observation = ob;
 
-    if (ngx_http_webhook_api_state(reading, element, observation) != NGX_OK
+    ngx_http_webhook_api_state(reading, element, observation);
+
+    if (ngx_http_webhook_api_updated(reading, element, observation) != NGX_OK
         || ngx_http_webhook_api_members(reading, element, observation)
            != NGX_OK
-        || reading->failed)
+        || reading->failed
+        || reading->spent)
     {
         json_decref(id);
         ngx_http_webhook_api_drop(reading->list);
@@ -344,6 +360,12 @@ ngx_http_webhook_api_id(ngx_http_webhook_api_reading_t *reading,
                 || text.len == 0))
         {
             continue;
+        }
+
+        if (ngx_http_webhook_api_shared(&value[i])
+            && ngx_http_webhook_api_copied(reading, text.len) != NGX_OK)
+        {
+            return NGX_ERROR;
         }
 
         observation->id.len = text.len;
@@ -446,6 +468,12 @@ ngx_http_webhook_api_member(ngx_http_webhook_api_reading_t *reading,
                 continue;
             }
 
+            if (member->name.len == 0
+                && ngx_http_webhook_api_shared(&value[i]))
+            {
+                reading->above |= 1 << member->member;
+            }
+
             *result = json_incref(json);
             return NGX_OK;
         }
@@ -491,131 +519,6 @@ ngx_http_webhook_api_list_item(void *data, json_t *element,
     if (list && json_array_append(list, element) != 0) {
         return NGX_ERROR;
     }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_api_complete(ngx_http_webhook_api_reading_t *reading,
-    ngx_http_webhook_observation_t *observation, json_t *id)
-{
-    json_t                         **execution, *json;
-    uint32_t                         own;
-    ngx_uint_t                       i, named;
-    ngx_http_webhook_api_member_t   *member;
-
-    own = 0;
-    named = 0;
-    execution = &observation->members[NGX_HTTP_WEBHOOK_EXECUTION];
-
-    if (!json_is_object(*execution)) {
-
-        json = json_object();
-        if (json == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (*execution) {
-            named = 1;
-
-            if (json_object_set(json, "id", *execution) != 0) {
-                json_decref(json);
-                return NGX_ERROR;
-            }
-        }
-
-        json_decref(*execution);
-
-        *execution = json;
-        own = 1 << NGX_HTTP_WEBHOOK_EXECUTION;
-    }
-
-    if (reading->scope->members) {
-        member = reading->scope->members->elts;
-
-        for (i = 0; i < reading->scope->members->nelts; i++) {
-
-            if (reading->values[i] == NULL) {
-                continue;
-            }
-
-            if (member[i].member == NGX_HTTP_WEBHOOK_EXECUTION
-                && ngx_strcmp(member[i].name.data, "id") == 0)
-            {
-                named = 1;
-            }
-
-            if (!(own & (1 << member[i].member))) {
-                own |= 1 << member[i].member;
-
-                if (ngx_http_webhook_api_own(
-                                    &observation->members[member[i].member])
-                    != NGX_OK)
-                {
-                    return NGX_ERROR;
-                }
-            }
-
-            if (json_object_set(observation->members[member[i].member],
-                                (char *) member[i].name.data,
-                                reading->values[i])
-                != 0)
-            {
-                return NGX_ERROR;
-            }
-        }
-    }
-
-    json = json_object_get(*execution, "id");
-
-    if (json == NULL
-        || json_is_null(json)
-        || (!named
-            && json != id
-            && !ngx_http_webhook_api_same_id(json, &observation->id)))
-    {
-        if (!(own & (1 << NGX_HTTP_WEBHOOK_EXECUTION))
-            && ngx_http_webhook_api_own(execution) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        if (json_object_set(*execution, "id", id) != 0) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* a number and its text are one id, shown as the document has it */
-
-static ngx_uint_t
-ngx_http_webhook_api_same_id(json_t *json, ngx_str_t *id)
-{
-    u_char     buf[32];
-    ngx_str_t  text;
-
-    return ngx_http_webhook_json_scalar(json, &text, buf) == NGX_OK
-           && text.len == id->len
-           && ngx_memcmp(text.data, id->data, id->len) == 0;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_api_own(json_t **member)
-{
-    json_t  *copy;
-
-    copy = *member ? json_copy(*member) : json_object();
-    if (copy == NULL) {
-        return NGX_ERROR;
-    }
-
-    json_decref(*member);
-    *member = copy;
 
     return NGX_OK;
 }

@@ -22,6 +22,7 @@
 
 #define NGX_HTTP_WEBHOOK_ELEMENTS_MAX  1000    /* of one "each" */
 #define NGX_HTTP_WEBHOOK_WILDCARDS     2       /* "*" in one pointer */
+#define NGX_HTTP_WEBHOOK_COPIED_MAX    (16 * 1024 * 1024)  /* bytes */
 
 
 /* a pointer, also in two parts around its last "*" */
@@ -42,7 +43,8 @@ typedef struct {
 typedef struct {
     ngx_http_webhook_api_pointer_t    pointer;
     ngx_http_complex_value_t         *text;    /* NULL: a pointer, or parts */
-    ngx_uint_t                        index;   /* in the texts of a reading */
+    ngx_uint_t                        index;   /* in the texts, or what was
+                                                  found, of a reading */
     ngx_array_t                      *parts;   /* ..._api_value_t; or NULL */
     ngx_uint_t                        up;      /* levels above the element */
     unsigned                          placed:1;    /* relative to its place */
@@ -159,6 +161,19 @@ typedef struct {
 } ngx_http_webhook_api_ctx_t;
 
 
+/*
+ * What a VALUE names above an element, which is looked for and hashed once for
+ * all the elements there.
+ */
+
+typedef struct {
+    json_t                           *above;    /* where it was looked for */
+    json_t                           *json;     /* owned; NULL: nothing */
+    uint64_t                          hash;     /* of "updated" */
+    unsigned                          hashed:1;
+} ngx_http_webhook_api_found_t;
+
+
 /* one reading of a document */
 
 typedef struct {
@@ -166,11 +181,15 @@ typedef struct {
     ngx_http_webhook_route_t         *route;
     ngx_http_webhook_api_scope_t     *scope;
     ngx_str_t                        *texts;    /* by index */
+    ngx_http_webhook_api_found_t     *found;    /* by index */
     const ngx_http_webhook_place_t   *place;    /* of the element, or NULL */
     json_t                          **values;   /* by member line, owned */
     ngx_array_t                      *list;
     ngx_uint_t                       *unread;
     ngx_uint_t                        elements;
+    size_t                            copied;   /* of what is above elements */
+    uint32_t                          above;    /* bits: members from there */
+    unsigned                          spent:1;    /* too much was copied */
     unsigned                          refused:1;  /* by require */
     unsigned                          status:1;   /* some rank or "updated" */
     unsigned                          failed:1;   /* a text had no memory */
@@ -222,6 +241,18 @@ ngx_int_t ngx_http_webhook_api_value(ngx_http_webhook_api_reading_t *reading,
     json_t *element, ngx_http_webhook_api_value_t *value, ngx_str_t *text,
     json_t **json);
 
+/* api_text.c: Whether it is what is above the elements, the same for many. */
+
+ngx_uint_t ngx_http_webhook_api_shared(ngx_http_webhook_api_value_t *value);
+
+/*
+ * api_text.c: Counts what each element gets a copy of, though it is above them.
+ * NGX_ERROR: that is too much in all, and "spent" is set.
+ */
+
+ngx_int_t ngx_http_webhook_api_copied(ngx_http_webhook_api_reading_t *reading,
+    size_t size);
+
 /* api_text.c: What "states" says of a status, or NGX_HTTP_WEBHOOK_NONE. */
 
 ngx_uint_t ngx_http_webhook_api_states(ngx_http_webhook_api_scope_t *scope,
@@ -235,9 +266,22 @@ ngx_uint_t ngx_http_webhook_api_states(ngx_http_webhook_api_scope_t *scope,
 ngx_http_webhook_api_require_t *ngx_http_webhook_api_refused(
     ngx_http_webhook_api_scope_t *scope, json_t *element);
 
-/* Sets rank and unknown, updated and updated_set, run and has_run. */
+/* Sets rank and unknown, run and has_run. */
 
-ngx_int_t ngx_http_webhook_api_state(ngx_http_webhook_api_reading_t *reading,
+void ngx_http_webhook_api_state(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_observation_t *observation);
+
+
+/* api_complete.c: Puts parts of members where they belong, and the id. */
+
+ngx_int_t ngx_http_webhook_api_complete(
+    ngx_http_webhook_api_reading_t *reading,
+    ngx_http_webhook_observation_t *observation, json_t *id);
+
+
+/* api_updated.c: Sets updated and updated_set. */
+
+ngx_int_t ngx_http_webhook_api_updated(ngx_http_webhook_api_reading_t *reading,
     json_t *element, ngx_http_webhook_observation_t *observation);
 
 

@@ -6,8 +6,7 @@
 
 /*
  * api_state: a document and the rules of a route -> where the execution stands
- * (rank), what may make an UPDATED event, and its run.  Next room: api, which
- * adds the members.
+ * (rank), and its run.  Next rooms: api_updated; api, which adds the members.
  */
 
 
@@ -15,8 +14,6 @@
 #include "ngx_http_webhook_format.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_regex.h"
-
-#include <openssl/sha.h>
 
 
 #define NGX_HTTP_WEBHOOK_STATUS_MAX  64        /* bytes kept of a text */
@@ -66,13 +63,6 @@ static ngx_uint_t ngx_http_webhook_api_present(
     ngx_http_webhook_api_scope_t *scope, json_t *element);
 static ngx_uint_t ngx_http_webhook_api_rank(
     ngx_http_webhook_api_tally_t *tally, ngx_uint_t unknown);
-static ngx_int_t ngx_http_webhook_api_updated(
-    ngx_http_webhook_api_reading_t *reading, json_t *element,
-    ngx_http_webhook_observation_t *observation);
-static ngx_int_t ngx_http_webhook_api_append(void *data, json_t *element,
-    const ngx_http_webhook_place_t *place);
-static int ngx_http_webhook_api_dump(const char *buffer, size_t size,
-    void *data);
 static void ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
     json_t *element, ngx_http_webhook_observation_t *observation);
 static int64_t ngx_http_webhook_api_date(ngx_str_t *text);
@@ -308,7 +298,7 @@ ngx_http_webhook_api_state_text(ngx_http_webhook_api_tally_t *tally,
 }
 
 
-ngx_int_t
+void
 ngx_http_webhook_api_state(ngx_http_webhook_api_reading_t *reading,
     json_t *element, ngx_http_webhook_observation_t *observation)
 {
@@ -384,8 +374,6 @@ ngx_http_webhook_api_state(ngx_http_webhook_api_reading_t *reading,
     }
 
     ngx_http_webhook_api_run(reading, element, observation);
-
-    return ngx_http_webhook_api_updated(reading, element, observation);
 }
 
 
@@ -462,128 +450,6 @@ ngx_http_webhook_api_rank(ngx_http_webhook_api_tally_t *tally,
     }
 
     return NGX_HTTP_WEBHOOK_LAUNCHED;
-}
-
-
-/*
- * The hashes are compared across machines and go into UUIDs, so they have no
- * key and do not depend on the order of an object's members.
- */
-
-static ngx_int_t
-ngx_http_webhook_api_updated(ngx_http_webhook_api_reading_t *reading,
-    json_t *element, ngx_http_webhook_observation_t *observation)
-{
-    u_char                         digest[SHA256_DIGEST_LENGTH];
-    json_t                        *json;
-    ngx_int_t                      rc;
-    ngx_str_t                      text;
-    ngx_uint_t                     i, n;
-    ngx_http_webhook_text_t        hashed;
-    ngx_http_webhook_api_value_t  *value;
-
-    if (reading->scope->updated == NULL) {
-        return NGX_OK;
-    }
-
-    value = reading->scope->updated->elts;
-    rc = NGX_OK;
-
-    ngx_memzero(&hashed, sizeof(ngx_http_webhook_text_t));
-
-    for (i = 0; i < reading->scope->updated->nelts; i++) {
-
-        hashed.len = 0;
-
-        if (value[i].text == NULL && value[i].pointer.pointer.wildcards) {
-
-            if (element) {
-                rc = ngx_http_webhook_pointer_each(element,
-                                                   &value[i].pointer.pointer,
-                                                   ngx_http_webhook_api_append,
-                                                   &hashed);
-            }
-
-        } else if (ngx_http_webhook_api_value(reading, element, &value[i],
-                                              &text, &json)
-                   == NGX_OK)
-        {
-            if (json) {
-                rc = ngx_http_webhook_api_append(&hashed, json, NULL);
-
-            } else {
-                ngx_http_webhook_text_append(&hashed, text.data, text.len);
-                ngx_http_webhook_text_append(&hashed, "\n", 1);
-            }
-        }
-
-        if (hashed.failed || rc == NGX_ERROR) {
-            ngx_http_webhook_text_free(&hashed);
-            return NGX_ERROR;
-        }
-
-        if (hashed.len == 0) {
-            continue;
-        }
-
-        if (SHA256(hashed.data, hashed.len, digest) == NULL) {
-            ngx_http_webhook_text_free(&hashed);
-            return NGX_ERROR;
-        }
-
-        for (n = 0; n < 8; n++) {
-            observation->updated[i] = observation->updated[i] << 8
-                                      | digest[n];
-        }
-
-        observation->updated_set |= 1U << i;
-    }
-
-    ngx_http_webhook_text_free(&hashed);
-
-    return NGX_OK;
-}
-
-
-/* appends a scalar's text or a container's JSON, and a newline */
-
-static ngx_int_t
-ngx_http_webhook_api_append(void *data, json_t *element,
-    const ngx_http_webhook_place_t *place)
-{
-    ngx_http_webhook_text_t *hashed = data;
-
-    u_char     buf[32];
-    ngx_str_t  text;
-
-    if (json_is_null(element)) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_webhook_json_scalar(element, &text, buf) == NGX_OK) {
-        ngx_http_webhook_text_append(hashed, text.data, text.len);
-
-    } else if (json_dump_callback(element, ngx_http_webhook_api_dump, hashed,
-                                  JSON_COMPACT|JSON_SORT_KEYS)
-               != 0)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_http_webhook_text_append(hashed, "\n", 1);
-
-    return hashed->failed ? NGX_ERROR : NGX_OK;
-}
-
-
-static int
-ngx_http_webhook_api_dump(const char *buffer, size_t size, void *data)
-{
-    ngx_http_webhook_text_t *hashed = data;
-
-    ngx_http_webhook_text_append(hashed, buffer, size);
-
-    return hashed->failed ? -1 : 0;
 }
 
 

@@ -87,6 +87,7 @@ ngx_http_webhook_api_placed(ngx_http_webhook_api_reading_t *reading,
 {
     ngx_uint_t                       n;
     const ngx_http_webhook_place_t  *place;
+    ngx_http_webhook_api_found_t    *found;
 
     place = reading->place;
 
@@ -103,8 +104,31 @@ ngx_http_webhook_api_placed(ngx_http_webhook_api_reading_t *reading,
         return text->len ? NGX_OK : NGX_DECLINED;
     }
 
+    found = NULL;
+
+    if (value->up) {
+        found = &reading->found[value->index];
+
+        if (found->above == place->value) {
+            *json = found->json;
+            goto done;
+        }
+
+        json_decref(found->json);
+        ngx_memzero(found, sizeof(ngx_http_webhook_api_found_t));
+    }
+
     *json = ngx_http_webhook_pointer_get(place->value,
                                          &value->pointer.pointer);
+
+    /* "omit" may take it out before the next element looks at it */
+
+    if (found) {
+        found->above = place->value;
+        found->json = json_incref(*json);
+    }
+
+done:
 
     return (*json && !json_is_null(*json)) ? NGX_OK : NGX_DECLINED;
 }
@@ -137,6 +161,10 @@ ngx_http_webhook_api_parts(ngx_http_webhook_api_reading_t *reading,
 
         if (rc == NGX_OK && json) {
             rc = ngx_http_webhook_api_scalar(reading, json, &piece[i]);
+        }
+
+        if (rc == NGX_OK && ngx_http_webhook_api_shared(&part[i])) {
+            rc = ngx_http_webhook_api_copied(reading, piece[i].len);
         }
 
         if (rc != NGX_OK) {
@@ -186,6 +214,28 @@ ngx_http_webhook_api_scalar(ngx_http_webhook_api_reading_t *reading,
     {
         return NGX_DECLINED;
     }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_api_shared(ngx_http_webhook_api_value_t *value)
+{
+    return value->placed && value->up && !value->named;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_copied(ngx_http_webhook_api_reading_t *reading,
+    size_t size)
+{
+    if (size > NGX_HTTP_WEBHOOK_COPIED_MAX - reading->copied) {
+        reading->spent = 1;
+        return NGX_ERROR;
+    }
+
+    reading->copied += size;
 
     return NGX_OK;
 }

@@ -19,7 +19,7 @@ static ngx_int_t ngx_http_webhook_api_value_conf(ngx_conf_t *cf,
     ngx_str_t *text, ngx_uint_t wildcards, ngx_uint_t *ntexts,
     ngx_http_webhook_api_value_t *value);
 static ngx_int_t ngx_http_webhook_api_placed_conf(ngx_conf_t *cf,
-    ngx_str_t *text, ngx_http_webhook_api_value_t *value);
+    ngx_str_t *text, ngx_uint_t *ntexts, ngx_http_webhook_api_value_t *value);
 static u_char *ngx_http_webhook_api_relative(u_char *p, u_char *last);
 static u_char *ngx_http_webhook_api_part(u_char *p, u_char *last);
 static ngx_int_t ngx_http_webhook_api_text_conf(ngx_conf_t *cf,
@@ -124,7 +124,7 @@ ngx_http_webhook_api_value_conf(ngx_conf_t *cf, ngx_str_t *text,
     last = text->data + text->len;
 
     if (pointer && ngx_http_webhook_api_relative(text->data, last)) {
-        return ngx_http_webhook_api_placed_conf(cf, text, value);
+        return ngx_http_webhook_api_placed_conf(cf, text, ntexts, value);
     }
 
     if (ngx_http_webhook_api_part(text->data, last) != last) {
@@ -137,7 +137,7 @@ ngx_http_webhook_api_value_conf(ngx_conf_t *cf, ngx_str_t *text,
 
 static ngx_int_t
 ngx_http_webhook_api_placed_conf(ngx_conf_t *cf, ngx_str_t *text,
-    ngx_http_webhook_api_value_t *value)
+    ngx_uint_t *ntexts, ngx_http_webhook_api_value_t *value)
 {
     u_char     *p, *last;
     ngx_str_t   pointer;
@@ -146,6 +146,7 @@ ngx_http_webhook_api_placed_conf(ngx_conf_t *cf, ngx_str_t *text,
     p = ngx_http_webhook_api_relative(text->data, last);
 
     value->placed = 1;
+    value->index = (*ntexts)++;
     value->up = ngx_atoi(text->data, p - text->data);
 
     if (*p == '/') {
@@ -301,7 +302,7 @@ ngx_http_webhook_api_parts_conf(ngx_conf_t *cf, ngx_str_t *text,
             rc = (*piece->data == '/')
                  ? ngx_http_webhook_api_conf_pointer(cf, piece, 0,
                                                      &part->pointer)
-                 : ngx_http_webhook_api_placed_conf(cf, piece, part);
+                 : ngx_http_webhook_api_placed_conf(cf, piece, ntexts, part);
         }
 
         if (rc != NGX_OK) {

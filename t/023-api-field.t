@@ -181,6 +181,19 @@ webhook_api field {
         execution.url  "/jobs/${0#}";
     }
 
+    # what is above several, and beside them
+
+    route GET /by-group {
+        each       /groups/*/jobs/*;
+        goal.id    2/goal/id;
+        goal.name  "${2/goal/name}.${0#}";
+        project    2/project;
+        project.n  /n;
+        sender.id  1/[role=a]/secret;
+        updated    2/goal /n;
+        omit       /secret;
+    }
+
     route GET /by-document { id 0/id; goal.name 0/name 1#; }
 
     route GET /by-stage {
@@ -283,6 +296,34 @@ is(events('GET /by-text', '{"team":"t","jobs":{"a":{"n":7,"status":"running"},'
 	. '"/x":1}}'), '1/7 STARTED', 'a text that begins as a relative pointer');
 is("$new[0]{goal}{name} $new[0]{project}{name} $new[0]{execution}{url}",
 	'0#a 9/t/x /jobs/a', 'as a name, as one from above, as a pointer');
+# of a few groups, each has what belongs to it
+
+{
+	my @group = map { my $g = $_; { goal => { id => $g, name => "g$g" },
+		project => $g == 2 ? undef : { id => $g, n => 0 }, jobs => [
+		map { { id => "$g$_", role => $_, status => 'running',
+		n => "n$_", secret => "s$g$_" } } qw/ a b c / ] } } 1 .. 3;
+
+	$_->{jobs} = [ @{ $_->{jobs} }[1, 0, 2] ] for @group;
+	$group[1]{jobs} = [ ];
+
+	is(events('GET /by-group', { groups => \@group }), '1b STARTED ' .
+		'1a STARTED 1c STARTED 3b STARTED 3a STARTED 3c STARTED', 'of groups');
+	is(join(' ', map { my $e = $_; "$e->{goal}{id}:$e->{goal}{name}:"
+		. "$e->{project}{id}:$e->{project}{n}:$e->{sender}{id}" } @new),
+		'1:g1.0:1:nb:s1a 1:g1.1:1:na:s1a 1:g1.2:1:nc:s1a '
+		. '3:g3.0:3:nb:s3a 3:g3.1:3:na:s3a 3:g3.2:3:nc:s3a', 'each what is its');
+
+	$group[2]{goal}{x} = 1;
+	is(events('GET /by-group', { groups => \@group }), '3b UPDATED ' .
+		'3a UPDATED 3c UPDATED', 'updated above, of one group');
+	is(events('GET /by-group', { groups => \@group, x => 1 }), '',
+		'nothing new');
+	$group[0]{jobs}[0]{n} = 'new';
+	is(events('GET /by-group', { groups => \@group }), '1b UPDATED',
+		'updated of one');
+}
+
 is(events('GET /by-document', { id => 'd1', name => 'n', status => 'running' }),
 	'd1 STARTED', 'of no list, from the document itself');
 is($new[0]{goal}{name}, 'n', 'a member of it');

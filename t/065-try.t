@@ -8,6 +8,8 @@
 use warnings;
 use strict;
 
+use JSON::PP qw/ encode_json /;
+use POSIX ();
 use Test::More;
 
 use WebhookTest;
@@ -79,6 +81,19 @@ webhook_api rich {
     }
 }
 
+webhook_api deep {
+    route GET /deep/updated { each /jobs/*; id 0#; UPDATED }
+    route GET /deep/which { each /jobs/*; id 0#; goal.id 2/list/[id=z]/v; }
+    route GET /deep/part {
+        each          /jobs/*;
+        id            0#;
+        project       2/big;
+        project.name  0#;
+    }
+    route GET /deep/text { each /jobs/*; id 0#; goal.name "${2/log}!"; }
+    route GET /deep/id { each /jobs/*; id 2/log; }
+}
+
 include %%CONF%%/webhook/virtuoso.conf;
 
 server {
@@ -112,6 +127,8 @@ server {
 }
 
 EOF
+
+$conf =~ s!UPDATED!'updated ' . join(' ', ('2/big') x 16) . ';'!e;
 
 $t->http_config($conf);
 $t->run();
@@ -229,7 +246,7 @@ ok(!dry('uri=/jobs/1&status=404', '{"id":1}')->{route}{accepts_status},
 	'status - not accepted');
 is(dry('uri=/jobs/1', '<html>')->{reason}, 'not JSON', 'not JSON');
 is(dry('uri=/jobs/1', '')->{reason}, 'not JSON', 'no body');
-is(dry('uri=/jobs/1', '{"n":99999999999999999999}')->{document}, 'inexact',
+is(dry('uri=/jobs/1', '{"n":99999999999999999999}')->{reason}, 'inexact',
 	'inexact');
 is(dry('uri=/jobs/1', '{"n":99999999999999999999}')->{reason}, 'inexact',
 	'inexact - reason');
@@ -344,6 +361,37 @@ is_deeply([ map { delete $_->{line}; $_ } @{ $d->{observations}[0]{enrich} } ],
 	{ member => 'organization', uri => '/o/5' } ], 'enrich')
 	or diag(explain($d));
 
+# what is above them all costs a thousand executions what it costs one, or is
+# refused where each would have a copy of it
+
+my %big = map { ("k$_" => $_) } 1 .. 3000;
+my %jobs = map { ($_ => {}) } 1 .. 1000;
+my $used = cpu();
+
+$d = deep('updated', { big => \%big });
+is($d->{executions}, 1000, 'updated, above - executions');
+is($d->{observations}[0]{updated}[15]{digest},
+	$d->{observations}[1]{updated}[0]{digest}, 'updated, above - one digest');
+$d = deep('which', { list => [ map { { id => "i$_" } } 1 .. 3000 ] });
+is($d->{executions}, 1000, 'which, above');
+
+$used = cpu() - $used;
+cmp_ok($used, '<', 3, "above - $used s of CPU");
+
+is(deep('part', { big => \%big })->{reason}, 'inexact', 'part, above');
+is(deep('text', { log => 'x' x 40_000 })->{reason}, 'inexact',
+	'text, above');
+is(deep('id', { log => 'x' x 40_000 })->{reason}, 'inexact', 'id, above');
+
+%jobs = map { ($_ => {}) } 1 .. 20;
+
+$d = deep('part', { big => { map { ("k$_" => $_) } 1 .. 1000 } });
+is($d->{executions}, 20, 'part, above - of some');
+$d = deep('text', { log => 'x' x 40_000 });
+is($d->{executions}, 20, 'text, above - of some');
+$d = deep('id', { log => 'x' x 40_000 });
+is($d->{executions}, 20, 'id, above - of some');
+
 # without redaction, of names and of pairs
 
 $t->http_config("$conf\nwebhook_redact off;");
@@ -369,6 +417,24 @@ sub try {
 
 	return $t->post(($o{path} || '/status') . "/try?$args", $body,
 		headers => [ 'X-Webhook-Write' => 1, @{ $o{headers} || [] } ]);
+}
+
+sub deep {
+	my ($what, $beside) = @_;
+
+	return dry("api=deep&uri=/deep/$what",
+		encode_json({ jobs => \%jobs, %$beside }));
+}
+
+sub cpu {
+	my $ticks = 0;
+
+	for my $pid ($t->worker_pids()) {
+		my @stat = split ' ', read_file("/proc/$pid/stat");
+		$ticks += $stat[13] + $stat[14];
+	}
+
+	return $ticks / POSIX::sysconf(&POSIX::_SC_CLK_TCK);
 }
 
 sub dry {

@@ -10,7 +10,7 @@
  * length decides what of the rest of the rules there is.  What is read of each
  * execution holds, and its payload can be written.
  *
- * rooms: api api_state api_text payload regex format json_read json_escape json_pointer json_text
+ * rooms: api api_complete api_state api_text api_updated payload regex format json_read json_escape json_pointer json_text
  */
 
 

@@ -1,0 +1,162 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * api_complete: the whole members of an execution and values for parts of them
+ * -> members with these parts, which are copies then, and the id.  Next room:
+ * api.
+ */
+
+
+#include "ngx_http_webhook_api_priv.h"
+
+
+#define NGX_HTTP_WEBHOOK_API_COPY  100      /* bytes of a member in a copy */
+
+
+static ngx_uint_t ngx_http_webhook_api_same_id(json_t *json, ngx_str_t *id);
+static ngx_int_t ngx_http_webhook_api_own(
+    ngx_http_webhook_api_reading_t *reading,
+    ngx_http_webhook_observation_t *observation, ngx_uint_t n);
+
+
+ngx_int_t
+ngx_http_webhook_api_complete(ngx_http_webhook_api_reading_t *reading,
+    ngx_http_webhook_observation_t *observation, json_t *id)
+{
+    json_t                         **execution, *json;
+    uint32_t                         own;
+    ngx_uint_t                       i, named;
+    ngx_http_webhook_api_member_t   *member;
+
+    own = 0;
+    named = 0;
+    execution = &observation->members[NGX_HTTP_WEBHOOK_EXECUTION];
+
+    if (!json_is_object(*execution)) {
+
+        json = json_object();
+        if (json == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (*execution) {
+            named = 1;
+
+            if (json_object_set(json, "id", *execution) != 0) {
+                json_decref(json);
+                return NGX_ERROR;
+            }
+        }
+
+        json_decref(*execution);
+
+        *execution = json;
+        own = 1 << NGX_HTTP_WEBHOOK_EXECUTION;
+    }
+
+    if (reading->scope->members) {
+        member = reading->scope->members->elts;
+
+        for (i = 0; i < reading->scope->members->nelts; i++) {
+
+            if (reading->values[i] == NULL) {
+                continue;
+            }
+
+            if (member[i].member == NGX_HTTP_WEBHOOK_EXECUTION
+                && ngx_strcmp(member[i].name.data, "id") == 0)
+            {
+                named = 1;
+            }
+
+            if (!(own & (1 << member[i].member))) {
+                own |= 1 << member[i].member;
+
+                if (ngx_http_webhook_api_own(reading, observation,
+                                             member[i].member)
+                    != NGX_OK)
+                {
+                    return NGX_ERROR;
+                }
+            }
+
+            if (json_object_set(observation->members[member[i].member],
+                                (char *) member[i].name.data,
+                                reading->values[i])
+                != 0)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    json = json_object_get(*execution, "id");
+
+    if (json == NULL
+        || json_is_null(json)
+        || (!named
+            && json != id
+            && !ngx_http_webhook_api_same_id(json, &observation->id)))
+    {
+        if (!(own & (1 << NGX_HTTP_WEBHOOK_EXECUTION))
+            && ngx_http_webhook_api_own(reading, observation,
+                                        NGX_HTTP_WEBHOOK_EXECUTION)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (json_object_set(*execution, "id", id) != 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* a number and its text are one id, shown as the document has it */
+
+static ngx_uint_t
+ngx_http_webhook_api_same_id(json_t *json, ngx_str_t *id)
+{
+    u_char     buf[32];
+    ngx_str_t  text;
+
+    return ngx_http_webhook_json_scalar(json, &text, buf) == NGX_OK
+           && text.len == id->len
+           && ngx_memcmp(text.data, id->data, id->len) == 0;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_own(ngx_http_webhook_api_reading_t *reading,
+    ngx_http_webhook_observation_t *observation, ngx_uint_t n)
+{
+    json_t  *copy, **member;
+
+    member = &observation->members[n];
+
+    if ((reading->above & (1 << n))
+        && ngx_http_webhook_api_copied(reading,
+                                       json_object_size(*member)
+                                       * NGX_HTTP_WEBHOOK_API_COPY)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    copy = *member ? json_copy(*member) : json_object();
+    if (copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    json_decref(*member);
+    *member = copy;
+
+    return NGX_OK;
+}
