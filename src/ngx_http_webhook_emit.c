@@ -380,11 +380,13 @@ ngx_http_webhook_emit_ping(ngx_http_webhook_main_conf_t *mcf,
 
     ngx_http_webhook_text_free(&text);
 
-    if (rc == NGX_OK) {
-        ngx_http_webhook_dispatch_wake(hook);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    return rc;
+    ngx_http_webhook_dispatch_wake(hook);
+
+    return delivery->kept ? NGX_OK : NGX_BUSY;
 }
 
 

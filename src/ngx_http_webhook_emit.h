@@ -68,7 +68,8 @@ void ngx_http_webhook_emit_enriched(ngx_http_webhook_source_t *source,
 
 /*
  * Queues a PING for a webhook.  "user" may be empty.  The delivery's UUID is
- * written to "uuid".  NGX_DECLINED: no room.
+ * written to "uuid".  NGX_DECLINED: no room; NGX_BUSY: the queue of the webhook
+ * is full, and the PING is dropped.
  */
 
 ngx_int_t ngx_http_webhook_emit_ping(ngx_http_webhook_main_conf_t *mcf,

@@ -178,6 +178,10 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
 
     ngx_http_webhook_queue_count(zone, events, n, &full);
 
+    if (key == NULL) {
+        ngx_http_webhook_queue_kept(zone, events, n);
+    }
+
     ngx_http_webhook_delivery_trim(zone, logged);
 
     ngx_http_webhook_zone_unlock(zone);

@@ -52,6 +52,7 @@ typedef struct {
     ngx_str_t                     headers;   /* evaluated from variables, "Name:
                                                 value" CRLF ...; or empty */
     unsigned                      unsure:1;  /* not wanted with this payload */
+    unsigned                      kept:1;    /* out, without a state alone */
 } ngx_http_webhook_new_delivery_t;
 
 
@@ -75,9 +76,9 @@ typedef struct {
  * hold of the lock.  key NULL: no state (PING).  NGX_OK; NGX_AGAIN: the state's
  * version is no longer new->version - 1, compute again; NGX_DECLINED: no room,
  * nothing was applied.  A delivery beyond its webhook's "queue" is dropped and
- * counted, the rest goes on.  Counters of events and drops are kept here;
- * entries of one event that follow each other, for webhooks with different
- * members, are one event.
+ * counted, the rest goes on; "kept" says which was not.  Counters of events and
+ * drops are kept here; entries of one event that follow each other, for
+ * webhooks with different members, are one event.
  */
 
 ngx_int_t ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone,

@@ -81,6 +81,31 @@ ngx_http_webhook_queue_full(ngx_http_webhook_zone_t *zone,
 
 
 void
+ngx_http_webhook_queue_kept(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_new_event_t *events, ngx_uint_t n)
+{
+    uint32_t                          index;
+    ngx_uint_t                        i, k;
+    ngx_http_webhook_zdelivery_t     *d;
+    ngx_http_webhook_new_delivery_t  *new;
+
+    for (i = 0; i < n; i++) {
+        new = events[i].deliveries.elts;
+
+        for (k = 0; k < events[i].deliveries.nelts; k++) {
+
+            index = ngx_http_webhook_delivery_find(zone, new[k].uuid);
+
+            if (index) {
+                d = ngx_http_webhook_block(zone, index);
+                new[k].kept = ngx_http_webhook_open(d);
+            }
+        }
+    }
+}
+
+
+void
 ngx_http_webhook_queue_complain(ngx_http_webhook_queue_full_t *full)
 {
     if (full->hook == NULL) {

@@ -61,6 +61,11 @@ void ngx_http_webhook_queue_full(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, ngx_http_webhook_hook_t *hook,
     ngx_http_webhook_queue_full_t *full);
 
+/* Sets "kept" of those that wait now. */
+
+void ngx_http_webhook_queue_kept(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_new_event_t *events, ngx_uint_t n);
+
 /* Logs it, if there is one; without the lock. */
 
 void ngx_http_webhook_queue_complain(ngx_http_webhook_queue_full_t *full);

@@ -134,12 +134,11 @@ ngx_http_webhook_status_is(ngx_str_t *value, const char *text)
 ngx_int_t
 ngx_http_webhook_status_ping(ngx_http_webhook_status_t *s)
 {
-    u_char                        uuid[16], text[NGX_HTTP_WEBHOOK_UUID_LEN];
-    ngx_int_t                     rc;
-    ngx_str_t                     user;
-    ngx_http_variable_value_t    *vv;
-    ngx_http_webhook_hook_t      *hook;
-    ngx_http_webhook_delivery_t   delivery;
+    u_char                      uuid[16], text[NGX_HTTP_WEBHOOK_UUID_LEN];
+    ngx_int_t                   rc;
+    ngx_str_t                   user;
+    ngx_http_webhook_hook_t    *hook;
+    ngx_http_variable_value_t  *vv;
 
     rc = ngx_http_webhook_status_args(s, NULL, NULL);
 
@@ -175,18 +174,13 @@ ngx_http_webhook_status_ping(ngx_http_webhook_status_t *s)
                                  "the webhook zone has no room", NULL);
     }
 
-    if (rc != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    /* one that a full queue turned away is counted, and not known */
-
-    if (ngx_http_webhook_queue_get(s->mcf->zone, uuid, s->request->pool,
-                                   &delivery)
-        == NGX_DECLINED)
-    {
+    if (rc == NGX_BUSY) {
         return ngx_http_webhook_status_problem(s, NGX_HTTP_SERVICE_UNAVAILABLE,
                                  "the queue of this webhook is full", NULL);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
     }
 
     ngx_http_webhook_uuid_text(uuid, text);

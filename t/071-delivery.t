@@ -422,6 +422,13 @@ see('oldest', 'y4', 'done');
 
 is(finished('dropped'), 'y1', 'oldest - a FINISHED for another alone');
 
+my $ping = act('oldest', 'ping');
+
+is($ping->status, 503, 'oldest - nor for a ping');
+like($ping->json->{detail}, qr/the queue of this webhook is full/,
+	'oldest - as who pings is told');
+is(hook('oldest')->{dropped}, $dropped + 3, 'oldest - the ping is dropped');
+
 $r->release();
 @q = $r->wait_requests(8, undef, '/oldest');
 
