@@ -128,7 +128,9 @@ function show_panel(p, d) {
     status: el('span', { class: color[d.status] }, d.status),
     happened: [d.timestamp + ' (', since(d.timestamp), ')'],
     'next attempt': d.next_attempt ? [d.next_attempt + ' (',
-      since(d.next_attempt), ')'] : ended(d) ? 'none' : 'it is being made' }));
+      since(d.next_attempt), ')'] : ended(d) ? 'none'
+      : d.status === 'waiting' ? 'when the webhook is resumed'
+      : 'it is being made' }));
   p.now = d;
   part(p.acts, [write, ended(d), d.request.payload === null, !d.request.url],
        () => panel_acts(p, d));

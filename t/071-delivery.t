@@ -499,6 +499,10 @@ see('full', 'f10', 'running');
 ok($r->wait_request(sub { seen($_[0]) eq 'STARTED f10' }),
 	'paused - others go on');
 is(hook('moving')->{waiting}, 1, 'paused - it waits');
+is(hook('moving')->{next_attempt}, undef, 'paused - no next attempt');
+is(join(' ', map { defined $_->{next_attempt} ? 'has a time' : $_->{status} }
+	grep { $_->{execution} eq 'b' } deliveries('moving')), 'waiting',
+	'paused - nor one of the delivery');
 
 act('moving', 'resume');
 @q = $r->wait_requests(1, undef, '/onward');
