@@ -91,8 +91,8 @@ ngx_int_t ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone,
  * those that still wait get their final payload (empty: they keep what they
  * have, which is also done where there is no room) and are due; those that are
  * unsure now are forgotten.  One that was unsure takes its place in the queue
- * now, or is dropped, as in _add().  Who is not told in time, or whose worker has died,
- * is sent as it is, and forgotten if it was unsure.
+ * now, or is dropped, as in _add().  Who is not told in time, or whose worker
+ * has died, is sent as it is, and forgotten if it was unsure.
  */
 
 void ngx_http_webhook_queue_enrich(ngx_http_webhook_zone_t *zone,
