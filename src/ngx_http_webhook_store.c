@@ -29,8 +29,6 @@
 static void ngx_http_webhook_store_fill(ngx_http_webhook_storer_t *st,
     ngx_int_t locked);
 static void ngx_http_webhook_store_timer(ngx_event_t *ev);
-static ngx_uint_t ngx_http_webhook_store_outdated(
-    ngx_http_webhook_storer_t *st);
 static ngx_uint_t ngx_http_webhook_store_left(ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_foreign(ngx_http_webhook_storer_t *st);
@@ -316,9 +314,7 @@ ngx_http_webhook_store_timer(ngx_event_t *ev)
 }
 
 
-/* the lock is that of a file where new workers no longer have the zone */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_webhook_store_outdated(ngx_http_webhook_storer_t *st)
 {
     ngx_http_webhook_shm_t  *sh;
@@ -326,7 +322,8 @@ ngx_http_webhook_store_outdated(ngx_http_webhook_storer_t *st)
     sh = st->zone->sh;
 
     return ngx_http_webhook_store_configured != sh->configured
-           && sh->file != ngx_http_webhook_store_lock_file(st->lock);
+           && (!sh->storing
+               || sh->file != ngx_http_webhook_store_lock_file(st->lock));
 }
 
 

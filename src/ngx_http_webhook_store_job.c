@@ -348,6 +348,17 @@ ngx_http_webhook_store_result(ngx_http_webhook_storer_t *st)
 {
     st->busy = 0;
 
+    if (ngx_http_webhook_store_outdated(st)) {
+
+        /* all that it had is to be written to another file, if there is one */
+
+        if (st->db.damaged != st->damaged) {
+            ngx_http_webhook_store_damaged(st);
+        }
+
+        return;
+    }
+
     if (st->job == ngx_http_webhook_store_wipe) {
         st->wiped = ngx_current_msec;
         return;
@@ -458,6 +469,10 @@ ngx_http_webhook_store_failure(ngx_http_webhook_storer_t *st, u_char *error)
 
     sh = st->zone->sh;
 
+    if (ngx_http_webhook_store_outdated(st)) {
+        return;
+    }
+
     (void) ngx_atomic_fetch_add(&sh->refused, 1);
 
     if (!st->fails) {
@@ -509,6 +524,10 @@ ngx_http_webhook_store_damaged(ngx_http_webhook_storer_t *st)
                       "webhook_store \"%V\" was removed while it was in use; "
                       "a new one is begun: deliveries that waited in it alone "
                       "are not sent", &st->conf->name);
+    }
+
+    if (ngx_http_webhook_store_outdated(st)) {
+        return;
     }
 
     ngx_http_webhook_zone_lock(st->zone);

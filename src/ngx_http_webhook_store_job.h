@@ -97,11 +97,15 @@ void ngx_http_webhook_store_wake_end(void);
 
 ngx_msec_t ngx_http_webhook_store_wait(ngx_http_webhook_storer_t *st);
 
-/* store.c: the timer; what was ours is written, and free for another. */
+/*
+ * store.c: the timer; what was ours is written, and free for another; whether
+ * new workers no longer have the zone in this file, or in any.
+ */
 
 void ngx_http_webhook_store_arm(ngx_http_webhook_storer_t *st,
     ngx_msec_t wait);
 void ngx_http_webhook_store_leave(ngx_http_webhook_storer_t *st);
+ngx_uint_t ngx_http_webhook_store_outdated(ngx_http_webhook_storer_t *st);
 
 /* --- store_lock.c: NGX_OK: it is ours; NGX_BUSY: another's; NGX_ERROR. --- */
 

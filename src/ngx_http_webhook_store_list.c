@@ -361,6 +361,11 @@ ngx_http_webhook_store_on(ngx_http_webhook_zone_t *zone)
         sh->storing = 1;
         sh->loaded = 0;
 
+        /* how the one of before was, or what old workers said of it */
+
+        sh->failing = 0;
+        sh->store_error[0] = '\0';
+
         sh->seq = ngx_max(sh->seq, ngx_http_webhook_zone_wall() * 1000);
 
         ngx_http_webhook_store_mark_all(zone);

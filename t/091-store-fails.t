@@ -11,6 +11,7 @@ use strict;
 use Test::More;
 
 use WebhookTest;
+use WebhookTest::Faults;
 use WebhookTest::Store;
 
 ###############################################################################
@@ -394,6 +395,80 @@ subtest 'reloads' => sub {
 	ok(wait_for(sub { $s->sql('SELECT count(*) FROM states') == 31 }),
 		'all is in it');
 	is($s->doubles($r->requests()), '', 'no UUID twice');
+
+	$s->done();
+};
+
+###############################################################################
+
+# an old worker waits for its disk when the store leaves the configuration, or
+# goes elsewhere; what it hears then says nothing of the store that comes next
+
+subtest 'an old disk' => sub {
+	WebhookTest::Faults::available()
+		or plan skip_all => 'neither under a sanitizer nor linked in';
+
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+	my $f = WebhookTest::Faults->new($t);
+	my %disk = (kinds => SYSCALL, nth => 1, every => 1, only => 'fdatasync',
+		hold => 1);
+
+	$t->run();
+	$s->status('a', 'queued', launch => 1);
+	ok($s->rows(1, 'ended > 0'), 'works');
+
+	# elsewhere
+
+	my $old = $s->holder();
+
+	$f->arm(pid => $old, %disk);
+	$s->status('b', 'queued', launch => 1);
+	ok(wait_for(sub { $f->held() }), 'the disk does not answer');
+	ok(wait_for(sub { store_of($s)->{state} eq 'failing' }), 'it fails');
+	ok($r->wait_requests(2), 'what waited for it is sent');
+
+	$s->configure(dir => "$s->{dir}+");
+	ok($t->reload(), 'another directory') or diag($t->reload_error());
+	ok($s->rows(2, 'ended > 0'), 'gets all');
+	ok(wait_for(sub { store_of($s)->{state} eq 'ok' }), 'it is well');
+
+	$t->mark_log();
+	$f->release();
+	ok(wait_for(sub { !$t->alive($old) }), 'the old worker ends');
+	is($t->grep_log(qr/webhook_store .* fails/), 0, 'without a word');
+	is(store_of($s)->{state}, 'ok', 'well still');
+
+	# none
+
+	$old = $s->holder();
+
+	$f->arm(pid => $old, %disk);
+	$s->status('c', 'queued', launch => 1);
+	ok(wait_for(sub { $f->held() }), 'the disk does not answer');
+	ok(wait_for(sub { store_of($s)->{state} eq 'failing' }), 'it fails');
+	ok($r->wait_requests(3), 'what waited for it is sent');
+
+	$s->configure(store => 'none');
+	ok($t->reload(), 'no store');
+
+	$f->release();
+	ok(wait_for(sub { !$t->alive($old) }), 'the old worker ends');
+
+	# the first refusal of what comes next is no long one
+
+	my $free = locked($s);
+
+	$f->disarm();
+	$s->configure(store => '');
+	ok($t->reload(), 'a store');
+	ok($t->wait_log(qr/webhook_store .* fails: .*locked/), 'which is locked');
+
+	my ($said) = $t->error_log() =~ /webhook_store .* fails: (.*locked.*)/;
+	is($said, 'database is locked (5)', 'for now');
+
+	$free->();
+	ok($s->rows(3, 'ended > 0'), 'it gets all');
 
 	$s->done();
 };

@@ -56,6 +56,8 @@ struct control {
     char       what[32];
     uint64_t   frames[FRAMES];
     char       only[32];         /* the name of those that count, or "" */
+    uint32_t   hold;             /* while it is set, what fails waits */
+    uint32_t   held;             /* how many do */
 };
 
 
@@ -334,6 +336,18 @@ fails(uint32_t kind, const char *what)
             control->binary = binary_base;
             __atomic_add_fetch(&control->failed, 1, __ATOMIC_SEQ_CST);
         }
+    }
+
+    if (fail && control->hold) {
+        __atomic_add_fetch(&control->held, 1, __ATOMIC_SEQ_CST);
+
+        while (__atomic_load_n(&control->hold, __ATOMIC_SEQ_CST)) {
+            (void) usleep(1000);
+        }
+
+        __atomic_sub_fetch(&control->held, 1, __ATOMIC_SEQ_CST);
+
+        fail = (control->kinds & kind) != 0;
     }
 
     within = 0;

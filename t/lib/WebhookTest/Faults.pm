@@ -4,9 +4,11 @@ package WebhookTest::Faults;
 #
 #	my $f = WebhookTest::Faults->new($t);	# before $t->run()
 #	$f->arm(pid => PID, kinds => ALLOC | SYSCALL | BLOCK, nth => N,
-#		every => K, all => 0, only => 'fsync');
+#		every => K, all => 0, only => 'fsync', hold => 1);
 #	$f->counted, failed, what, live		# since arm()
 #	$f->where				# the stack of the last one
+#	$f->held, release			# with hold: they wait, and then fail,
+#						# or do not if it was disarmed
 #	$f->disarm
 
 ###############################################################################
@@ -22,7 +24,8 @@ our @EXPORT = qw/ ALLOC SYSCALL BLOCK /;
 
 use constant { ALLOC => 1, SYSCALL => 2, BLOCK => 4 };
 
-use constant SIZE => 8 * 4 + 3 * 8 + 32 + 64 * 8 + 32;
+use constant HOLD => 88 + 64 * 8 + 32;
+use constant SIZE => HOLD + 8;
 
 ###############################################################################
 
@@ -81,10 +84,20 @@ sub arm {
 	$self->put(4, pack 'L7', $o{pid} || 0, $o{nth} || 0, $o{every} || 0,
 		0, 0, $o{all} || 0, 0);
 	$self->put(88 + 64 * 8, pack 'a32', $o{only} || '');
+	$self->put(HOLD, pack 'L', $o{hold} || 0);
 	$self->put(0, pack 'L', $o{kinds});
 }
 
-sub disarm { $_[0]->put(0, pack 'L', 0) }
+sub release { $_[0]->put(HOLD, pack 'L', 0) }
+sub held { unpack 'L', $_[0]->take(HOLD + 4, 4) }
+
+sub disarm {
+	my ($self) = @_;
+
+	$self->put(0, pack 'L', 0);
+	$self->release();
+}
+
 sub counted { unpack 'L', $_[0]->take(16, 4) }
 sub failed { unpack 'L', $_[0]->take(20, 4) }
 sub live { unpack 'q', $_[0]->take(32, 8) }
