@@ -28,6 +28,12 @@ typedef struct {
 #define ngx_http_webhook_load_past(wall)                                      \
     ngx_http_webhook_clock_wall_to_msec(wall, wall)
 
+/* what seemed history here has begun elsewhere: its end is not announced yet */
+
+#define ngx_http_webhook_load_begun(here, there)                              \
+    ((here)->rank == NGX_HTTP_WEBHOOK_FINISHED && (here)->announced == 0      \
+     && (there)->rank < NGX_HTTP_WEBHOOK_FINISHED)
+
 #define NGX_HTTP_WEBHOOK_LOAD_BACK     4096        /* numbers that may have
                                                       been on their way */
 
@@ -56,6 +62,7 @@ ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_db_t *db)
 {
     uint64_t                 seq, row, wall;
+    ngx_uint_t               i;
     ngx_http_webhook_load_t  load;
 
     if (ngx_http_webhook_db_open(db) != NGX_OK
@@ -85,8 +92,18 @@ ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
     if (ngx_http_webhook_db_slots(db, ngx_http_webhook_load_hook, &load)
         == NGX_ERROR
         || ngx_http_webhook_db_states(db, ngx_http_webhook_load_state, &load)
-           == NGX_ERROR
-        || ngx_http_webhook_store_load_watches(zone, db) != NGX_OK
+           == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    /* an answer that showed nothing new may do so now */
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_EPOCHS; i++) {
+        (void) ngx_atomic_fetch_add(&zone->sh->epochs[i], 1);
+    }
+
+    if (ngx_http_webhook_store_load_watches(zone, db) != NGX_OK
         || ngx_http_webhook_db_waiting(db, 0, 0, 0,
                                        ngx_http_webhook_load_waiting, &load)
            == NGX_ERROR)
@@ -426,11 +443,17 @@ ngx_http_webhook_load_state(void *data, ngx_http_webhook_rec_t *rec)
     if (i) {
         s = ngx_http_webhook_block(zone, i);
 
-        if (s->state.version < state->version) {
+        if (s->state.version < state->version
+            || ngx_http_webhook_load_begun(&s->state, state))
+        {
             list = ngx_http_webhook_state_list(s);
 
             ngx_http_webhook_zone_save(zone, &s->state,
                                        sizeof(ngx_http_webhook_state_t));
+
+            /* who has begun with what was here begins again */
+
+            state->version = ngx_max(state->version, s->state.version + 1);
             s->state = *state;
             ngx_http_webhook_state_touch(zone, i, list);
             ngx_http_webhook_zone_commit(zone);

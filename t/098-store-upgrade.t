@@ -99,6 +99,47 @@ subtest 'seen by both' => sub {
 	$s->done();
 };
 
+# what only one of two masters has seen begin is no history for the other
+
+subtest 'begun with one, ended with the other' => sub {
+	my $s = WebhookTest::Store->new(daemon => 1);
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->run();
+
+	my %old = workers($t);
+
+	ok($t->upgrade(), 'upgrade');
+
+	my %new = workers($t);
+
+	halt($t, @{ $new{workers} });
+	$s->status('a', 'queued', launch => 1);
+	is($r->wait_requests(1), 1, 'old workers see it launched');
+	ok($s->on_disk(waiting => 0), 'and write it');
+
+	# with the same answer again: one that shows nothing new
+
+	kill 'CONT', @{ $new{workers} };
+	halt($t, @{ $old{workers} });
+	$s->status('a', 'done') for 1 .. 5;
+
+	kill 'CONT', @{ $old{workers} };
+	kill 'QUIT', $old{master};
+	ok(gone($t, \%old), 'new ones see it end, and old ones go');
+
+	ok(wait_for(sub {
+		$s->status('a', 'done');
+		$r->requests() >= 3
+	}), 'the next poll makes up for it');
+
+	is($s->names($r->requests()), 'a/LAUNCHED a/STARTED a/FINISHED',
+		'by all that is missing');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+
+	$s->done();
+};
+
 # what worker_shutdown_timeout cuts off is made again
 
 subtest 'worker_shutdown_timeout' => sub {
