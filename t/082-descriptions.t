@@ -189,6 +189,28 @@ is(names(events('GET', "$run/jobs", 200, '{"id":30433642,"status":"completed"}')
 is(names(@e), 'FINISHED', 'github - completed');
 is($e[0]{execution}{conclusion}, 'success', 'github - conclusion');
 
+# what waits for somebody's approval is completed, for GitHub
+
+my %waits = (id => 30433643, run_attempt => 1);
+
+@e = events('GET', $run, 200, with(
+	'github-actions/INFERRED-run-completed-success.json', %waits,
+	conclusion => 'action_required'));
+is(names(@e), 'LAUNCHED', 'github - awaits approval');
+is(names(events('GET', $run, 200, with(
+	'github-actions/INFERRED-run-in_progress.json', %waits))), 'STARTED',
+	'github - approved');
+is(names(events('GET', $run, 200, with(
+	'github-actions/INFERRED-run-completed-success.json', %waits,
+	conclusion => 'cancelled'))), 'FINISHED', 'github - cancelled');
+
+# further pages of a list are linked by the repository's number
+
+is(names(events('GET', '/repositories/1296269/actions/runs?page=2', 200,
+	JSON::PP->new->encode({ workflow_runs => [ json(with(
+	'github-actions/INFERRED-run-in_progress.json', id => 30433644)) ] }))),
+	'STARTED', 'github - page 2');
+
 is(names(events('POST', "$run/rerun-failed-jobs", 201, '{}')), 'LAUNCHED',
 	'github - run again');
 is(names(events('GET', $run, 200, with('github-actions/run-queued.json',
