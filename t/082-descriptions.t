@@ -249,6 +249,38 @@ is(names(events('POST', "$pipelines/46/retry", 201,
 is(names(events('POST', "$pipelines/46/cancel", 200,
 	with('gitlab/cancel-pipeline-response.json', id => 46,
 	status => 'canceled'))), 'STARTED FINISHED', 'gitlab - canceled');
+
+# the answer to a retry may show it as it was
+
+sub pipeline { with('gitlab/create-pipeline-response.json', @_) }
+
+is(names(events('POST', "$pipelines/46/retry", 201, pipeline(id => 46,
+	status => 'canceled'))), 'LAUNCHED', 'gitlab - retried, not yet known');
+is(names(events('GET', "$pipelines/46", 200, pipeline(id => 46,
+	status => 'running'))), 'STARTED', 'gitlab - runs again');
+is(names(events('GET', "$pipelines/46", 200, pipeline(id => 46,
+	status => 'failed'))), 'FINISHED', 'gitlab - failed');
+
+@e = events('POST', '/api/v4/projects/1/jobs/8/retry', 201, {
+	id => 8, name => 'test', status => 'pending', pipeline => {
+		id => 46, project_id => 1, ref => 'main', status => 'failed' } });
+is(names(@e), 'LAUNCHED', 'gitlab - a job of it retried');
+is_deeply($e[0]{execution}, { id => 46, project_id => 1, ref => 'main',
+	status => 'failed' }, 'gitlab - the pipeline of the job');
+is(names(events('GET', "$pipelines/46", 200, pipeline(id => 46,
+	status => 'success'))), 'STARTED FINISHED', 'gitlab - success at last');
+
+is(names(events('POST', '/api/v4/projects/1/merge_requests/5/pipelines', 200,
+	pipeline(id => 62, status => 'pending'))), 'LAUNCHED',
+	'gitlab - of a merge request');
+is(names(events('GET', "$pipelines/62", 200, pipeline(id => 62,
+	status => 'running'))), 'STARTED', 'gitlab - it runs');
+@e = events('DELETE', "$pipelines/62", 204, '');
+is(names(@e), 'FINISHED', 'gitlab - deleted');
+is_deeply($e[0]{execution}, { id => '62' }, 'gitlab - what is known of it');
+is(names(events('DELETE', "$pipelines/63", 204, '')), '',
+	'gitlab - one that was unknown');
+
 is(names(events('GET', "$pipelines/46/variables", 200,
 	'[{"id":7,"status":"running"}]')), '', 'gitlab - variables');
 
