@@ -70,7 +70,7 @@ $t->run();
 
 ###############################################################################
 
-my ($api, $seen, %answer);
+my ($api, $seen, %answer, %sent);
 
 # what the API answers to a request, and the events that come of it
 
@@ -85,7 +85,8 @@ sub events {
 			: $document });
 
 	$t->request($method, $uri, port => "$api-server", body =>
-		$method eq 'GET' ? undef : '{}', headers => \@headers);
+		$method eq 'GET' ? undef : JSON::PP->new->encode(\%sent),
+		headers => \@headers);
 
 	# an event of another execution, begun later, is queued behind
 
@@ -315,6 +316,38 @@ is(names(events('POST', '/', 200,
 	with('stepfunctions/describe-execution-succeeded.json',
 	redriveCount => 1), @describe)), 'FINISHED',
 	'stepfunctions - succeeded');
+
+# driven again through nginx: the request alone names it
+
+%sent = (executionArn => json(sample(
+	'stepfunctions/describe-execution-succeeded.json'))->{executionArn});
+
+@e = events('POST', '/', 200, '{"redriveDate":1.7E9}', 'X-Amz-Target' =>
+	'AWSStepFunctions.RedriveExecution');
+is(names(@e), 'LAUNCHED', 'stepfunctions - driven again, answer');
+is_deeply($e[0]{execution}, { id => $sent{executionArn} },
+	'stepfunctions - driven again, execution');
+%sent = ();
+
+is(names(events('POST', '/', 200,
+	with('stepfunctions/describe-execution-succeeded.json',
+	redriveCount => 1), @describe)), '',
+	'stepfunctions - the run before is past');
+is(names(events('POST', '/', 200,
+	with('stepfunctions/describe-execution-running.json',
+	redriveCount => 2), @describe)), 'STARTED',
+	'stepfunctions - runs once more');
+
+# an express one that is waited for: one answer says all
+
+@e = events('POST', '/', 200,
+	with('stepfunctions/describe-execution-failed.json', executionArn =>
+	'arn:aws:states:us-east-1:123456789012:express:HelloWorld:a:b'),
+	'X-Amz-Target' => 'AWSStepFunctions.StartSyncExecution');
+is(names(@e), 'LAUNCHED STARTED FINISHED', 'stepfunctions - synchronous');
+is($e[2]{execution}{status}, 'FAILED', 'stepfunctions - its end');
+ok(!exists $e[2]{execution}{input}, 'stepfunctions - no input of it');
+
 is(names(events('POST', '/', 200,
 	with('stepfunctions/describe-execution-running.json',
 	executionArn => 'x'), 'X-Amz-Target' =>
