@@ -401,6 +401,18 @@ is(names(events('GET', '/ci/queue/item/44/api/json', 200, { %$item, id => 44,
 	cancelled => JSON::PP::true })), 'STARTED FINISHED',
 	'jenkins - cancelled in the queue');
 
+# a trigger with a token, as scripts use it
+
+%answer = (Location => 'http://ci.example.com/queue/item/45/');
+is(names(events('GET', '/job/web/build?token=x', 201, '')), 'LAUNCHED',
+	'jenkins - launched by GET');
+%answer = ();
+is(names(events('POST', '/queue/cancelItem?id=46', 204, '')), '',
+	'jenkins - an item that was unknown, cancelled');
+@e = events('POST', '/queue/cancelItem?id=45', 204, '');
+is(names(@e), 'STARTED FINISHED', 'jenkins - cancelled by its item');
+is_deeply($e[1]{execution}, { id => '45' }, 'jenkins - which was it');
+
 ###############################################################################
 
 $api = 'kubernetes-jobs';
