@@ -460,6 +460,45 @@ is(names(events('GET', $jobs, 200, { kind => 'JobList', items => [
 is(names(events('GET', "$jobs/pi", 200, kubernetes('u2', @started,
 	succeeded => 1, conditions('SuccessCriteriaMet', 'Complete')))),
 	'FINISHED', 'kubernetes - complete');
+
+is(names(events('POST', "$jobs?fieldManager=x&dryRun=All", 201,
+	kubernetes('u3'))), '', 'kubernetes - a dry run');
+is(names(events('PATCH', "$jobs/pi?fieldManager=x&dryRun=All", 201,
+	kubernetes('u3'))), '', 'kubernetes - a dry run of applying it');
+is(names(events('PATCH', "$jobs/pi?fieldManager=x", 201, kubernetes('u3'))),
+	'LAUNCHED', 'kubernetes - created by the server applying it');
+is(names(events('PATCH', "$jobs/pi?fieldManager=x", 200, kubernetes('u4'))),
+	'', 'kubernetes - something changed in it');
+
+# what is deleted is over, and nothing tells it afterwards
+
+sub deleted { { kind => 'Status', status => 'Success', metadata => {},
+	details => { name => 'pi', group => 'batch', kind => 'jobs',
+	uid => $_[0] } } }
+
+is(names(events('DELETE', "$jobs/pi?dryRun=All", 200, deleted('u3'))), '',
+	'kubernetes - a dry run of deleting it');
+%sent = (dryRun => [ 'All' ], kind => 'DeleteOptions');
+is(names(events('DELETE', "$jobs/pi", 200, deleted('u3'))), '',
+	'kubernetes - the same, in the body');
+%sent = (propagationPolicy => 'Background', kind => 'DeleteOptions');
+@e = events('DELETE', "$jobs/pi", 200, deleted('u3'));
+is(names(@e), 'STARTED FINISHED', 'kubernetes - deleted');
+is_deeply([ @{$e[1]}{qw/ execution goal project /} ], [ { name => 'pi',
+	group => 'batch', kind => 'jobs', uid => 'u3', id => 'u3' },
+	{ name => 'pi' }, { name => 'ns' } ], 'kubernetes - what was deleted');
+%sent = ();
+is(names(events('DELETE', "$jobs/pi", 200, deleted('u1'))), '',
+	'kubernetes - deleted after its end');
+
+my $going = kubernetes('u5', @started, active => 1);
+
+is(names(events('GET', "$jobs/pi", 200, $going)), 'STARTED',
+	'kubernetes - another runs');
+$going->{metadata}{deletionTimestamp} = '2026-11-28T12:05:00Z';
+is(names(events('GET', "$jobs/pi", 200, $going)), 'FINISHED',
+	'kubernetes - its pods are being removed');
+
 is(names(events('GET', "$jobs?watch=true", 200,
 	'{"type":"ADDED","object":{}}' . "\n" . '{"type":"ADDED"}')), '',
 	'kubernetes - a watch is not read');
