@@ -551,6 +551,15 @@ is(names(events('GET', "$dags/$id", 200, dag_run('queued', $dates[2]))),
 	'LAUNCHED', 'airflow - a task was cleared');
 is(names(events('GET', "$dags/$id", 200, dag_run('running', $dates[3]))),
 	'STARTED', 'airflow - and runs');
+is(names(events('GET', "$dags/gone", 200, dag_run('running', $dates[0],
+	dag_run_id => 'gone'))), 'STARTED', 'airflow - another runs');
+is(names(events('DELETE', "$dags/gone", 404, { title => 'x', status => 404 })),
+	'', 'airflow - not deleted');
+@e = events('DELETE', "$dags/gone", 204, '');
+is(names(@e), 'FINISHED', 'airflow - deleted');
+is_deeply([ @{$e[0]}{qw/ execution goal /} ], [ { id => 'etl/gone', dag_id =>
+	'etl', dag_run_id => 'gone' }, { id => 'etl', name => 'etl' } ],
+	'airflow - what was deleted');
 is(names(events('POST', $dags, 409, { detail => 'x', title => 'Conflict',
 	status => 409 })), '', 'airflow - a problem');
 
