@@ -100,6 +100,23 @@ is(call('job/status', '{"jobid":' . ($job + 1000) . '}')->status, 500,
 	'a job that is unknown');
 is(scalar $hook->requests(), 3, 'no more events');
 
+# any call may be made so, and what only repeats its request is none
+
+is(call('rc/noop', '{"jobid":7}')->json()->{jobid}, 7, 'no job');
+
+$job = call('core/version', '{"_async":true}')->json()->{jobid};
+
+ok(wait_for(sub {
+	call('job/status', "{\"jobid\":$job}")->json()->{finished};
+}, 30), 'another call is over');
+
+@events = map { $_->json() } $hook->wait_requests(6);
+
+is_deeply([ map { $_->{event} } @events[3 .. $#events] ],
+	[ 'LAUNCHED', 'STARTED', 'FINISHED' ], 'events of another call');
+is($events[3]{execution}{id}, $job, 'its id');
+is_deeply($events[3]{goal}, { name => 'core/version' }, 'what it was');
+
 $t->done();
 
 ###############################################################################
