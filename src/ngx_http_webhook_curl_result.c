@@ -25,6 +25,10 @@ static ngx_uint_t ngx_http_webhook_curl_alert(
     ngx_http_webhook_curl_handle_t *h);
 static ngx_uint_t ngx_http_webhook_curl_proxy(
     ngx_http_webhook_curl_handle_t *h, CURLcode code);
+static ngx_uint_t ngx_http_webhook_curl_tls_peer(
+    ngx_http_webhook_curl_handle_t *h, ngx_str_t **name);
+static ngx_uint_t ngx_http_webhook_curl_tunnel(
+    ngx_http_webhook_curl_handle_t *h);
 static ngx_msec_t ngx_http_webhook_curl_ms(curl_off_t from, curl_off_t to);
 
 
@@ -334,7 +338,10 @@ ngx_http_webhook_curl_unconnected(ngx_http_webhook_curl_handle_t *h)
 }
 
 
-/* The only time that libcurl watches is that of connecting. */
+/*
+ * The only time that libcurl watches is that of connecting.  How far it came
+ * with a proxy that speaks SOCKS, it does not say.
+ */
 
 static void
 ngx_http_webhook_curl_timed_out(ngx_http_webhook_curl_handle_t *h)
@@ -351,6 +358,15 @@ ngx_http_webhook_curl_timed_out(ngx_http_webhook_curl_handle_t *h)
 
     if (h->connected) {
         host = &h->hook->host;
+    }
+
+    if (h->connected
+        && h->hook->proxy.len
+        && !ngx_http_webhook_curl_tunnel(h))
+    {
+        fmt = "no connection to %V through the proxy within %M ms";
+
+    } else if (h->connected) {
         fmt = "the TLS handshake with %V did not end within %M ms";
 
     } else if (h->opened || result->dns != NGX_CONF_UNSET_MSEC) {
@@ -369,11 +385,17 @@ static void
 ngx_http_webhook_curl_tls(ngx_http_webhook_curl_handle_t *h, CURLcode code)
 {
     long                          n;
+    CURLINFO                      info;
     ngx_str_t                    *host;
+    ngx_uint_t                    error;
     ngx_http_webhook_detached_t  *d;
 
     d = h->d;
-    host = &h->hook->host;
+
+    error = ngx_http_webhook_curl_tls_peer(h, &host);
+
+    info = (error == NGX_HTTP_WEBHOOK_ERR_PROXY)
+           ? CURLINFO_PROXY_SSL_VERIFYRESULT : CURLINFO_SSL_VERIFYRESULT;
 
     switch (code) {
 
@@ -381,16 +403,16 @@ ngx_http_webhook_curl_tls(ngx_http_webhook_curl_handle_t *h, CURLcode code)
         /* with a good certificate for another name, libcurl leaves these */
 
         n = X509_V_OK;
-        (void) curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &n);
+        (void) curl_easy_getinfo(h->easy, info, &n);
 
         if (n != X509_V_OK && n != X509_V_ERR_UNSPECIFIED) {
-            ngx_http_webhook_curl_error(d, NGX_HTTP_WEBHOOK_ERR_TLS,
+            ngx_http_webhook_curl_error(d, error,
                                         "the certificate of %V is refused: %s",
                                         host, X509_verify_cert_error_string(n));
             return;
         }
 
-        ngx_http_webhook_curl_error(d, NGX_HTTP_WEBHOOK_ERR_TLS,
+        ngx_http_webhook_curl_error(d, error,
                                     "the certificate is not one for %V", host);
         return;
 
@@ -410,7 +432,7 @@ ngx_http_webhook_curl_tls(ngx_http_webhook_curl_handle_t *h, CURLcode code)
 
     default:
         if (!ngx_http_webhook_curl_alert(h)) {
-            ngx_http_webhook_curl_error(d, NGX_HTTP_WEBHOOK_ERR_TLS,
+            ngx_http_webhook_curl_error(d, error,
                                         "the TLS handshake with %V failed",
                                         host);
         }
@@ -426,8 +448,9 @@ ngx_http_webhook_curl_tls(ngx_http_webhook_curl_handle_t *h, CURLcode code)
 static ngx_uint_t
 ngx_http_webhook_curl_alert(ngx_http_webhook_curl_handle_t *h)
 {
-    u_char     *p;
-    ngx_str_t   text;
+    u_char      *p;
+    ngx_str_t    text, *host;
+    ngx_uint_t   error;
 
     p = (u_char *) ngx_strstr(h->message, "SSL routines:");
 
@@ -449,10 +472,56 @@ ngx_http_webhook_curl_alert(ngx_http_webhook_curl_handle_t *h)
 
     text.len = p - text.data;
 
-    ngx_http_webhook_curl_error(h->d, NGX_HTTP_WEBHOOK_ERR_TLS,
-                                "%V refused the TLS connection: %V",
-                                &h->hook->host, &text);
+    error = ngx_http_webhook_curl_tls_peer(h, &host);
+
+    ngx_http_webhook_curl_error(h->d, error,
+                                "%V refused the TLS connection: %V", host,
+                                &text);
     return 1;
+}
+
+
+/*
+ * With whom TLS failed, and the error that is: a proxy of https:// has a
+ * handshake of its own, before the endpoint's.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_curl_tls_peer(ngx_http_webhook_curl_handle_t *h,
+    ngx_str_t **name)
+{
+    ngx_str_t  *proxy;
+
+    static ngx_str_t  text = ngx_string("the proxy");
+
+    proxy = &h->hook->proxy;
+
+    if (h->opened
+        && proxy->len > 5
+        && ngx_strncasecmp(proxy->data, (u_char *) "https", 5) == 0
+        && !ngx_http_webhook_curl_tunnel(h))
+    {
+        *name = &text;
+        return NGX_HTTP_WEBHOOK_ERR_PROXY;
+    }
+
+    *name = &h->hook->host;
+
+    return NGX_HTTP_WEBHOOK_ERR_TLS;
+}
+
+
+/* The proxy has accepted a CONNECT. */
+
+static ngx_uint_t
+ngx_http_webhook_curl_tunnel(ngx_http_webhook_curl_handle_t *h)
+{
+    long  n;
+
+    n = 0;
+    (void) curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &n);
+
+    return n / 100 == 2;
 }
 
 

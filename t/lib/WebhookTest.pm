@@ -53,12 +53,13 @@ package WebhookTest;
 # files: dir, file (NAME, TEXT), cert (NAME, dns => [], ip => []): {cert, key,
 #	ca}
 # peers, the servers around nginx (WebhookTest/Peer.pm, what they can do:
-# t/bin/peer, t/bin/example-api, t/bin/dns):
+# t/bin/peer, t/bin/example-api, t/bin/dns, t/bin/socks):
 #	receiver (NAME, tls => {cert}, http2 => 1, rules => {PATH => ...},
 #		fallback => {...}): answers 204, or as the query or a rule says
 #	upstream (NAME, ...): the same; answers 404, leaves the query alone
 #	example_api (NAME, token => , manual => 1, ...)
 #	dns (NAME, names => {NAME => ADDRESS})
+#	socks (NAME, users => {NAME => PASSWORD}): a proxy
 #	blackhole: a port where connecting hangs
 #   each has url (PATH), host, port, set (PATH => BEHAVIOUR | [...]), requests
 #	(PATH), wait_requests (N, SECONDS, PATH), wait_request (SUB), forget,
@@ -1032,6 +1033,14 @@ sub dns {
 	$name = 'dns' unless defined $name;
 
 	return $self->peer('dns', $name, %o);
+}
+
+# a SOCKS proxy, see t/bin/socks: users => {NAME => PASSWORD}; it has events
+
+sub socks {
+	my ($self, $name, %o) = @_;
+
+	return $self->peer('socks', $name, %o);
 }
 
 # a port that listens and whose queue is full: connecting to it hangs
