@@ -547,6 +547,19 @@ ngx_http_webhook_curl_proxy(ngx_http_webhook_curl_handle_t *h, CURLcode code)
         return 1;
 
     case CURLE_PROXY:
+        n = CURLPX_OK;
+        (void) curl_easy_getinfo(h->easy, CURLINFO_PROXY_ERROR, &n);
+
+        if (n == CURLPX_RESOLVE_HOST) {
+
+            /* SOCKS that is given addresses */
+
+            ngx_http_webhook_curl_error(h->d, NGX_HTTP_WEBHOOK_ERR_DNS,
+                                        "the name of %V could not be resolved",
+                                        &h->hook->host);
+            return 1;
+        }
+
         ngx_http_webhook_curl_error(h->d, NGX_HTTP_WEBHOOK_ERR_PROXY,
                                     "the proxy refused to connect to %V",
                                     &h->hook->host);

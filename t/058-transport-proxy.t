@@ -82,7 +82,9 @@ my %cases = (
 		'proxy', qr/^the proxy refused/ ],
 	refused4 => [ $plain->url, 'proxy socks4://%%HOST_no%%;', undef,
 		'proxy', qr/^the proxy refused/ ],
-	'silent' => [ $https, "proxy %%URL_silent%%; $ca timeout 9s;", undef,
+	'no-name' => [ 'http://nosuch.invalid', 'proxy socks5://%%HOST_socks%%;',
+		undef, 'dns', qr/^the name of nosuch.invalid could not be/ ],
+	silent => [ $https, "proxy %%URL_silent%%; $ca timeout 9s;", undef,
 		'timeout', qr/^no connection to \S+ through the proxy within/ ],
 	'silent-tls' => [ $https, "proxy https://%%HOST_silent%%; $ca"
 		. 'timeout 9s;', undef, 'timeout', qr/through the proxy/ ],
