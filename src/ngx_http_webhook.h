@@ -215,9 +215,9 @@ struct ngx_http_webhook_hook_s {
     ngx_str_t                     ssl_certificate;          /* NUL-        */
     ngx_str_t                     ssl_certificate_key;      /* terminated, */
                                                             /* or empty    */
-    ngx_str_t                     ssl_certificate_pem;      /* what these   */
-    ngx_str_t                     ssl_certificate_key_pem;  /* two held:    */
-                                                            /* secret       */
+    ngx_str_t                     ssl_trusted_pem;          /* what these   */
+    ngx_str_t                     ssl_certificate_pem;      /* held; of the */
+    ngx_str_t                     ssl_certificate_key_pem;  /* key: secret  */
     ngx_flag_t                    http2;
 
     u_char                       *file;      /* where it was declared */

@@ -8,12 +8,13 @@
  * The built-in transport, trust: a webhook's settings -> what libcurl checks a
  * certificate against.
  *
- * Each file of trusted certificates is read once by a worker, into a store
- * that all connections share.  Left to itself, libcurl reads it again for each
- * connection (tens of milliseconds for the system's) as soon as a directory of
- * certificates was built into it, and newer versions trust that directory even
- * beside a file of the user's.  So it gets a file to tell connections apart by,
- * one certificate of it to read, and then the store in its place.
+ * Trusted certificates are parsed once by a worker, those of a webhook's file
+ * as nginx read it when it started, into a store that all connections share.
+ * Left to itself, libcurl reads a file again for each connection (tens of
+ * milliseconds for the system's) as soon as a directory of certificates was
+ * built into it, and newer versions trust that directory even beside a file of
+ * the user's.  So it gets a file to tell connections apart by, one certificate
+ * of it to read, and then the store in its place.
  */
 
 
@@ -26,6 +27,8 @@ typedef struct ngx_http_webhook_curl_trust_s  ngx_http_webhook_curl_trust_t;
 
 struct ngx_http_webhook_curl_trust_s {
     char                           *file;
+    size_t                          len;       /* of what it held; 0: it is  */
+    uint32_t                        crc;       /* read by the worker         */
     X509_STORE                     *store;
     struct curl_blob                first;     /* certificate in it */
     ngx_http_webhook_curl_trust_t  *next;
@@ -34,11 +37,13 @@ struct ngx_http_webhook_curl_trust_s {
 
 static char *ngx_http_webhook_curl_system_trust(void);
 static ngx_http_webhook_curl_trust_t *ngx_http_webhook_curl_trust_get(
-    char *file);
+    char *file, ngx_str_t *pem);
 static ngx_int_t ngx_http_webhook_curl_trust_read(
-    ngx_http_webhook_curl_trust_t *trust);
+    ngx_http_webhook_curl_trust_t *trust, ngx_str_t *pem);
+static ngx_int_t ngx_http_webhook_curl_trust_add(
+    ngx_http_webhook_curl_trust_t *trust, X509_INFO *info);
 static ngx_int_t ngx_http_webhook_curl_trust_first(
-    ngx_http_webhook_curl_trust_t *trust);
+    ngx_http_webhook_curl_trust_t *trust, X509 *cert);
 static CURLcode ngx_http_webhook_curl_trust_set(CURL *easy, void *ssl_ctx,
     void *data);
 
@@ -91,7 +96,7 @@ ngx_http_webhook_curl_trust(CURL *easy, ngx_http_webhook_hook_t *hook)
         return NGX_OK;
     }
 
-    trust = ngx_http_webhook_curl_trust_get(file);
+    trust = ngx_http_webhook_curl_trust_get(file, &hook->ssl_trusted_pem);
 
     if (trust == NULL) {
 
@@ -129,13 +134,19 @@ ngx_http_webhook_curl_system_trust(void)
 
 
 static ngx_http_webhook_curl_trust_t *
-ngx_http_webhook_curl_trust_get(char *file)
+ngx_http_webhook_curl_trust_get(char *file, ngx_str_t *pem)
 {
     size_t                          len;
+    uint32_t                        crc;
     ngx_http_webhook_curl_trust_t  *trust;
 
+    crc = ngx_crc32_long(pem->data, pem->len);
+
     for (trust = ngx_http_webhook_curl_trusts; trust; trust = trust->next) {
-        if (ngx_strcmp(trust->file, file) == 0) {
+        if (trust->len == pem->len
+            && trust->crc == crc
+            && ngx_strcmp(trust->file, file) == 0)
+        {
             return trust;
         }
     }
@@ -151,8 +162,18 @@ ngx_http_webhook_curl_trust_get(char *file)
     trust->file = (char *) (trust + 1);
     ngx_memcpy(trust->file, file, len);
 
-    if (ngx_http_webhook_curl_trust_read(trust) != NGX_OK) {
+    trust->len = pem->len;
+    trust->crc = crc;
+
+    if (ngx_http_webhook_curl_trust_read(trust, pem) != NGX_OK) {
         ERR_clear_error();
+
+        X509_STORE_free(trust->store);
+
+        if (trust->first.data) {
+            ngx_free(trust->first.data);
+        }
+
         ngx_free(trust);
         return NULL;
     }
@@ -165,77 +186,105 @@ ngx_http_webhook_curl_trust_get(char *file)
 
 
 static ngx_int_t
-ngx_http_webhook_curl_trust_read(ngx_http_webhook_curl_trust_t *trust)
+ngx_http_webhook_curl_trust_read(ngx_http_webhook_curl_trust_t *trust,
+    ngx_str_t *pem)
 {
-    X509_STORE  *store;
+    int                   i;
+    BIO                  *bio;
+    ngx_int_t             rc;
+    STACK_OF(X509_INFO)  *all;
 
-    store = X509_STORE_new();
-    if (store == NULL) {
+    trust->store = X509_STORE_new();
+    if (trust->store == NULL) {
         return NGX_ERROR;
     }
 
     /* the flags are libcurl's own */
 
-    if (X509_STORE_load_file(store, trust->file) != 1
-        || X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST
-                                       |X509_V_FLAG_PARTIAL_CHAIN)
-           != 1
-        || ngx_http_webhook_curl_trust_first(trust) != NGX_OK)
+    if (X509_STORE_set_flags(trust->store, X509_V_FLAG_TRUSTED_FIRST
+                                           |X509_V_FLAG_PARTIAL_CHAIN)
+        != 1)
     {
-        X509_STORE_free(store);
         return NGX_ERROR;
     }
 
-    trust->store = store;
+    bio = pem->len ? BIO_new_mem_buf(pem->data, (int) pem->len)
+                   : BIO_new_file(trust->file, "r");
+    if (bio == NULL) {
+        return NGX_ERROR;
+    }
 
-    return NGX_OK;
+    all = PEM_X509_INFO_read_bio(bio, NULL, NULL, (void *) "");
+
+    BIO_free(bio);
+
+    if (all == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_OK;
+
+    for (i = 0; i < sk_X509_INFO_num(all) && rc == NGX_OK; i++) {
+        rc = ngx_http_webhook_curl_trust_add(trust, sk_X509_INFO_value(all, i));
+    }
+
+    sk_X509_INFO_pop_free(all, X509_INFO_free);
+
+    return trust->first.data ? rc : NGX_ERROR;
 }
 
 
 static ngx_int_t
-ngx_http_webhook_curl_trust_first(ngx_http_webhook_curl_trust_t *trust)
+ngx_http_webhook_curl_trust_add(ngx_http_webhook_curl_trust_t *trust,
+    X509_INFO *info)
 {
-    BIO   *in, *out;
-    long   len;
-    char  *pem;
-    X509  *cert;
-
-    cert = NULL;
-    out = NULL;
-
-    in = BIO_new_file(trust->file, "r");
-    if (in == NULL) {
+    if (info->crl && X509_STORE_add_crl(trust->store, info->crl) != 1) {
         return NGX_ERROR;
     }
 
-    cert = PEM_read_bio_X509(in, NULL, NULL, NULL);
-    if (cert == NULL) {
-        goto failed;
+    if (info->x509 == NULL) {
+        return NGX_OK;
     }
 
-    out = BIO_new(BIO_s_mem());
+    if (X509_STORE_add_cert(trust->store, info->x509) != 1) {
+        return NGX_ERROR;
+    }
 
-    if (out == NULL || PEM_write_bio_X509(out, cert) != 1) {
-        goto failed;
+    return trust->first.data
+           ? NGX_OK : ngx_http_webhook_curl_trust_first(trust, info->x509);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_curl_trust_first(ngx_http_webhook_curl_trust_t *trust,
+    X509 *cert)
+{
+    BIO   *out;
+    long   len;
+    char  *pem;
+
+    out = BIO_new(BIO_s_mem());
+    if (out == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (PEM_write_bio_X509(out, cert) != 1) {
+        BIO_free(out);
+        return NGX_ERROR;
     }
 
     len = BIO_get_mem_data(out, &pem);
 
     trust->first.data = ngx_alloc(len, ngx_cycle->log);
-    if (trust->first.data == NULL) {
-        goto failed;
+
+    if (trust->first.data) {
+        ngx_memcpy(trust->first.data, pem, len);
+
+        trust->first.len = len;
+        trust->first.flags = CURL_BLOB_NOCOPY;
     }
 
-    ngx_memcpy(trust->first.data, pem, len);
-
-    trust->first.len = len;
-    trust->first.flags = CURL_BLOB_NOCOPY;
-
-failed:
-
     BIO_free(out);
-    X509_free(cert);
-    BIO_free(in);
 
     return trust->first.data ? NGX_OK : NGX_ERROR;
 }

@@ -20,6 +20,8 @@
 #define NGX_HTTP_WEBHOOK_PEM_MAX  (16 * 1024 * 1024)   /* bytes */
 
 
+static ngx_int_t ngx_http_webhook_pem_trusted(ngx_conf_t *cf, ngx_str_t *pem,
+    ngx_str_t *file);
 static X509 *ngx_http_webhook_pem_certificate(ngx_conf_t *cf, ngx_str_t *pem,
     ngx_str_t *file);
 static EVP_PKEY *ngx_http_webhook_pem_key(ngx_conf_t *cf, ngx_str_t *pem,
@@ -77,32 +79,23 @@ ngx_http_webhook_set_ssl_trusted(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_webhook_hook_t *hook = conf;
 
-    X509       *x509;
-    ngx_str_t  *value, pem;
+    ngx_str_t  *value;
 
     value = cf->args->elts;
 
     if (ngx_http_webhook_full_name(cf, &value[1],
                                    &hook->ssl_trusted_certificate)
-        != NGX_OK)
+        != NGX_OK
+        || ngx_http_webhook_value_file(cf, &hook->ssl_trusted_certificate,
+                                       NGX_HTTP_WEBHOOK_PEM_MAX,
+                                       &hook->ssl_trusted_pem)
+           != NGX_OK
+        || ngx_http_webhook_pem_trusted(cf, &hook->ssl_trusted_pem,
+                                        &hook->ssl_trusted_certificate)
+           != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
-
-    if (ngx_http_webhook_value_file(cf, &hook->ssl_trusted_certificate,
-                                    NGX_HTTP_WEBHOOK_PEM_MAX, &pem)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    x509 = ngx_http_webhook_pem_certificate(cf, &pem,
-                                            &hook->ssl_trusted_certificate);
-    if (x509 == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    X509_free(x509);
 
     return NGX_CONF_OK;
 }
@@ -169,6 +162,52 @@ ngx_http_webhook_set_ssl_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* All of them, as the workers will read them. */
+
+static ngx_int_t
+ngx_http_webhook_pem_trusted(ngx_conf_t *cf, ngx_str_t *pem, ngx_str_t *file)
+{
+    BIO                  *bio;
+    X509_INFO            *info;
+    ngx_int_t             i, n;
+    STACK_OF(X509_INFO)  *all;
+
+    all = NULL;
+
+    bio = BIO_new_mem_buf(pem->data, (int) pem->len);
+    if (bio) {
+        all = PEM_X509_INFO_read_bio(bio, NULL, ngx_http_webhook_pem_password,
+                                     NULL);
+        BIO_free(bio);
+    }
+
+    ERR_clear_error();
+
+    n = 0;
+
+    for (i = 0; all && i < sk_X509_INFO_num(all); i++) {
+        info = sk_X509_INFO_value(all, i);
+        n += (info->x509 != NULL);
+    }
+
+    sk_X509_INFO_pop_free(all, X509_INFO_free);
+
+    if (all == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a PEM certificate in \"%V\" is broken", file);
+        return NGX_ERROR;
+    }
+
+    if (n == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no PEM certificate in \"%V\"", file);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

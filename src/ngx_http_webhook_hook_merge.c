@@ -144,6 +144,7 @@ ngx_http_webhook_hook_merge(ngx_http_webhook_hook_t *conf,
     ngx_conf_merge_value(conf->ssl_verify, prev->ssl_verify, 1);
     ngx_conf_merge_str_value(conf->ssl_trusted_certificate,
                              prev->ssl_trusted_certificate, "");
+    ngx_conf_merge_str_value(conf->ssl_trusted_pem, prev->ssl_trusted_pem, "");
 
     ngx_conf_merge_str_value(conf->ssl_certificate, prev->ssl_certificate, "");
     ngx_conf_merge_str_value(conf->ssl_certificate_key,

@@ -33,6 +33,8 @@ $t->file('lines', "s3same\ns3same");
 $t->file('url', "https://s3same:s3same\@h.example/s3same?s3same=s3same\n");
 $t->file('bad_url', "https://s3same h.example/\n");
 $t->file('junk.pem', "s3same\n");
+$t->file('broken.pem', read_file($cert->{cert}) . "-----BEGIN CERTIFICATE-----\n"
+	. "czNzYW1l\n-----END CERTIFICATE-----\n");
 $t->file('big', 'x' x 70000);
 $t->file('w.conf', "webhook w { url https://h.example/; timeout 3s; }\n");
 $t->file('timeout.conf', "timeout 3s;\n");
@@ -897,6 +899,10 @@ ssl_trusted_certificate %%TESTDIR%%/none.pem; # <<
 == webhook ssl_trusted_certificate - not PEM
 ssl_trusted_certificate %%TESTDIR%%/junk.pem; # <<
 -- no PEM certificate in "%%TESTDIR%%/junk.pem"
+
+== webhook ssl_trusted_certificate - the second one broken
+ssl_trusted_certificate %%TESTDIR%%/broken.pem; # <<
+-- a PEM certificate in "%%TESTDIR%%/broken.pem" is broken
 
 == webhook ssl_certificate - missing
 ssl_certificate %%TESTDIR%%/none.pem; # <<

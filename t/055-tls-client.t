@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # Client certificates of the built-in transport: the key is root's alone, as
-# it should be, and the workers are not root.
+# it should be, and the workers are not root.  So may trusted ones be.
 
 ###############################################################################
 
@@ -22,7 +22,11 @@ my $server = $t->cert('server');
 my $client = $t->cert('client');
 my $r = $t->receiver('r', tls => $server, client_certificate => 1);
 
-chmod 0600, $client->{key} or die "chmod: $!";
+my $plain = $t->receiver('plain', tls => $server);
+my $ca = $t->file('own-ca.pem', "Ours:\n" . read_file($client->{cert})
+	. read_file($server->{ca}));
+
+chmod 0600, $client->{key}, $ca or die "chmod: $!";
 
 $t->http_config(<<"EOF");
 
@@ -43,6 +47,12 @@ server {
 
     webhook without {
         url  %%URL_r%%/without;
+    }
+
+    webhook trusts {
+        url                      %%URL_plain%%/trusts;
+        ssl_trusted_certificate  $ca;
+        events                   LAUNCHED;
     }
 
     location /status/ {
@@ -68,6 +78,18 @@ is($without->{status}, 'failed', 'failed');
 unlike($without->{attempts}[0]{error}, qr/internal/, 'an error of the peer');
 
 is(scalar(grep { $_->path eq '/without' } $r->requests), 0, 'not received');
+
+# what is trusted is what the file had when nginx started
+
+write_file($ca, '');
+
+$t->request('POST', '/status/hooks/trusts/ping',
+	headers => [ 'X-Webhook-Write' => '1' ]);
+
+my $trusts = ended('trusts')->{attempts}[0];
+
+is($trusts->{code}, 204, 'trusted certificates that are root\'s alone')
+	or diag($trusts->{message});
 
 $t->done();
 
