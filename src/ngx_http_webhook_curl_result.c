@@ -546,6 +546,15 @@ ngx_http_webhook_curl_proxy(ngx_http_webhook_curl_handle_t *h, CURLcode code)
                                   "the proxy's name could not be resolved");
         return 1;
 
+    case CURLE_ABORTED_BY_CALLBACK:
+        if (h->connecting <= NGX_HTTP_WEBHOOK_CURL_ANSWER) {
+            return 0;
+        }
+
+        ngx_http_webhook_curl_error(h->d, NGX_HTTP_WEBHOOK_ERR_PROXY,
+                              "the proxy's answer to CONNECT is too long");
+        return 1;
+
     case CURLE_PROXY:
         n = CURLPX_OK;
         (void) curl_easy_getinfo(h->easy, CURLINFO_PROXY_ERROR, &n);

@@ -225,6 +225,8 @@ ngx_http_webhook_curl_open_socket(void *ctx, curlsocktype purpose,
     h->fds[h->nfds++] = fd;
     h->opened = 1;
     h->connected = 0;
+    h->ready = 0;
+    h->connecting = 0;
 
     h->socklen = ngx_min(address->addrlen, sizeof(ngx_sockaddr_t));
     ngx_memcpy(&h->sockaddr, &address->addr, h->socklen);

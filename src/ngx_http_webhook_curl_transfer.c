@@ -479,6 +479,7 @@ ngx_http_webhook_curl_send(void *ctx, char *peer, char *local, int peer_port,
     ngx_http_webhook_curl_handle_t *h = ctx;
 
     h->requests++;
+    h->ready = 1;
 
     if (h->nfds > 1) {
         ngx_http_webhook_curl_sweep(h);
@@ -495,6 +496,26 @@ ngx_http_webhook_curl_send(void *ctx, char *peer, char *local, int peer_port,
     h->again = 1;
 
     return CURL_PREREQFUNC_ABORT;
+}
+
+
+/*
+ * A proxy's answer to CONNECT is read by libcurl byte by byte for as long as
+ * there is something to read, with a call of this for each: a long one keeps
+ * the worker.
+ */
+
+int
+ngx_http_webhook_curl_connecting(void *ctx, curl_off_t dltotal,
+    curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow)
+{
+    ngx_http_webhook_curl_handle_t *h = ctx;
+
+    if (h->ready) {
+        return 0;
+    }
+
+    return ++h->connecting > NGX_HTTP_WEBHOOK_CURL_ANSWER;
 }
 
 

@@ -26,6 +26,7 @@
 #define NGX_HTTP_WEBHOOK_CURL_HEADERS    (128 * 1024)   /* all of them */
 #define NGX_HTTP_WEBHOOK_CURL_BODY       (64 * 1024)    /* beyond body_max */
 #define NGX_HTTP_WEBHOOK_CURL_RETRY_AFTER  256          /* of its value */
+#define NGX_HTTP_WEBHOOK_CURL_ANSWER     (64 * 1024)    /* to CONNECT */
 #define NGX_HTTP_WEBHOOK_CURL_SOCKETS    8              /* connecting at once */
 
 
@@ -72,6 +73,8 @@ struct ngx_http_webhook_curl_handle_s {
     size_t                           received;  /* headers, bytes */
     size_t                           headers;   /* allocated */
     size_t                           body;      /* allocated */
+    size_t                           connecting;   /* bytes of a proxy's
+                                                      answer, at most */
     int                              error;     /* of the latest socket() */
 
     ngx_socket_t                     fds[NGX_HTTP_WEBHOOK_CURL_SOCKETS];
@@ -85,6 +88,7 @@ struct ngx_http_webhook_curl_handle_s {
 
     unsigned                         opened:1;  /* a connection of its own */
     unsigned                         connected:1;  /* that, by TCP */
+    unsigned                         ready:1;   /* as far as to send on it */
     unsigned                         again:1;   /* refused to send on another
                                                    kept-alive connection */
     unsigned                         retried:1;
@@ -179,6 +183,11 @@ ngx_int_t ngx_http_webhook_curl_trust(CURL *easy,
 
 int ngx_http_webhook_curl_send(void *ctx, char *peer, char *local,
     int peer_port, int local_port);
+
+/* A CURLOPT_XFERINFOFUNCTION. */
+
+int ngx_http_webhook_curl_connecting(void *ctx, curl_off_t dltotal,
+    curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow);
 
 /* libcurl is through with a transfer that is still in the multi handle. */
 

@@ -36,6 +36,11 @@ my $safe = $t->receiver('safe', proxy => 1, tls => $good,
 my $other = $t->receiver('other', proxy => 1, tls => $t->cert('other',
 	dns => [ 'other.example' ], ip => [ '127.0.0.9' ]));
 my $silent = $t->receiver('silent', fallback => { drop => 'hang' });
+my $page = $t->receiver('page', rules => { '*' => { status => 407,
+	size => 64 * 1024 * 1024 } });
+my $talks = $t->receiver('talks');
+$talks->set('*' => { raw => "HTTP/1.1 200 OK\r\n" . "X-A: b\r\n" x 20_000,
+	then => 'hang' });
 my $unsafe = $t->receiver('unsafe', proxy => 1, tls => $own);
 my $socks = $t->socks('socks', names => { 'there.example' => '127.0.0.1' });
 my $users = $t->socks('users', users => { alice => 'a/b', bob => 'b' });
@@ -90,6 +95,10 @@ my %cases = (
 		. 'timeout 9s;', undef, 'timeout', qr/through the proxy/ ],
 	'silent-socks' => [ $plain->url, 'proxy socks5://%%HOST_silent%%;'
 		. 'timeout 9s;', undef, 'timeout', qr/through the proxy/ ],
+	page => [ $https, "proxy %%URL_page%%; $ca", undef, 'proxy',
+		qr/^the proxy answered CONNECT with 407/ ],
+	talks => [ $https, "proxy %%URL_talks%%; $ca", undef, 'proxy',
+		qr/^the proxy's answer to CONNECT is too long/ ],
 	behind => [ $silent->url =~ s/http/https/r, "proxy %%URL_proxy%%; $ca"
 		. 'timeout 9s;', undef, 'timeout', qr/TLS handshake with/ ],
 	'behind-name' => [ 'https://localhost:' . $other->port,
