@@ -53,6 +53,8 @@ typedef struct {
     u_char                        *slots;      /* whose owners to wake */
 
     ngx_fd_t                       lock;
+    uint32_t                       configured; /* the zone's, when our workers
+                                                  were */
     ngx_msec_t                     begun;      /* of the worker */
     ngx_msec_t                     left;       /* when it was seen to be free
                                                   for others, first */
@@ -98,14 +100,25 @@ void ngx_http_webhook_store_wake_end(void);
 ngx_msec_t ngx_http_webhook_store_wait(ngx_http_webhook_storer_t *st);
 
 /*
- * store.c: the timer; what was ours is written, and free for another; whether
- * new workers no longer have the zone in this file, or in any.
+ * store.c: the timer; whether new workers no longer have the zone in this file,
+ * or in any.
  */
 
 void ngx_http_webhook_store_arm(ngx_http_webhook_storer_t *st,
     ngx_msec_t wait);
-void ngx_http_webhook_store_leave(ngx_http_webhook_storer_t *st);
 ngx_uint_t ngx_http_webhook_store_outdated(ngx_http_webhook_storer_t *st);
+
+/* --- store_end.c: what was ours is written, and free for another. --- */
+
+void ngx_http_webhook_store_leave(ngx_http_webhook_storer_t *st);
+
+/* ms until no attempt that is begun now is under way any more. */
+
+ngx_msec_t ngx_http_webhook_store_patience(ngx_http_webhook_storer_t *st);
+
+/* A disk that does not answer for a second refuses, too. */
+
+void ngx_http_webhook_store_late(ngx_http_webhook_storer_t *st);
 
 /* --- store_lock.c: NGX_OK: it is ours; NGX_BUSY: another's; NGX_ERROR. --- */
 

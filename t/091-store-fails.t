@@ -475,6 +475,45 @@ subtest 'an old disk' => sub {
 
 ###############################################################################
 
+# new workers cannot know why the one that ends has the lock
+
+subtest 'no answer, and a reload' => sub {
+	WebhookTest::Faults::available()
+		or plan skip_all => 'neither under a sanitizer nor linked in';
+
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+	my $f = WebhookTest::Faults->new($t);
+
+	$t->run();
+	$s->status('a', 'queued', launch => 1);
+	ok($s->rows(1, 'ended > 0'), 'works');
+
+	my $old = $s->holder();
+
+	$f->arm(pid => $old, kinds => SYSCALL, nth => 1, every => 1,
+		only => 'fdatasync', hold => 1);
+	$s->status('b', 'queued', launch => 1);
+	ok(wait_for(sub { $f->held() }), 'the disk does not answer');
+	ok($t->reload(), 'a reload');
+
+	ok($r->wait_requests(2), 'what waited for it is sent');
+	is(store_of($s)->{state}, 'failing', 'the store fails');
+
+	$s->status('c', 'queued', launch => 1);
+	ok($r->wait_requests(3), 'so is what comes');
+
+	$f->disarm();
+	$f->release();
+	ok(wait_for(sub { !$t->alive($old) }), 'the old worker ends');
+	ok($s->rows(3, 'ended > 0'), 'all is written');
+	ok(wait_for(sub { store_of($s)->{state} eq 'ok' }), 'it is well');
+
+	$s->done();
+};
+
+###############################################################################
+
 subtest 'another binary' => sub {
 	my $s = WebhookTest::Store->new(daemon => 1);
 	my ($t, $r) = @$s{qw/ t r /};
