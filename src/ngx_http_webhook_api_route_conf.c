@@ -40,6 +40,7 @@ static void ngx_http_webhook_api_route_accept(ngx_http_webhook_api_route_t *rp,
     ngx_uint_t first, ngx_uint_t last);
 static char *ngx_http_webhook_api_route_when(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp, u_char *p, u_char *last);
+static ngx_uint_t ngx_http_webhook_api_route_always(ngx_str_t *value);
 
 
 char *
@@ -509,5 +510,58 @@ ngx_http_webhook_api_route_when(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_http_webhook_api_route_always(&value)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"when=%V\" always holds, as it is never empty, "
+                           "use a \"map\" to compare", &value);
+        return NGX_CONF_ERROR;
+    }
+
     return NGX_CONF_OK;
+}
+
+
+/* text beside variables leaves it neither empty nor, but for one 0, "0" */
+
+static ngx_uint_t
+ngx_http_webhook_api_route_always(ngx_str_t *value)
+{
+    u_char      *p, *last, ch;
+    ngx_uint_t   zeros;
+
+    zeros = 0;
+    last = value->data + value->len;
+
+    for (p = value->data; p < last; p++) {
+
+        if (*p == '0' && zeros++ == 0) {
+            continue;
+        }
+
+        if (*p != '$') {
+            return 1;
+        }
+
+        if (p + 1 < last && p[1] == '{') {
+            p = ngx_strlchr(p, last, '}');
+
+            if (p == NULL) {
+                return 0;
+            }
+
+            continue;
+        }
+
+        for ( /* void */ ; p + 1 < last; p++) {
+            ch = p[1] | 0x20;
+
+            if ((ch < 'a' || ch > 'z') && p[1] != '_'
+                && (p[1] < '0' || p[1] > '9'))
+            {
+                break;
+            }
+        }
+    }
+
+    return 0;
 }

@@ -290,7 +290,10 @@ check("route GET /a when= { # <<\n}", 'empty "when" parameter');
 check("route GET /a when=1 { # <<\n}", 'no variable in "when=1"');
 check("route GET /a 'when=\${x' { # <<\n}",
 	'the closing bracket in "x" variable is missing');
-check("route GET /a status=2xx when=\$arg_a-\$http_b { }");
+check("route GET /a status=2xx when=\$arg_a\${http_b}0 { }");
+check("route GET /a when=\$arg_action=go { # <<\n}", '"when=$arg_action=go" ' .
+	'always holds, as it is never empty, use a "map" to compare');
+check("route GET /a 'when=\${arg_a}00' { # <<\n}", 'always holds');
 check("route GET /a foo=1 { # <<\n}", 'invalid parameter "foo=1"');
 
 # parts of values, and values of parts
