@@ -23,6 +23,8 @@ static ngx_int_t ngx_http_webhook_api_conf_text(ngx_conf_t *cf,
     ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_api_state_match(ngx_conf_t *cf,
     ngx_str_t *value, ngx_http_webhook_api_state_t *state);
+static void ngx_http_webhook_api_state_warn(ngx_conf_t *cf,
+    ngx_str_t *value);
 static ngx_array_t *ngx_http_webhook_api_matches(ngx_conf_t *cf,
     ngx_str_t *value, ngx_uint_t n);
 static ngx_int_t ngx_http_webhook_api_inherit_members(ngx_conf_t *cf,
@@ -268,6 +270,7 @@ ngx_http_webhook_api_state_match(ngx_conf_t *cf, ngx_str_t *value,
     state->text = *value;
 
     if (value->len == 0 || value->data[0] != '~') {
+        ngx_http_webhook_api_state_warn(cf, value);
         return NGX_OK;
     }
 
@@ -299,6 +302,23 @@ ngx_http_webhook_api_state_match(ngx_conf_t *cf, ngx_str_t *value,
     return NGX_ERROR;
 
 #endif
+}
+
+
+/* "match" and "require" take more, and so it may be thought of this */
+
+static void
+ngx_http_webhook_api_state_warn(ngx_conf_t *cf, ngx_str_t *value)
+{
+    ngx_http_webhook_match_comma(cf, value);
+
+    if (value->len
+        && (value->data[0] == '!' || value->data[value->len - 1] == '*'))
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"%V\" in \"states\" is text as it stands, only "
+                           "\"~regex\" is more", value);
+    }
 }
 
 

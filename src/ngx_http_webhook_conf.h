@@ -190,6 +190,10 @@ char *ngx_http_webhook_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t ngx_http_webhook_match_value(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_webhook_value_match_t *match);
 
+/* Warns of one that ends in a comma, which separates nothing. */
+
+void ngx_http_webhook_match_comma(ngx_conf_t *cf, ngx_str_t *text);
+
 char *ngx_http_webhook_set_match(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_webhook_set_member(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -121,6 +121,7 @@ ngx_http_webhook_match_value(ngx_conf_t *cf, ngx_str_t *value,
     }
 
     if (text.len == 0 || text.data[0] != '~') {
+        ngx_http_webhook_match_comma(cf, &text);
         match->text = text;
         return NGX_OK;
     }
@@ -149,6 +150,17 @@ ngx_http_webhook_match_value(ngx_conf_t *cf, ngx_str_t *value,
     return NGX_ERROR;
 
 #endif
+}
+
+
+void
+ngx_http_webhook_match_comma(ngx_conf_t *cf, ngx_str_t *text)
+{
+    if (text->len > 1 && text->data[text->len - 1] == ',') {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"%V\" is compared with its comma, spaces alone "
+                           "separate values", text);
+    }
 }
 
 

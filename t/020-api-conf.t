@@ -433,6 +433,18 @@ for (
 	[ "goal.id 1/a;\nroute GET /x { }\nroute GET /y { each /*; }" ],
 	[ "goal.id 1/a;\nroute GET /x { }\nroute GET /y { goal.name /x; " .
 		"each /*; }" ],
+	[ "state /s;\nstates FINISHED done, failed; # <<\nroute GET /x { }",
+		'"done," is compared with its comma, spaces alone separate values' ],
+	[ "require /a b, c; # <<\nroute GET /x { }", '"b," is compared with its' ],
+	[ "present FINISHED /a=b,; # <<\nroute GET /x { }", '"b," is compared' ],
+	[ "state /s;\nstates LAUNCHED !running; # <<\nroute GET /x { }",
+		'"!running" in "states" is text as it stands, only "~regex" is more' ],
+	[ "state /s;\nstates STARTED *; # <<\nroute GET /x { }",
+		'"*" in "states" is text as it stands' ],
+	[ "state /s;\nstates FINISHED fail*; # <<\nroute GET /x { }",
+		'"fail*" in "states" is text as it stands' ],
+	[ "state /s; states FINISHED a,b ~x, ~a*; require /a * !* ~b,;\n"
+		. "route GET /x { }" ],
 	[ "states FINISHED done;\nroute POST /x { launch; }\n"
 		. "route GET /x { state /s; }" ],
 ) {

@@ -623,6 +623,10 @@ match /project/id 4889 !5 ~^x !~y * !*;
 match "" "";
 -- ok
 
+== webhook match - commas
+match /execution/status done, failed; # <<
+-- [warn] "done," is compared with its comma, spaces alone separate values
+
 == webhook member - unknown
 member projects.id 5; # <<
 -- member "projects.id" must begin with one of "execution", "goal", "sender", "project", "snapshot", "organization"
