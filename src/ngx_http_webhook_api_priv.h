@@ -284,6 +284,11 @@ ngx_int_t ngx_http_webhook_api_complete(
 ngx_int_t ngx_http_webhook_api_updated(ngx_http_webhook_api_reading_t *reading,
     json_t *element, ngx_http_webhook_observation_t *observation);
 
+/* api_run.c: Sets run and has_run. */
+
+void ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_observation_t *observation);
+
 
 /* api_value.c; errors are logged with file and line */
 

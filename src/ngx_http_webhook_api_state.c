@@ -6,18 +6,16 @@
 
 /*
  * api_state: a document and the rules of a route -> where the execution stands
- * (rank), and its run.  Next rooms: api_updated; api, which adds the members.
+ * (rank).  Next rooms: api_run, api_updated; api, which adds the members.
  */
 
 
 #include "ngx_http_webhook_api_priv.h"
-#include "ngx_http_webhook_format.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_regex.h"
 
 
 #define NGX_HTTP_WEBHOOK_STATUS_MAX  64        /* bytes kept of a text */
-#define NGX_HTTP_WEBHOOK_DATE_MAX    40        /* bytes of one without zone */
 
 
 /* what the elements of a "*" come to, or the one value without it */
@@ -63,10 +61,6 @@ static ngx_uint_t ngx_http_webhook_api_present(
     ngx_http_webhook_api_scope_t *scope, json_t *element);
 static ngx_uint_t ngx_http_webhook_api_rank(
     ngx_http_webhook_api_tally_t *tally, ngx_uint_t unknown);
-static void ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
-    json_t *element, ngx_http_webhook_observation_t *observation);
-static int64_t ngx_http_webhook_api_date(ngx_str_t *text);
-static ngx_int_t ngx_http_webhook_api_number(ngx_str_t *text, int64_t *value);
 
 
 ngx_http_webhook_api_require_t *
@@ -450,117 +444,4 @@ ngx_http_webhook_api_rank(ngx_http_webhook_api_tally_t *tally,
     }
 
     return NGX_HTTP_WEBHOOK_LAUNCHED;
-}
-
-
-static void
-ngx_http_webhook_api_run(ngx_http_webhook_api_reading_t *reading,
-    json_t *element, ngx_http_webhook_observation_t *observation)
-{
-    u_char                         buf[32];
-    json_t                        *json;
-    ngx_str_t                      text;
-    ngx_uint_t                     i;
-    ngx_http_webhook_api_value_t  *value;
-
-    if (reading->scope->run == NULL) {
-        return;
-    }
-
-    value = reading->scope->run->elts;
-
-    for (i = 0; i < reading->scope->run->nelts; i++) {
-
-        if (ngx_http_webhook_api_value(reading, element, &value[i], &text,
-                                       &json)
-            != NGX_OK)
-        {
-            continue;
-        }
-
-        if (json
-            && ngx_http_webhook_json_scalar(json, &text, buf) != NGX_OK)
-        {
-            continue;
-        }
-
-        if (ngx_http_webhook_api_number(&text, &observation->run) == NGX_OK) {
-            observation->has_run = 1;
-            return;
-        }
-
-        observation->run = ngx_http_webhook_api_date(&text);
-
-        /* the first moment of 1970 is none, as is the year 1 */
-
-        if (observation->run > 0) {
-            observation->has_run = 1;
-            return;
-        }
-    }
-}
-
-
-/* one without a zone is as good, as it is compared with its like alone */
-
-static int64_t
-ngx_http_webhook_api_date(ngx_str_t *text)
-{
-    u_char     buf[NGX_HTTP_WEBHOOK_DATE_MAX + 1];
-    int64_t    ms;
-    ngx_str_t  zoned;
-
-    ms = ngx_http_webhook_time_parse(text);
-
-    if (ms != NGX_ERROR || text->len > NGX_HTTP_WEBHOOK_DATE_MAX) {
-        return ms;
-    }
-
-    ngx_memcpy(buf, text->data, text->len);
-    buf[text->len] = 'Z';
-
-    zoned.data = buf;
-    zoned.len = text->len + 1;
-
-    return ngx_http_webhook_time_parse(&zoned);
-}
-
-
-/* some APIs write a fraction only where there is one: it does not count */
-
-static ngx_int_t
-ngx_http_webhook_api_number(ngx_str_t *text, int64_t *value)
-{
-    size_t    i;
-    int64_t   n;
-    unsigned  digit, point;
-
-    if (text->len == 0) {
-        return NGX_ERROR;
-    }
-
-    n = 0;
-    point = 0;
-
-    for (i = 0; i < text->len; i++) {
-
-        if (text->data[i] == '.' && !point && i && i + 1 < text->len) {
-            point = 1;
-            continue;
-        }
-
-        digit = (unsigned) text->data[i] - '0';
-
-        if (digit > 9 || (!point && n > (INT64_MAX - digit) / 10)) {
-            return NGX_ERROR;
-        }
-
-        if (!point) {
-            n = n * 10 + digit;
-        }
-    }
-
-    *value = n;
-
-    return NGX_OK;
 }

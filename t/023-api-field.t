@@ -636,6 +636,24 @@ is(dated('running', $_), '', "no date: $_") for '2026-11-28T09:00:03+01:',
 	'2026-11-28T09:00:03+1', '2026-11-28T09:00', '2026-11-28T09:00:03 PST',
 	'2026-11-28T09:00:03.' . '0' x 40;
 
+# as others write dates: Oozie and Flask, Ruby, PostgreSQL, Java
+
+my $minute = 10;
+
+for my $as ('Sat, 28 Nov 2026 09:%s:00 GMT', '2026-11-28 09:%s:00 UTC',
+	'2026-11-28 11:%s:00 +0200', '2026-11-28 09:%s:00.5+00',
+	'2026-11-28T04:%s:00.25-05:00[America/New_York]',
+	'2026-11-28T09:%s:00Z[UTC]')
+{
+	my $date = sprintf $as, $minute++;
+
+	is(dated('running', $date), '25 LAUNCHED 25 STARTED', "later: $date");
+	is(dated('done', $date), '25 FINISHED', "the same: $date");
+}
+
+is(dated('running', 'Thu, 01 Jan 1970 00:00:00 GMT'), '', 'none, as HTTP has it');
+is(dated('running', '28.11.2026 12:00:00'), '', 'nothing that is known');
+
 # or ended
 
 is(events('GET /ended', { id => 27, status => 'running', ended => 0 }),
