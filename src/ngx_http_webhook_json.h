@@ -97,8 +97,9 @@ void ngx_http_webhook_pointer_delete(json_t *doc,
 /*
  * Parses a document (RFC 8259), bounded in depth and in number of values; of
  * members of one name the last one counts, in the first one's place.  A byte
- * order mark before it is passed over.  A new
- * reference, or NULL with *reason set to a constant text: "not JSON",
+ * order mark before it is passed over.  An integer from 2^63 to 2^64 - 1 is a
+ * string that begins with NUL, which json_scalar() and json_write() know.  A
+ * new reference, or NULL with *reason set to a constant text: "not JSON",
  * "inexact" (an integer beyond 64 bits, NUL in a string), "too deep",
  * "too many values", "no memory".
  */

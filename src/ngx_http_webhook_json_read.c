@@ -20,6 +20,7 @@
 #define NGX_HTTP_WEBHOOK_JSON_VALUES      131072
 #define NGX_HTTP_WEBHOOK_JSON_CONTAINERS  32768   /* these cost the most */
 #define NGX_HTTP_WEBHOOK_JSON_DIGITS      18      /* never overflow */
+#define NGX_HTTP_WEBHOOK_JSON_UNSIGNED    20      /* digits of 64 bits */
 
 
 typedef struct {
@@ -45,6 +46,10 @@ static ngx_int_t ngx_http_webhook_json_read_text(
     ngx_http_webhook_json_reader_t *reader, ngx_str_t *text, json_t **value);
 static json_t *ngx_http_webhook_json_read_number(
     ngx_http_webhook_json_reader_t *reader);
+static ngx_uint_t ngx_http_webhook_json_unsigned(const u_char *p,
+    const u_char *last);
+static json_t *ngx_http_webhook_json_read_unsigned(
+    ngx_http_webhook_json_reader_t *reader, const u_char *digits);
 static json_t *ngx_http_webhook_json_read_word(
     ngx_http_webhook_json_reader_t *reader, const char *word, json_t *value);
 static json_t *ngx_http_webhook_json_read_escaped(
@@ -392,6 +397,14 @@ ngx_http_webhook_json_read_number(ngx_http_webhook_json_reader_t *reader)
                                           json_integer(negative ? -n : n));
     }
 
+    if (!negative
+        && ngx_http_webhook_json_unsigned(digits, p)
+        && (p == last || (*p != '.' && *p != 'e' && *p != 'E')))
+    {
+        reader->p = p;
+        return ngx_http_webhook_json_read_unsigned(reader, digits);
+    }
+
     while (p < last
            && ((*p >= '0' && *p <= '9') || *p == '.' || *p == 'e' || *p == 'E'
                || *p == '+' || *p == '-'))
@@ -402,6 +415,50 @@ ngx_http_webhook_json_read_number(ngx_http_webhook_json_reader_t *reader)
     reader->p = p;
 
     return ngx_http_webhook_json_load(reader, start);
+}
+
+
+/* whether these digits are an integer of 64 bits, but not of 63 */
+
+static ngx_uint_t
+ngx_http_webhook_json_unsigned(const u_char *p, const u_char *last)
+{
+    uint64_t  n, digit;
+
+    if (last - p > NGX_HTTP_WEBHOOK_JSON_UNSIGNED) {
+        return 0;
+    }
+
+    for (n = 0; p < last; p++) {
+        digit = *p - '0';
+
+        if (n > (UINT64_MAX - digit) / 10) {
+            return 0;
+        }
+
+        n = n * 10 + digit;
+    }
+
+    return n > INT64_MAX;
+}
+
+
+/* jansson has none: it becomes a string of NUL, which no other has, and it */
+
+static json_t *
+ngx_http_webhook_json_read_unsigned(ngx_http_webhook_json_reader_t *reader,
+    const u_char *digits)
+{
+    char    text[1 + NGX_HTTP_WEBHOOK_JSON_UNSIGNED];
+    size_t  len;
+
+    len = reader->p - digits;
+
+    text[0] = '\0';
+    ngx_memcpy(text + 1, digits, len);
+
+    return ngx_http_webhook_json_made(reader,
+                                      json_stringn_nocheck(text, len + 1));
 }
 
 

@@ -27,6 +27,7 @@ typedef struct {
 } ngx_http_webhook_redact_t;
 
 
+static ngx_uint_t ngx_http_webhook_json_unsigned(ngx_str_t *text);
 static size_t ngx_http_webhook_json_real(double d, u_char *buf);
 static void ngx_http_webhook_json_value(ngx_http_webhook_text_t *text,
     json_t *value, ngx_http_webhook_redact_t *redact);
@@ -48,6 +49,12 @@ ngx_http_webhook_json_scalar(json_t *value, ngx_str_t *text, u_char *buf)
     case JSON_STRING:
         text->data = (u_char *) json_string_value(value);
         text->len = json_string_length(value);
+
+        if (ngx_http_webhook_json_unsigned(text)) {
+            text->data++;
+            text->len--;
+        }
+
         return NGX_OK;
 
     case JSON_INTEGER:
@@ -74,6 +81,30 @@ ngx_http_webhook_json_scalar(json_t *value, ngx_str_t *text, u_char *buf)
         ngx_str_null(text);
         return NGX_DECLINED;
     }
+}
+
+
+/*
+ * What json_read makes of such an integer.  Text that came with a request may
+ * begin with NUL, too.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_json_unsigned(ngx_str_t *text)
+{
+    size_t  i;
+
+    if (text->len < 2 || text->data[0] != '\0') {
+        return 0;
+    }
+
+    for (i = 1; i < text->len; i++) {
+        if (text->data[i] < '0' || text->data[i] > '9') {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -196,8 +227,14 @@ ngx_http_webhook_json_value(ngx_http_webhook_text_t *text, json_t *value,
         return;
 
     case JSON_STRING:
-        ngx_http_webhook_text_string(text, json_string_value(value),
-                                     json_string_length(value));
+        (void) ngx_http_webhook_json_scalar(value, &s, buf);
+
+        if (s.len != json_string_length(value)) {
+            ngx_http_webhook_text_append(text, s.data, s.len);
+            return;
+        }
+
+        ngx_http_webhook_text_string(text, (char *) s.data, s.len);
         return;
 
     case JSON_NULL:

@@ -882,6 +882,27 @@ $describes{kubeflow} = <<'EOF';
     route GET /apis/v2beta1/runs { each /runs/*; }
 EOF
 
+# ComfyUI: lists of lists, and seeds that are unsigned integers of 64 bits
+
+$describes{comfyui} = <<'EOF';
+    id             /prompt_id;
+
+    route POST /prompt { launch; }
+    route GET /queue {
+        each       /*/*;
+        id         /1;
+        state      1#;
+        states     LAUNCHED queue_pending;
+    }
+    route GET ~^/history(?:/[^/]+)?$ {
+        each       /*;
+        id         0#;
+        execution  /status;
+        goal       /prompt/2;
+        present    FINISHED /status/completed;
+    }
+EOF
+
 my @apis = sort keys %describes;
 
 my $t = WebhookTest->new(workers => 1);
@@ -1795,6 +1816,24 @@ seen('GET /apis/v2beta1/runs/k-1', pipeline_run('RUNNING'), 'k-1 STARTED',
 	'runs again');
 seen('GET /apis/v2beta1/runs', { runs => [ pipeline_run('SUCCEEDED', $at[3]) ] },
 	'k-1 FINISHED', 'succeeded');
+
+$name = 'comfyui';
+
+sub prompt {
+	my ($id) = @_;
+
+	return '[7,"' . $id . '",{"3":{"seed":18446744073709551615}},{},["9"]]';
+}
+
+seen('POST /prompt', { prompt_id => 'c-1', number => 7, node_errors => {} },
+	'c-1 LAUNCHED', 'posted');
+seen('GET /queue', '{"queue_running":[' . prompt('c-1') . '],"queue_pending":['
+	. prompt('c-2') . ']}', 'c-1 STARTED c-2 LAUNCHED', 'a queue');
+seen('GET /history/c-1', '{"c-1":{"prompt":' . prompt('c-1') . ',"outputs":{},'
+	. '"status":{"status_str":"error","completed":false,"messages":[]}}}',
+	'c-1 FINISHED', 'its history');
+like(($hook->requests)[-1]->body, qr/"seed":18446744073709551615\}/,
+	'comfyui - a seed');
 
 $t->done();
 

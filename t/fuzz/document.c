@@ -85,9 +85,11 @@ as_jansson(json_t *doc, const char *reason, const u_char *data, size_t size)
 
     if (doc && theirs == NULL) {
 
-        /* half a surrogate pair */
+        /* half a surrogate pair, an unsigned integer */
 
-        if (ngx_strncmp(error.text, "invalid Unicode", 15) != 0) {
+        if (ngx_strncmp(error.text, "invalid Unicode", 15) != 0
+            && ngx_strncmp(error.text, "too big integer", 15) != 0)
+        {
             abort();
         }
 

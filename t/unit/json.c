@@ -131,7 +131,15 @@ parsing(void)
         { "{\"a\\u0000b\":1}", "inexact" },
         { "[9223372036854775807,-9223372036854775808]",
           "[9223372036854775807,-9223372036854775808]" },
-        { "9223372036854775808", "inexact" },
+        { "{\"9223372036854775807\":[9223372036854775808,"
+          "18446744073709551615]}", "{\"9223372036854775807\":"
+          "[9223372036854775808,18446744073709551615]}" },
+        { "10000000000000000000", "10000000000000000000" },
+        { "18446744073709551616", "inexact" },
+        { "20000000000000000000", "inexact" },
+        { "100000000000000000000", "inexact" },
+        { "18446744073709551615-1", "not JSON" },
+        { "09223372036854775808", "not JSON" },
         { "-9223372036854775809", "inexact" },
         { "[1e400]", "inexact" },
         { "{\"b\":1,\"a\":2,\"b\":3}", "{\"b\":3,\"a\":2}" },
@@ -153,8 +161,8 @@ parsing(void)
 
 
 /*
- * whether it is read in another way than by jansson, which does not take half a
- * surrogate pair
+ * whether it is read in another way than by jansson, which takes neither half a
+ * surrogate pair nor an unsigned integer
  */
 
 static ngx_uint_t
@@ -171,6 +179,7 @@ differs(const char *text, size_t len)
 
     if (theirs == NULL) {
         bad = doc ? strncmp(error.text, "invalid Unicode", 15) != 0
+                    && strncmp(error.text, "too big integer", 15) != 0
                   : strncmp(reason, "too ", 4) == 0;
 
     } else if (doc == NULL) {
@@ -417,6 +426,18 @@ numbers(void)
     }
 
     check_number(bad, 0, "doubles that do not read back, of 100000");
+
+    /* text of a request is no number, whatever it begins with */
+
+    value = json_stringn("\0001,\"a\":2", 8);
+
+    memset(&out, 0, sizeof(out));
+    ngx_http_webhook_json_write(&out, value, NULL);
+
+    check_text(out.data, out.len, "\"\\u00001,\\\"a\\\":2\"", "text after NUL");
+
+    json_decref(value);
+    ngx_http_webhook_text_free(&out);
 }
 
 
@@ -439,7 +460,8 @@ pointers(void)
         "{\"k\":\"b\",\"v\":2},{\"k\":\"a\",\"v\":9},{\"k\":7,\"v\":3},"
         "{\"k\":\"\",\"v\":4},{\"\":\"k\",\"v\":5},"
         "{\"k\":\"x/y=z\",\"v\":6},{\"k\":[]}],\"[k=a]\":10,"
-        "\"n\":null,\"text\":\"t\",\"yes\":true,\"real\":1.5}";
+        "\"n\":null,\"text\":\"t\",\"yes\":true,\"real\":1.5,"
+        "\"big\":[{\"k\":18446744073709551615,\"v\":1}]}";
 
     static const struct {
         const char  *pointer;
@@ -489,6 +511,8 @@ pointers(void)
         { "/text/0", NULL },
         { "/yes", "true" },
         { "/real", "1.5" },
+        { "/big/0/k", "18446744073709551615" },
+        { "/big/[k=18446744073709551615]/v", "1" },
         { NULL, NULL }
     };
 
