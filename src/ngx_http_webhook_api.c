@@ -167,7 +167,7 @@ ngx_http_webhook_api_elements(ngx_http_webhook_api_scope_t *scope, json_t *doc,
     ngx_http_webhook_pointer_pt handler, void *data)
 {
     json_t                          *element;
-    ngx_int_t                        rc;
+    ngx_int_t                        rc, found;
     ngx_uint_t                       i;
     ngx_http_webhook_place_t         place;
     ngx_http_webhook_api_pointer_t  *pointer;
@@ -185,29 +185,39 @@ ngx_http_webhook_api_elements(ngx_http_webhook_api_scope_t *scope, json_t *doc,
     }
 
     pointer = scope->each->elts;
+    found = NGX_DECLINED;
+    rc = NGX_DECLINED;
 
     for (i = 0; i < scope->each->nelts; i++) {
 
-        if (pointer[i].pointer.wildcards) {
-            rc = ngx_http_webhook_pointer_each(doc, &pointer[i].pointer,
-                                               handler, data);
+        /* of a line's pointers the first that is there counts */
 
-            if (rc != NGX_DECLINED) {
-                return rc;
-            }
-
+        if (pointer[i].other && rc == NGX_OK) {
             continue;
         }
 
-        element = ngx_http_webhook_pointer_get(doc, &pointer[i].pointer);
+        rc = NGX_DECLINED;
 
-        if (element && !json_is_null(element)) {
-            return ngx_http_webhook_pointer_each(doc, &pointer[i].pointer,
-                                                 handler, data);
+        if (pointer[i].pointer.wildcards == 0) {
+            element = ngx_http_webhook_pointer_get(doc, &pointer[i].pointer);
+
+            if (element == NULL || json_is_null(element)) {
+                continue;
+            }
+        }
+
+        rc = ngx_http_webhook_pointer_each(doc, &pointer[i].pointer, handler,
+                                           data);
+
+        if (rc == NGX_OK) {
+            found = NGX_OK;
+
+        } else if (rc != NGX_DECLINED) {
+            return rc;
         }
     }
 
-    return NGX_DECLINED;
+    return found;
 }
 
 

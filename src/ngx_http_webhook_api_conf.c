@@ -479,11 +479,8 @@ ngx_http_webhook_api_each(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ctx = cf->handler_conf;
 
-    if (ctx->scope->each) {
-        return "is duplicate";
-    }
-
-    ctx->scope->each = ngx_http_webhook_api_conf_pointers(cf, NULL, 1);
+    ctx->scope->each = ngx_http_webhook_api_conf_pointers(cf, ctx->scope->each,
+                                                          1);
 
     return ctx->scope->each ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

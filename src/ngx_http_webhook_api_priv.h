@@ -31,6 +31,8 @@ typedef struct {
     ngx_http_webhook_pointer_t        pointer;
     ngx_http_webhook_pointer_t        head;    /* up to and with the "*" */
     ngx_http_webhook_pointer_t        tail;    /* relative to an element */
+    unsigned                          other:1; /* counts where the one before
+                                                  it in a line is not there */
 } ngx_http_webhook_api_pointer_t;
 
 
@@ -216,8 +218,9 @@ ngx_uint_t ngx_http_webhook_api_status_errors(ngx_http_webhook_route_t *route);
 
 /*
  * api.c: Calls "handler" with each element of a document (NULL: there is none),
- * as "each" says; without "each" with the document.  Its NGX_OK goes on,
- * anything else stops and is returned.  NGX_DECLINED: there is nothing.
+ * as the lines of "each" say; without "each" with the document.  Its NGX_OK
+ * goes on, anything else stops and is returned.  NGX_DECLINED: there is
+ * nothing.
  */
 
 ngx_int_t ngx_http_webhook_api_elements(ngx_http_webhook_api_scope_t *scope,

@@ -94,6 +94,7 @@ ngx_http_webhook_api_conf_pointers(ngx_conf_t *cf, ngx_array_t *pointers,
     ngx_uint_t n)
 {
     ngx_str_t                       *value;
+    ngx_uint_t                       other;
     ngx_http_webhook_api_pointer_t  *pointer;
 
     if (pointers == NULL) {
@@ -105,6 +106,7 @@ ngx_http_webhook_api_conf_pointers(ngx_conf_t *cf, ngx_array_t *pointers,
     }
 
     value = cf->args->elts;
+    other = 0;
 
     for ( /* void */ ; n < cf->args->nelts; n++) {
 
@@ -120,6 +122,9 @@ ngx_http_webhook_api_conf_pointers(ngx_conf_t *cf, ngx_array_t *pointers,
         {
             return NULL;
         }
+
+        pointer->other = other;
+        other = 1;
     }
 
     return pointers;

@@ -119,7 +119,7 @@ check("%R launch now; # <<",
 
 # duplicates
 
-for my $name (qw/ id state updated run each execution goal sender.email
+for my $name (qw/ id state updated run execution goal sender.email
 	project.name execution.url /)
 {
 	check("%bare %none $name /a;\n$name /b; # <<\nroute GET /z { id /id; }",
@@ -173,6 +173,7 @@ for my $name ('state', 'updated', 'each', 'omit', 'require', 'goal.id',
 }
 
 check("each '' /item; execution ''; goal /a~0~1b;");
+check("each /a; each /b/* /c;");
 
 # values
 

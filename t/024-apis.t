@@ -903,6 +903,26 @@ $describes{comfyui} = <<'EOF';
     }
 EOF
 
+# Hetzner Cloud: an answer with one action, and with more of them beside it
+
+$describes{hetzner} = <<'EOF';
+    id             /id;
+    execution      "";
+    goal.name      /command;
+
+    state          /status;
+    states         FINISHED success error;
+    updated        /progress;
+
+    route POST,DELETE ~^/v1/(?:servers|volumes)(?:/.+)?$ {
+        launch;
+        each  /action /actions/*;
+        each  /next_actions/*;
+    }
+    route GET ~^/v1/actions/\d+$ { each /action; }
+    route GET /v1/actions { each /actions/*; }
+EOF
+
 my @apis = sort keys %describes;
 
 my $t = WebhookTest->new(workers => 1);
@@ -1834,6 +1854,29 @@ seen('GET /history/c-1', '{"c-1":{"prompt":' . prompt('c-1') . ',"outputs":{},'
 	'c-1 FINISHED', 'its history');
 like(($hook->requests)[-1]->body, qr/"seed":18446744073709551615\}/,
 	'comfyui - a seed');
+
+$name = 'hetzner';
+
+sub action {
+	my ($id, $status, $progress) = @_;
+
+	return { id => $id, command => 'create_server', status => $status,
+		progress => $progress, finished => undef, error => undef };
+}
+
+seen('POST /v1/servers', { server => { id => 42, status => 'initializing' },
+	action => action(1, 'running', 0), next_actions => [ map { action($_,
+	'running', 0) } 2, 3 ], root_password => 'x' }, join(' ', map {
+	"$_ LAUNCHED $_ STARTED" } 1 .. 3), 'three of one launch', status => 201);
+seen('GET /v1/actions/1', { action => action(1, 'running', 50) }, '1 UPDATED',
+	'goes on');
+seen('POST /v1/volumes', { volume => { id => 7 }, action => undef, next_actions
+	=> [ action(4, 'running', 0) ] }, '4 LAUNCHED 4 STARTED', 'the later alone',
+	status => 201);
+seen('DELETE /v1/servers/42', { action => action(5, 'success', 100),
+	next_actions => [] }, '5 LAUNCHED 5 STARTED 5 FINISHED', 'the first alone');
+seen('GET /v1/actions?id=1&id=2', { actions => [ action(1, 'error', 100),
+	action(2, 'success', 100) ], meta => {} }, '1 FINISHED 2 FINISHED', 'a list');
 
 $t->done();
 

@@ -11,6 +11,7 @@
  * execution holds, and its payload can be written.
  *
  * rooms: api api_complete api_state api_text api_updated payload regex format json_read json_escape json_pointer json_text
+ * rooms: api api_state api_run api_text payload regex format json_read json_escape json_pointer json_text
  */
 
 
@@ -30,6 +31,15 @@ ngx_http_complex_value(ngx_http_request_t *r, ngx_http_complex_value_t *val,
 {
     *value = val->value;
     return NGX_OK;
+}
+
+
+/* nginx's own */
+
+time_t
+ngx_parse_http_time(u_char *value, size_t len)
+{
+    return len == 29 ? 1 : NGX_ERROR;
 }
 
 
@@ -106,6 +116,7 @@ pointers(ngx_array_t **a, ngx_str_t *text, ngx_uint_t wildcards)
     }
 
     if (compile(&p, text, wildcards)) {
+        p.other = 1;
         *(ngx_http_webhook_api_pointer_t *) ngx_array_push(*a) = p;
     }
 }
