@@ -329,7 +329,7 @@ ngx_http_webhook_api_observe(ngx_http_webhook_api_reading_t *reading,
         }
     }
 
-    rc = ngx_http_webhook_api_complete(reading, observation, id);
+    rc = ngx_http_webhook_api_complete(reading, element, observation, id);
 
     json_decref(id);
 

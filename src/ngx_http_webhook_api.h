@@ -83,7 +83,8 @@ struct ngx_http_webhook_route_s {
     unsigned      ignore:1;
     unsigned      bodyless:1;      /* its id may come from variables alone: a
                                       204 is enough */
-    unsigned      scalar:1;        /* the whole document may be its id */
+    unsigned      scalar:1;        /* the whole document may be its id or
+                                      status */
     unsigned      blind:1;         /* nothing of a body is read */
     void         *priv;            /* api.c's own */
     ngx_http_webhook_watch_t  *watch;  /* of what it launches, or NULL */

@@ -25,7 +25,7 @@ static ngx_int_t ngx_http_webhook_api_own(
 
 ngx_int_t
 ngx_http_webhook_api_complete(ngx_http_webhook_api_reading_t *reading,
-    ngx_http_webhook_observation_t *observation, json_t *id)
+    json_t *element, ngx_http_webhook_observation_t *observation, json_t *id)
 {
     json_t                         **execution, *json;
     uint32_t                         own;
@@ -43,7 +43,9 @@ ngx_http_webhook_api_complete(ngx_http_webhook_api_reading_t *reading,
             return NGX_ERROR;
         }
 
-        if (*execution) {
+        /* a bare scalar that is sent as a whole is not thereby its id */
+
+        if (*execution && *execution != element) {
             named = 1;
 
             if (json_object_set(json, "id", *execution) != 0) {

@@ -24,6 +24,7 @@ static ngx_uint_t ngx_http_webhook_api_bodyless(
     ngx_http_webhook_api_scope_t *scope);
 static ngx_uint_t ngx_http_webhook_api_bare(
     ngx_http_webhook_api_scope_t *scope);
+static ngx_uint_t ngx_http_webhook_api_itself(ngx_array_t *values);
 static char *ngx_http_webhook_api_kind(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_webhook_api_each(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -404,21 +405,31 @@ ngx_http_webhook_api_bodyless(ngx_http_webhook_api_scope_t *scope)
 }
 
 
-/* "id" is "", of the document */
+/* "id", "state" or "updated" is "", of the document */
 
 static ngx_uint_t
 ngx_http_webhook_api_bare(ngx_http_webhook_api_scope_t *scope)
 {
+    return ngx_http_webhook_api_whole(scope)
+           && (ngx_http_webhook_api_itself(scope->id)
+               || ngx_http_webhook_api_itself(scope->state)
+               || ngx_http_webhook_api_itself(scope->updated));
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_api_itself(ngx_array_t *values)
+{
     ngx_uint_t                     i;
     ngx_http_webhook_api_value_t  *value;
 
-    if (!ngx_http_webhook_api_whole(scope)) {
+    if (values == NULL) {
         return 0;
     }
 
-    value = scope->id->elts;
+    value = values->elts;
 
-    for (i = 0; i < scope->id->nelts; i++) {
+    for (i = 0; i < values->nelts; i++) {
         if (value[i].name.len == 0) {
             return 1;
         }

@@ -278,7 +278,7 @@ void ngx_http_webhook_api_state(ngx_http_webhook_api_reading_t *reading,
 /* api_complete.c: Puts parts of members where they belong, and the id. */
 
 ngx_int_t ngx_http_webhook_api_complete(
-    ngx_http_webhook_api_reading_t *reading,
+    ngx_http_webhook_api_reading_t *reading, json_t *element,
     ngx_http_webhook_observation_t *observation, json_t *id);
 
 

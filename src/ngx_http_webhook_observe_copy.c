@@ -208,7 +208,8 @@ ngx_http_webhook_observe_json(ngx_http_webhook_observe_ctx_t *ctx, u_char ch)
     }
 
     return ctx->route->scalar
-           && (ch == '"' || ch == '-' || (ch >= '0' && ch <= '9'));
+           && (ch == '"' || ch == '-' || (ch >= '0' && ch <= '9')
+               || ch == 't' || ch == 'f');
 }
 
 

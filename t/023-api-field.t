@@ -160,6 +160,18 @@ webhook_api field {
     # names and members of what an execution stands in
 
     route GET /by-name { each /jobs/*; id 0#; }
+    # a status and nothing else, which is no id
+
+    route GET ~^/word/(?<word>\w+)$ { id $word; state ""; execution ""; }
+    route GET ~^/percent/(?<word>\w+)$ {
+        id         $word;
+        state      up;
+        states     STARTED up;
+        updated    "";
+        execution  "";
+    }
+    route GET ~^/done/(?<word>\w+)$ { id $word; state ""; states FINISHED true; }
+
     route GET /by-name-alone { each /jobs/*; id 0#; state ""; execution 0#; }
 
     route GET /by-queue {
@@ -635,6 +647,17 @@ is(dated('running', '2026-11-28 09:00:02'), '25 LAUNCHED 25 STARTED',
 is(dated('running', $_), '', "no date: $_") for '2026-11-28T09:00:03+01:',
 	'2026-11-28T09:00:03+1', '2026-11-28T09:00', '2026-11-28T09:00:03 PST',
 	'2026-11-28T09:00:03.' . '0' x 40;
+
+# a bare scalar, which says nothing of the id
+
+is(events('GET /word/w28', '"running"'), 'w28 STARTED', 'a bare word');
+is_deeply($new[0]{execution}, { id => 'w28' }, 'is no id');
+is(events('GET /done/n5', 'false'), 'n5 STARTED', 'a bare boolean');
+is(events('GET /done/n5', 'true'), 'n5 FINISHED', 'another one');
+is(events('GET /done/n5', 'tru'), '', 'no JSON');
+is(events('GET /percent/n6', '5'), 'n6 STARTED', 'a bare number');
+is(events('GET /percent/n6', '6'), 'n6 UPDATED', 'it has changed');
+is_deeply($new[0]{execution}, { id => 'n6' }, 'and is no id');
 
 # as others write dates: Oozie and Flask, Ruby, PostgreSQL, Java
 
