@@ -86,6 +86,7 @@ struct ngx_http_webhook_route_s {
     unsigned      scalar:1;        /* the whole document may be its id or
                                       status */
     unsigned      blind:1;         /* nothing of a body is read */
+    unsigned      text:1;          /* a body is a line of text, not JSON */
     void         *priv;            /* api.c's own */
     ngx_http_webhook_watch_t  *watch;  /* of what it launches, or NULL */
     ngx_array_t  *enrich;          /* ngx_http_webhook_enrich_line_t *, or

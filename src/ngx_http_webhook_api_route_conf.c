@@ -50,7 +50,7 @@ ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
     char                          *rv;
     u_char                        *last;
     ngx_str_t                     *value;
-    ngx_uint_t                     i, status, blind;
+    ngx_uint_t                     i, status, blind, text;
     ngx_conf_t                     save;
     ngx_http_webhook_route_t      *route;
     ngx_http_webhook_api_ctx_t    *ctx;
@@ -87,6 +87,7 @@ ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
 
     status = 0;
     blind = 0;
+    text = 0;
 
     for (i = 3; i < cf->args->nelts; i++) {
 
@@ -108,8 +109,17 @@ ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
             rv = ngx_http_webhook_api_route_when(cf, rp, value[i].data + 5,
                                                  last);
 
-        } else if (ngx_strcmp(value[i].data, "body=off") == 0) {
-            blind = 1;
+        } else if (ngx_strcmp(value[i].data, "body=off") == 0
+                   || ngx_strcmp(value[i].data, "body=text") == 0)
+        {
+            if (blind || text) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "duplicate \"body\" parameter");
+                return NGX_CONF_ERROR;
+            }
+
+            blind = (value[i].data[5] == 'o');
+            text = !blind;
 
         } else {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -134,6 +144,7 @@ ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_memzero(route, sizeof(ngx_http_webhook_route_t));
 
     route->blind = blind;
+    route->text = text;
     route->priv = rp;
 
     ctx->route = route;

@@ -108,6 +108,14 @@ json_t *ngx_http_webhook_json_parse(const u_char *data, size_t len,
     const char **reason);
 
 /*
+ * A line of UTF-8 text, without control characters and the white space around
+ * it, as a string; the rest as in json_parse().
+ */
+
+json_t *ngx_http_webhook_json_line(const u_char *data, size_t len,
+    const char **reason);
+
+/*
  * A scalar as text, for ids and comparisons: strings as they are, numbers in
  * their shortest form, booleans "true"/"false".  NGX_DECLINED for null,
  * containers.  "buf" has at least 32 bytes and is used for numbers; a string's

@@ -19,6 +19,7 @@
 #define NGX_HTTP_WEBHOOK_JSON_DEPTH       128
 #define NGX_HTTP_WEBHOOK_JSON_VALUES      131072
 #define NGX_HTTP_WEBHOOK_JSON_CONTAINERS  32768   /* these cost the most */
+#define NGX_HTTP_WEBHOOK_JSON_LINE        4096    /* bytes of text */
 #define NGX_HTTP_WEBHOOK_JSON_DIGITS      18      /* never overflow */
 #define NGX_HTTP_WEBHOOK_JSON_UNSIGNED    20      /* digits of 64 bits */
 
@@ -104,6 +105,52 @@ ngx_http_webhook_json_parse(const u_char *data, size_t len,
     *reason = reader.reason;
 
     return NULL;
+}
+
+
+json_t *
+ngx_http_webhook_json_line(const u_char *data, size_t len,
+    const char **reason)
+{
+    size_t                           n;
+    json_t                          *value;
+    const u_char                    *p, *last;
+    ngx_http_webhook_json_reader_t   reader;
+
+    reader.p = data;
+    reader.last = data + len;
+
+    *reason = "not JSON";
+
+    if (ngx_http_webhook_json_token(&reader) == 0) {
+        return NULL;
+    }
+
+    last = reader.last;
+
+    while (last[-1] == ' ' || last[-1] == LF || last[-1] == CR
+           || last[-1] == '\t')
+    {
+        last--;
+    }
+
+    if (last - reader.p > NGX_HTTP_WEBHOOK_JSON_LINE) {
+        return NULL;
+    }
+
+    for (p = reader.p; p < last; p += n) {
+        n = (*p < 0x80) ? 1 : ngx_http_webhook_text_utf8(p, last);
+
+        if (n == 0 || *p < 0x20 || *p == 0x7f) {
+            return NULL;
+        }
+    }
+
+    value = json_stringn_nocheck((const char *) reader.p, last - reader.p);
+
+    *reason = value ? NULL : "no memory";
+
+    return value;
 }
 
 

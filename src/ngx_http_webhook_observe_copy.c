@@ -203,7 +203,7 @@ ngx_http_webhook_observe_append(ngx_http_webhook_observe_ctx_t *ctx,
 static ngx_uint_t
 ngx_http_webhook_observe_json(ngx_http_webhook_observe_ctx_t *ctx, u_char ch)
 {
-    if (ch == '{' || ch == '[' || ch == 0xef) {
+    if (ch == '{' || ch == '[' || ch == 0xef || ctx->route->text) {
         return 1;
     }
 

@@ -192,7 +192,9 @@ ngx_http_webhook_observe_document(ngx_http_webhook_observe_ctx_t *ctx,
 
     reason = NULL;
 
-    *doc = ngx_http_webhook_json_parse(ctx->data, ctx->len, &reason);
+    *doc = ctx->route->text
+           ? ngx_http_webhook_json_line(ctx->data, ctx->len, &reason)
+           : ngx_http_webhook_json_parse(ctx->data, ctx->len, &reason);
 
     if (*doc) {
         return NGX_HTTP_WEBHOOK_OBSERVE_NO;

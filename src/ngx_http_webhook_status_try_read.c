@@ -105,8 +105,11 @@ ngx_http_webhook_try_read(ngx_http_webhook_status_t *s,
         reason = "not needed";
 
     } else {
-        doc = ngx_http_webhook_json_parse(dry->body.data, dry->body.len,
-                                          &reason);
+        doc = dry->route->text
+              ? ngx_http_webhook_json_line(dry->body.data, dry->body.len,
+                                           &reason)
+              : ngx_http_webhook_json_parse(dry->body.data, dry->body.len,
+                                            &reason);
         if (doc) {
             reason = "ok";
 

@@ -283,6 +283,9 @@ check("require /a; route GET ~^/(?<job>.+)\$ body=off { # <<\nid \$job; }",
 check("%bare %none route GET ~^/(?<job>.+)\$ body=off { # <<\nid \$job; " .
 	"each /a/*; }", '"body=off" needs an "id"');
 check("route GET /a body=on { # <<\n}", 'invalid parameter "body=on"');
+check("route GET /a body=text { id ''; state ''; }");
+check("%bare route GET ~^/(?<job>.+)\$ body=off body=text { # <<\nid \$job; }",
+	'duplicate "body" parameter');
 check("route GET /a status=200 status=201 { # <<\n}",
 	'duplicate "status" parameter');
 check("route GET /a when=\$arg_a when=\$arg_b { # <<\n}",

@@ -923,6 +923,32 @@ $describes{hetzner} = <<'EOF';
     route GET /v1/actions { each /actions/*; }
 EOF
 
+# Windmill: a launch answers with the id as plain text, and what there is of a
+# job says by its type where it stands
+
+$describes{windmill} = <<'EOF';
+    id             /id;
+    execution      "";
+    goal.name      /script_path;
+    sender.name    /created_by;
+    omit           /args /result /logs;
+
+    present        STARTED  /running=true;
+    present        FINISHED /type=CompletedJob;
+
+    route POST ~^/api/w/[^/]+/jobs/run/ body=text {
+        launch;
+        id         "" "~^[0-9a-f-]{36}$";
+    }
+    route GET ~^/api/w/[^/]+/jobs_u/get/[^/]+$ { }
+    route GET ~^/api/w/[^/]+/jobs/list$ { each /*; }
+    route GET ~^/api/w/[^/]+/jobs_u/(?<windmill>[^/]+)/state$ body=text {
+        id         $windmill;
+        state      "";
+        states     FINISHED done;
+    }
+EOF
+
 my @apis = sort keys %describes;
 
 my $t = WebhookTest->new(workers => 1);
@@ -1877,6 +1903,24 @@ seen('DELETE /v1/servers/42', { action => action(5, 'success', 100),
 	next_actions => [] }, '5 LAUNCHED 5 STARTED 5 FINISHED', 'the first alone');
 seen('GET /v1/actions?id=1&id=2', { actions => [ action(1, 'error', 100),
 	action(2, 'success', 100) ], meta => {} }, '1 FINISHED 2 FINISHED', 'a list');
+
+$name = 'windmill';
+
+my @plain = (status => 201, answer => { 'Content-Type' => 'text/plain' });
+my $wid = '018f2c5e-8b1d-7a3c-9d52-6f0e3a1b2c4d';
+
+seen('POST /api/w/w/jobs/run/f/etl', $wid, "$wid LAUNCHED", 'run', @plain);
+is_deeply($new[0]{execution}, { id => $wid }, 'windmill - all that is known');
+seen('POST /api/w/w/jobs/run/f/etl', "\n $wid-\r\n", '', 'no id', @plain);
+seen('POST /api/w/w/jobs/run/f/etl', "$wid\n$wid", '', 'two lines', @plain);
+seen('POST /api/w/w/jobs/run/f/etl', "\xe9", '', 'no UTF-8', @plain);
+seen('POST /api/w/w/jobs/run/f/etl', '', '', 'nothing', @plain);
+seen("GET /api/w/w/jobs_u/get/$wid", { id => $wid, type => 'QueuedJob',
+	running => $false }, '', 'queued');
+seen('GET /api/w/w/jobs/list', [ { id => $wid, type => 'QueuedJob', running =>
+	$true, script_path => 'f/etl', created_by => 'a' } ], "$wid STARTED", 'runs');
+seen("GET /api/w/w/jobs_u/$wid/state", "Done\r\n", "$wid FINISHED",
+	'a bare word', gzip => 1);
 
 $t->done();
 

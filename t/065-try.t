@@ -65,6 +65,7 @@ webhook_api gone {
         state   "at $status";
         states  FINISHED "at 404";
     }
+    route GET /text body=text { id ""; }
 }
 
 webhook_api rich {
@@ -281,6 +282,9 @@ for ([ 200, '{}', 'STARTED', 'ok' ], [ 404, '<html>', 'FINISHED',
 $d = dry('api=gone&uri=/file/f1', '%PDF-1.7');
 is($d->{document}, 'not needed', 'a file');
 is($d->{observations}[0]{rank}, 'FINISHED', 'a file - what it means');
+
+is(dry('api=gone&uri=/text', "t-1\n")->{observations}[0]{id}, 't-1', 'a text');
+is(dry('api=gone&uri=/text', "t-1\nt-2\n")->{reason}, 'not JSON', 'two lines');
 
 $d = dry('method=DELETE&uri=/jobs/9&status=204', '', 'X-Id' => 'nine',
 	'X-State' => 'running');
