@@ -373,6 +373,15 @@ char *ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
 
 /* api_warn.c */
 
+/* What is no pointer as it is written elsewhere. */
+
+void ngx_http_webhook_api_warn_pointer(ngx_conf_t *cf, ngx_str_t *text);
+
+/* What "present" compares, whose "=" is at p, in other words. */
+
+void ngx_http_webhook_api_warn_equal(ngx_conf_t *cf, ngx_str_t *text,
+    u_char *p);
+
 /* What in a description, whole now, has no effect. */
 
 void ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api);

@@ -63,6 +63,8 @@ ngx_http_webhook_api_conf_pointer(ngx_conf_t *cf, ngx_str_t *text,
         return NGX_ERROR;
     }
 
+    ngx_http_webhook_api_warn_pointer(cf, text);
+
     if (whole->wildcards == 0) {
         return NGX_OK;
     }
@@ -370,6 +372,8 @@ ngx_http_webhook_api_conf_present(ngx_conf_t *cf, ngx_command_t *cmd,
         p = ngx_http_webhook_api_equal(&text);
 
         if (p) {
+            ngx_http_webhook_api_warn_equal(cf, &text, p);
+
             equal.data = p + 1;
             equal.len = text.data + text.len - equal.data;
             text.len = p - text.data;

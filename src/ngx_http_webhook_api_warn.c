@@ -5,8 +5,8 @@
 
 
 /*
- * api_warn: a whole description -> warnings of what in it has no effect.  Next
- * room: api_conf, which calls it.
+ * api_warn: a whole description, or a part of it -> warnings of what in it has
+ * no effect.  Next room: api_conf, which calls it.
  */
 
 
@@ -72,6 +72,68 @@ ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
                       "\"states\" has no effect without \"state\" in "
                       "webhook_api \"%V\" in %s:%ui",
                       &api->name, api->file, api->line);
+    }
+}
+
+
+/* "/a,/b", "/a[0]" */
+
+void
+ngx_http_webhook_api_warn_pointer(ngx_conf_t *cf, ngx_str_t *text)
+{
+    u_char     *p, *last, *open;
+    ngx_str_t   index;
+
+    last = text->data + text->len;
+    open = NULL;
+
+    for (p = text->data; p < last; p++) {
+
+        if ((*p == ',' || *p == '|')
+            && (p + 1 < last ? p[1] == '/' : *p == ','))
+        {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "all of \"%V\" is one JSON Pointer, spaces "
+                               "alone separate several", text);
+            return;
+        }
+
+        if (*p == '/') {
+            open = NULL;
+
+        } else if (*p == '[') {
+            open = (p[-1] == '/') ? NULL : p;
+
+        } else if (*p == ']' && open && (p + 1 == last || p[1] == '/')) {
+            index.data = open;
+            index.len = p + 1 - open;
+
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"%V\" in \"%V\" is part of a name, an element "
+                               "is written \"/0\", all are \"/*\"",
+                               &index, text);
+            return;
+
+        } else if (*p != '*' && (*p < '0' || *p > '9')) {
+            open = NULL;
+        }
+    }
+}
+
+
+/* "/a>=1", "/a!=b", "/a==b" */
+
+void
+ngx_http_webhook_api_warn_equal(ngx_conf_t *cf, ngx_str_t *text, u_char *p)
+{
+    if (p > text->data
+        && (p[-1] == '<' || p[-1] == '>' || p[-1] == '!'
+            || (p + 1 < text->data + text->len && p[1] == '=')))
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"%V\" is compared by its \"=\" alone: a value is "
+                           "text, \"~regex\" or \"*\", with \"!\" before it "
+                           "the contrary", text);
     }
 }
 

@@ -122,6 +122,13 @@ ngx_http_webhook_match_value(ngx_conf_t *cf, ngx_str_t *value,
 
     if (text.len == 0 || text.data[0] != '~') {
         ngx_http_webhook_match_comma(cf, &text);
+
+        if (text.len == 4 && ngx_strncmp(text.data, "null", 4) == 0) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"null\" is text here, what is null or not "
+                               "there is \"!*\"");
+        }
+
         match->text = text;
         return NGX_OK;
     }

@@ -447,6 +447,24 @@ for (
 		'"*" in "states" is text as it stands' ],
 	[ "state /s;\nstates FINISHED fail*; # <<\nroute GET /x { }",
 		'"fail*" in "states" is text as it stands' ],
+	[ "goal.id /a,/b; # <<\nroute GET /x { }", 'all of "/a,/b" is one JSON ' .
+		'Pointer, spaces alone separate several' ],
+	[ "route GET /x { omit /a, /b; # <<\n}", 'all of "/a," is one JSON' ],
+	[ "updated /a|/b; # <<\nroute GET /x { }", 'all of "/a|/b" is one JSON' ],
+	[ "goal.id /data[0]/id; # <<\nroute GET /x { }", '"[0]" in "/data[0]/id" ' .
+		'is part of a name, an element is written "/0", all are "/*"' ],
+	[ "route GET /x { each /jobs[]; # <<\n}", '"[]" in "/jobs[]" is part of' ],
+	[ "each /jobs[*]/a; # <<\nroute GET /x { }", '"[*]" in "/jobs[*]/a" is' ],
+	[ "goal.id /a[b] /a[0]b /a,b /[a=0]/c[x]; route GET /x { }" ],
+	[ "present FINISHED /done>=100; # <<\nroute GET /x { }", '"/done>=100" is ' .
+		'compared by its "=" alone: a value is text, "~regex" or "*", with ' .
+		'"!" before it the contrary' ],
+	[ "present FINISHED /a!=b; # <<\nroute GET /x { }", '"/a!=b" is compared' ],
+	[ "present FINISHED /a==b; # <<\nroute GET /x { }", '"/a==b" is compared' ],
+	[ "present FINISHED /a=null; # <<\nroute GET /x { }", '"null" is text here, ' .
+		'what is null or not there is "!*"' ],
+	[ "require /a !null; # <<\nroute GET /x { }", '"null" is text here' ],
+	[ "present FINISHED /a=!b /c!/d=e /[f=g]/h; route GET /x { }" ],
 	[ "state /s; states FINISHED a,b ~x, ~a*; require /a * !* ~b,;\n"
 		. "route GET /x { }" ],
 	[ "states FINISHED done;\nroute POST /x { launch; }\n"
