@@ -160,6 +160,14 @@ webhook_api field {
     # names and members of what an execution stands in
 
     route GET /by-name { each /jobs/*; id 0#; }
+    # how many of how many are done
+
+    route GET /counted {
+        state   "${/done}/${/total}";
+        states  LAUNCHED ~^0/;
+        states  FINISHED "~^([1-9]\d*)/\1$";
+    }
+
     # a status and nothing else, which is no id
 
     route GET ~^/word/(?<word>\w+)$ { id $word; state ""; execution ""; }
@@ -647,6 +655,14 @@ is(dated('running', '2026-11-28 09:00:02'), '25 LAUNCHED 25 STARTED',
 is(dated('running', $_), '', "no date: $_") for '2026-11-28T09:00:03+01:',
 	'2026-11-28T09:00:03+1', '2026-11-28T09:00', '2026-11-28T09:00:03 PST',
 	'2026-11-28T09:00:03.' . '0' x 40;
+
+# counts
+
+sub counted { events('GET /counted', { id => 'c', done => $_[0], total => 13 }) }
+
+is(counted(0), 'c LAUNCHED', 'none is done');
+is(counted(1), 'c STARTED', 'one is, which is not all');
+is(counted(13), 'c FINISHED', 'all are');
 
 # a bare scalar, which says nothing of the id
 

@@ -949,6 +949,36 @@ $describes{windmill} = <<'EOF';
     }
 EOF
 
+# Oozie: what is asked for stands in the query, dates are as in HTTP, and a
+# workflow runs again under its old id
+
+$maps{oozie} = <<'EOF';
+map $arg_action $oozie_rerun { default 0; rerun 1; }
+map $arg_show $oozie_info { default 0; "" 1; info 1; }
+EOF
+
+$describes{oozie} = <<'EOF';
+    id             /id;
+    execution      "";
+    execution.url  /consoleUrl;
+    goal.name      /appName;
+    sender.name    /user;
+    omit           /conf /actions;
+
+    state          /status;
+    states         LAUNCHED PREP;
+    states         FINISHED SUCCEEDED KILLED FAILED;
+    run            /endTime;
+
+    route POST ~^/oozie/v[12]/jobs$ status=201 { launch; }
+    route PUT ~^/oozie/v[12]/job/(?<oozie>[^/]+)$ when=$oozie_rerun {
+        rerun;
+        id  $oozie;
+    }
+    route GET ~^/oozie/v[12]/job/[^/]+$ when=$oozie_info { }
+    route GET ~^/oozie/v[12]/jobs$ { each /workflows/*; }
+EOF
+
 my @apis = sort keys %describes;
 
 my $t = WebhookTest->new(workers => 1);
@@ -1903,6 +1933,32 @@ seen('DELETE /v1/servers/42', { action => action(5, 'success', 100),
 	next_actions => [] }, '5 LAUNCHED 5 STARTED 5 FINISHED', 'the first alone');
 seen('GET /v1/actions?id=1&id=2', { actions => [ action(1, 'error', 100),
 	action(2, 'success', 100) ], meta => {} }, '1 FINISHED 2 FINISHED', 'a list');
+
+$name = 'oozie';
+
+my $flow = '0000001-261128120000000-oozie-W';
+
+sub oozie {
+	my ($status, $ended) = @_;
+
+	return { id => $flow, appName => 'etl', user => 'a', status => $status,
+		run => 0, startTime => 'Sat, 28 Nov 2026 12:00:00 GMT', endTime =>
+		$ended && "Sat, 28 Nov 2026 $ended GMT", conf => '<x/>' };
+}
+
+seen('POST /oozie/v1/jobs?action=start', { id => $flow }, "$flow LAUNCHED",
+	'submitted', status => 201);
+seen("GET /oozie/v1/job/$flow?show=info", oozie('RUNNING'), "$flow STARTED",
+	'runs');
+seen("GET /oozie/v1/job/$flow?show=log", 'a log', '', 'its log');
+seen("PUT /oozie/v1/job/$flow?action=kill", '', '', 'being killed');
+seen('GET /oozie/v1/jobs?len=1', { total => 1, workflows => [ oozie('KILLED',
+	'12:01:00') ] }, "$flow FINISHED", 'killed');
+seen("PUT /oozie/v1/job/$flow?action=rerun", '', "$flow LAUNCHED", 'again');
+seen("GET /oozie/v1/job/$flow", oozie('KILLED', '12:01:00'), '',
+	'shown as it was');
+seen("GET /oozie/v1/job/$flow", oozie('SUCCEEDED', '12:09:00'),
+	"$flow STARTED $flow FINISHED", 'succeeded');
 
 $name = 'windmill';
 
