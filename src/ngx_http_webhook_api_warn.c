@@ -98,10 +98,7 @@ ngx_http_webhook_api_warn_pointer(ngx_conf_t *cf, ngx_str_t *text)
             return;
         }
 
-        if (*p == '/') {
-            open = NULL;
-
-        } else if (*p == '[') {
+        if (*p == '[') {
             open = (p[-1] == '/') ? NULL : p;
 
         } else if (*p == ']' && open && (p + 1 == last || p[1] == '/')) {
@@ -115,6 +112,9 @@ ngx_http_webhook_api_warn_pointer(ngx_conf_t *cf, ngx_str_t *text)
             return;
 
         } else if (*p != '*' && (*p < '0' || *p > '9')) {
+
+            /* "/", too */
+
             open = NULL;
         }
     }

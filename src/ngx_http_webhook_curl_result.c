@@ -191,6 +191,12 @@ ngx_http_webhook_curl_verdict(ngx_http_webhook_curl_handle_t *h, CURLcode code)
         return;
     }
 
+    if (h->large && hook->proxy.len && !h->ready) {
+        ngx_http_webhook_curl_error(d, NGX_HTTP_WEBHOOK_ERR_PROXY,
+                              "the proxy's answer to CONNECT is too long");
+        return;
+    }
+
     if (h->large) {
         ngx_http_webhook_curl_error(d, NGX_HTTP_WEBHOOK_ERR_PROTOCOL,
                                     "the answer's headers are too large");

@@ -43,7 +43,8 @@ $talks->set('*' => { raw => "HTTP/1.1 200 OK\r\n" . "X-A: b\r\n" x 20_000,
 	then => 'hang' });
 my $unsafe = $t->receiver('unsafe', proxy => 1, tls => $own);
 my $socks = $t->socks('socks', names => { 'there.example' => '127.0.0.1' });
-my $users = $t->socks('users', users => { alice => 'a/b', bob => 'b' });
+my $users = $t->socks('users', users => { alice => 'a/b', bob => 'b',
+	carol => 'c' });
 my $no = $t->socks('no', refuse => JSON::PP::true);
 
 my $https = 'https://localhost:' . $tls->port;
@@ -120,8 +121,8 @@ my %apart = (
 		'a:1', 'b:1', 'a:2' ],
 	proxies => [ map { [ $apart, "proxy $_;" ] } '%%URL_proxy%%',
 		'socks5://%%HOST_socks%%', 'off' ],
-	socks => [ map { [ 'http://localhost:' . $plain->port . '/', "proxy socks5://$_"
-		. '@%%HOST_users%%;' ] } 'alice:a%2Fb', 'bob:b' ],
+	socks => [ map { [ $plain->url . '/', "proxy socks5://$_"
+		. '@%%HOST_users%%;' ] } 'bob:b', 'carol:c' ],
 	verify => [ [ $apart, 'ssl_verify off;' ],
 		[ $apart, "ssl_trusted_certificate $own->{cert};" ] ],
 	client => [ [ $asks->url('/'), "ssl_certificate $client->{cert} "
@@ -229,7 +230,7 @@ is($tunnels{'Basic ' . encode_base64($_, '')}, 1, "a tunnel of $_")
 	for 'a:1', 'b:1', 'a:2';
 
 is(join(' ', sort map { $_->{user} } $users->events('socks')),
-	'alice alice bob', 'a way of each user');
+	'alice bob carol', 'a way of each user');
 
 unlike($t->error_log(), qr/s3cret|a%2Fb|a\/b/, 'log - no secret');
 
