@@ -79,11 +79,12 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     /* another master, or workers of ours with the zone of before, may write */
 
     fd = NGX_INVALID_FILE;
-    locked = ngx_http_webhook_store_lock(mcf->store, &fd);
+    locked = NGX_BUSY;
 
-    if (locked == NGX_OK && ngx_http_webhook_store_lock_left(fd, mcf->zone)) {
-        ngx_http_webhook_store_lock_free(fd);
-        locked = NGX_BUSY;
+    if (ngx_http_webhook_store_lock_left(mcf->store, &fd, mcf->zone)
+        != NGX_AGAIN)
+    {
+        locked = ngx_http_webhook_store_lock(mcf->store, &fd);
     }
 
     st->db.ours = (locked == NGX_OK);
@@ -243,13 +244,14 @@ ngx_http_webhook_store_timer(ngx_event_t *ev)
     }
 
     if (!st->holder) {
-        rc = ngx_http_webhook_store_lock(st->conf, &st->lock);
+        rc = ngx_http_webhook_store_left(st)
+             ? NGX_BUSY : ngx_http_webhook_store_lock(st->conf, &st->lock);
 
         if (rc == NGX_OK && ngx_http_webhook_store_outdated(st)) {
             (void) ngx_close_file(st->lock);
             st->lock = NGX_INVALID_FILE;
 
-        } else if (rc == NGX_OK && !ngx_http_webhook_store_left(st)) {
+        } else if (rc == NGX_OK) {
             ngx_http_webhook_store_hold(st);
 
         } else if (rc == NGX_ERROR) {
@@ -322,7 +324,9 @@ ngx_http_webhook_store_outdated(ngx_http_webhook_storer_t *st)
 static ngx_uint_t
 ngx_http_webhook_store_left(ngx_http_webhook_storer_t *st)
 {
-    if (!ngx_http_webhook_store_lock_left(st->lock, st->zone)) {
+    if (ngx_http_webhook_store_lock_left(st->conf, &st->lock, st->zone)
+        != NGX_AGAIN)
+    {
         return 0;
     }
 
@@ -334,13 +338,7 @@ ngx_http_webhook_store_left(ngx_http_webhook_storer_t *st)
 
     st->seen = ngx_current_msec;
 
-    if (ngx_current_msec - st->left >= ngx_http_webhook_store_patience(st)) {
-        return 0;
-    }
-
-    ngx_http_webhook_store_lock_free(st->lock);
-
-    return 1;
+    return ngx_current_msec - st->left < ngx_http_webhook_store_patience(st);
 }
 
 

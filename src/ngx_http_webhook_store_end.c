@@ -19,6 +19,8 @@
 
 #define NGX_HTTP_WEBHOOK_STORE_LINGER  50          /* ms, between two looks */
 #define NGX_HTTP_WEBHOOK_STORE_GRACE   1000        /* ms, for others to end */
+#define NGX_HTTP_WEBHOOK_STORE_CLAIM   100         /* looks, at the exit */
+#define NGX_HTTP_WEBHOOK_STORE_MOMENT  10          /* ms, between them */
 
 
 static void ngx_http_webhook_store_part(ngx_event_t *ev);
@@ -222,6 +224,7 @@ void
 ngx_http_webhook_store_exit_process(void)
 {
     ngx_int_t                   locked, claimed;
+    ngx_uint_t                  n;
     ngx_http_webhook_storer_t  *st;
 
     st = &ngx_http_webhook_storer;
@@ -239,10 +242,24 @@ ngx_http_webhook_store_exit_process(void)
     }
 
     if (!st->holder) {
-        locked = ngx_http_webhook_store_lock(st->conf, &st->lock);
-        claimed = (locked == NGX_ERROR)
-                  ? NGX_ABORT
-                  : ngx_http_webhook_store_lock_claimed(st->lock, st->zone);
+
+        for (n = 0; n < NGX_HTTP_WEBHOOK_STORE_CLAIM; n++) {
+            locked = ngx_http_webhook_store_lock(st->conf, &st->lock);
+            claimed = (locked == NGX_ERROR)
+                      ? NGX_ABORT
+                      : ngx_http_webhook_store_lock_claimed(st->lock, st->zone);
+
+            if (locked != NGX_BUSY
+                || claimed != NGX_OK
+                || st->zone->sh->holder.pid)
+            {
+                break;
+            }
+
+            /* another zone's worker has it, and is about to say so */
+
+            ngx_msleep(NGX_HTTP_WEBHOOK_STORE_MOMENT);
+        }
 
         st->holder = (locked == NGX_OK && claimed == NGX_OK);
         st->db.ours = st->holder;

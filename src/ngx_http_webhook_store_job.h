@@ -146,13 +146,13 @@ ngx_uint_t ngx_http_webhook_store_lock_shared(ngx_fd_t fd,
     ngx_http_webhook_zone_t *zone);
 
 /*
- * With the lock: whether those live that have the zone which had it last, and
- * is not this one.  Then it is to be freed: they go on.
+ * Without the lock: NGX_BUSY: it is another's; NGX_AGAIN: it is nobody's, but
+ * those live that have the zone which had it last, and is not this one: they go
+ * on; else NGX_OK, or NGX_ERROR.
  */
 
-ngx_uint_t ngx_http_webhook_store_lock_left(ngx_fd_t fd,
-    ngx_http_webhook_zone_t *zone);
-void ngx_http_webhook_store_lock_free(ngx_fd_t fd);
+ngx_int_t ngx_http_webhook_store_lock_left(ngx_http_webhook_store_t *conf,
+    ngx_fd_t *fd, ngx_http_webhook_zone_t *zone);
 
 /* Waits until no other process that has this zone does the same. */
 

@@ -27,12 +27,41 @@ typedef struct {
 } ngx_http_webhook_store_note_t;
 
 
+#define NGX_HTTP_WEBHOOK_STORE_HELD  ((uint64_t) -1)  /* a byte of its own */
+
+
+static ngx_int_t ngx_http_webhook_store_lock_open(
+    ngx_http_webhook_store_t *conf, ngx_fd_t *fd);
+static ngx_uint_t ngx_http_webhook_store_lock_test(ngx_fd_t fd, uint64_t id);
 static void ngx_http_webhook_store_lock_byte(struct flock *fl, int type,
     uint64_t id);
 
 
+/* others can look at the byte, and need not try to get the lock for that */
+
 ngx_int_t
 ngx_http_webhook_store_lock(ngx_http_webhook_store_t *conf, ngx_fd_t *fd)
+{
+    struct flock  fl;
+
+    if (ngx_http_webhook_store_lock_open(conf, fd) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (flock(*fd, LOCK_EX|LOCK_NB) == -1) {
+        return (ngx_errno == EWOULDBLOCK) ? NGX_BUSY : NGX_ERROR;
+    }
+
+    ngx_http_webhook_store_lock_byte(&fl, F_WRLCK, NGX_HTTP_WEBHOOK_STORE_HELD);
+
+    (void) fcntl(*fd, F_OFD_SETLK, &fl);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_store_lock_open(ngx_http_webhook_store_t *conf, ngx_fd_t *fd)
 {
     ngx_err_t  err;
 
@@ -50,8 +79,29 @@ ngx_http_webhook_store_lock(ngx_http_webhook_store_t *conf, ngx_fd_t *fd)
         }
     }
 
-    if (flock(*fd, LOCK_EX|LOCK_NB) == -1) {
-        return (ngx_errno == EWOULDBLOCK) ? NGX_BUSY : NGX_ERROR;
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_store_lock_left(ngx_http_webhook_store_t *conf, ngx_fd_t *fd,
+    ngx_http_webhook_zone_t *zone)
+{
+    ngx_http_webhook_store_note_t  note;
+
+    if (ngx_http_webhook_store_lock_open(conf, fd) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_webhook_store_lock_test(*fd, NGX_HTTP_WEBHOOK_STORE_HELD)) {
+        return NGX_BUSY;
+    }
+
+    if (pread(*fd, &note, sizeof(note), 0) == sizeof(note)
+        && note.id != zone->sh->id
+        && ngx_http_webhook_store_lock_test(*fd, note.id))
+    {
+        return NGX_AGAIN;
     }
 
     return NGX_OK;
@@ -124,36 +174,7 @@ ngx_http_webhook_store_lock_share(ngx_fd_t fd, ngx_http_webhook_zone_t *zone)
 ngx_uint_t
 ngx_http_webhook_store_lock_shared(ngx_fd_t fd, ngx_http_webhook_zone_t *zone)
 {
-    struct flock  fl;
-
-    ngx_http_webhook_store_lock_byte(&fl, F_WRLCK, zone->sh->id);
-
-    return fcntl(fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
-}
-
-
-ngx_uint_t
-ngx_http_webhook_store_lock_left(ngx_fd_t fd, ngx_http_webhook_zone_t *zone)
-{
-    struct flock                   fl;
-    ngx_http_webhook_store_note_t  note;
-
-    if (pread(fd, &note, sizeof(note), 0) != sizeof(note)
-        || note.id == zone->sh->id)
-    {
-        return 0;
-    }
-
-    ngx_http_webhook_store_lock_byte(&fl, F_WRLCK, note.id);
-
-    return fcntl(fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
-}
-
-
-void
-ngx_http_webhook_store_lock_free(ngx_fd_t fd)
-{
-    (void) flock(fd, LOCK_UN);
+    return ngx_http_webhook_store_lock_test(fd, zone->sh->id);
 }
 
 
@@ -200,6 +221,19 @@ ngx_http_webhook_store_lock_told(ngx_fd_t fd, ngx_http_webhook_zone_t *zone)
     zone->sh->told = note.told;
 
     return 1;
+}
+
+
+/* whether another process has a lock on the byte */
+
+static ngx_uint_t
+ngx_http_webhook_store_lock_test(ngx_fd_t fd, uint64_t id)
+{
+    struct flock  fl;
+
+    ngx_http_webhook_store_lock_byte(&fl, F_WRLCK, id);
+
+    return fcntl(fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
 }
 
 
