@@ -19,6 +19,7 @@
 
 
 #include "ngx_http_webhook_curl_transfer.h"
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 

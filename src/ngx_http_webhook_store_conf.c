@@ -15,7 +15,7 @@
 #include "ngx_http_webhook_store.h"
 
 
-#if (NGX_HTTP_WEBHOOK_SQLITE && NGX_THREADS)
+#if (NGX_HTTP_WEBHOOK_SQLITE)
 
 static ngx_int_t ngx_http_webhook_store_parameter(ngx_conf_t *cf,
     ngx_http_webhook_store_t *store, ngx_str_t *value);
@@ -162,7 +162,7 @@ ngx_http_webhook_store_name(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *dir,
 }
 
 
-#elif (NGX_HTTP_WEBHOOK_SQLITE)
+#elif !(NGX_THREADS)
 
 
 char *

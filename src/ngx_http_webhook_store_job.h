@@ -45,7 +45,9 @@ typedef struct {
     uint32_t                       hook;       /* its id */
     uint64_t                       from;       /* number of its first row */
 
+#if (NGX_THREADS)
     ngx_thread_pool_t             *pool;
+#endif
     ngx_thread_task_t             *task;
     ngx_event_t                    event;      /* posted: something changed */
     ngx_event_t                    group;      /* the timer of what can wait */
