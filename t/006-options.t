@@ -52,6 +52,13 @@ unlike($said, qr/--with-threads/, 'threads - none are missing');
 
 ###############################################################################
 
+($status, $said) = configure('mail', '--without-http', @without);
+
+isnt($status, 0, 'no http - refused');
+like($said, qr/webhook module requires .*http/i, 'no http - configure says so');
+
+###############################################################################
+
 done_testing();
 
 ###############################################################################
