@@ -418,6 +418,7 @@ ngx_http_webhook_watch_find(ngx_http_webhook_watch_job_t *job,
     mcf = ngx_http_webhook_watch_worker.mcf;
 
     *watch = NULL;
+    *api = NULL;
 
     apis = mcf->apis.elts;
 
