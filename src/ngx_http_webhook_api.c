@@ -357,6 +357,14 @@ ngx_http_webhook_api_id(ngx_http_webhook_api_reading_t *reading,
 
     for (i = 0; i < reading->scope->id->nelts; i++) {
 
+        /* what is left where all variables are empty is all executions' */
+
+        if (value[i].text
+            && reading->texts[value[i].index].len == value[i].literal)
+        {
+            continue;
+        }
+
         if (ngx_http_webhook_api_value(reading, element, &value[i], &text,
                                        &json)
             != NGX_OK)

@@ -47,6 +47,8 @@ typedef struct {
     ngx_http_complex_value_t         *text;    /* NULL: a pointer, or parts */
     ngx_uint_t                        index;   /* in the texts, or what was
                                                   found, of a reading */
+    size_t                            literal;  /* bytes of the text that are
+                                                   no variable */
     ngx_array_t                      *parts;   /* ..._api_value_t; or NULL */
     ngx_uint_t                        up;      /* levels above the element */
     unsigned                          placed:1;    /* relative to its place */

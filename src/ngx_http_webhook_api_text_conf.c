@@ -24,6 +24,7 @@ static u_char *ngx_http_webhook_api_relative(u_char *p, u_char *last);
 static u_char *ngx_http_webhook_api_part(u_char *p, u_char *last);
 static ngx_int_t ngx_http_webhook_api_text_conf(ngx_conf_t *cf,
     ngx_str_t *text, ngx_uint_t *ntexts, ngx_http_webhook_api_value_t *value);
+static size_t ngx_http_webhook_api_literal(ngx_str_t *text);
 static void ngx_http_webhook_api_numbered(ngx_conf_t *cf, ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_api_parts_conf(ngx_conf_t *cf,
     ngx_str_t *text, ngx_uint_t *ntexts, ngx_http_webhook_api_value_t *value);
@@ -222,7 +223,57 @@ ngx_http_webhook_api_text_conf(ngx_conf_t *cf, ngx_str_t *text,
     ccv.value = text;
     ccv.complex_value = value->text;
 
-    return ngx_http_compile_complex_value(&ccv);
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    value->literal = ngx_http_webhook_api_literal(text);
+
+    return NGX_OK;
+}
+
+
+/* how much of what nginx has compiled is no variable */
+
+static size_t
+ngx_http_webhook_api_literal(ngx_str_t *text)
+{
+    u_char  *p, *last;
+    size_t   n;
+
+    n = 0;
+    last = text->data + text->len;
+
+    for (p = text->data; p < last; /* void */ ) {
+
+        if (*p++ != '$') {
+            n++;
+            continue;
+        }
+
+        if (p < last && *p == '{') {
+
+            while (p < last && *p++ != '}') { /* void */ }
+
+            continue;
+        }
+
+        if (p < last && *p >= '1' && *p <= '9') {
+            p++;
+            continue;
+        }
+
+        while (p < last
+               && ((*p >= 'A' && *p <= 'Z')
+                   || (*p >= 'a' && *p <= 'z')
+                   || (*p >= '0' && *p <= '9')
+                   || *p == '_'))
+        {
+            p++;
+        }
+    }
+
+    return n;
 }
 
 

@@ -221,6 +221,14 @@ webhook_api field {
         id          "${2#}.${0#}";
     }
 
+    # the id in arguments, which may be absent
+
+    route GET /by-argument { id $arg_execution.runId; }
+    route GET /by-arguments {
+        id  "run $arg_space:${arg_execution}" "$arg_a-$arg_b" ~-(.*) /id;
+    }
+    route GET /by-argument-and-part { id "$arg_space:${/id}" "job-${/other}"; }
+
     route GET /flags {
         state    /none;
         present  STARTED  /begun=true;
@@ -352,6 +360,32 @@ is(events('GET /by-stage', '{"stages":[{"name":"a","jobs":[{}]},{"name":"b",'
 	'1.0 LAUNCHED 1.1 STARTED', 'an index of what a member names');
 is(events('GET /by-stage', '{"stages":{"[name=b]":{"jobs":{"x":{"status":'
 	. '"running"}}}}}'), '[name=b].x STARTED', 'a name that looks like one');
+
+# a text of variables that are all empty is no id, whatever stands between them
+
+my $runs = { status => 'running' };
+
+is(events('GET /by-argument', $runs), '', 'text beside no argument');
+is(events('GET /by-argument?execution=', $runs), '', 'beside an empty one');
+is(events('GET /by-argument?execution=v1', $runs), 'v1.runId STARTED',
+	'beside one that is there');
+is(events('GET /by-arguments', $runs), '', 'neither argument');
+is(events('GET /by-arguments', { %$runs, id => 'v2' }), 'v2 STARTED',
+	'neither, and the next value counts');
+is(events('GET /by-arguments?execution=v3', $runs), 'run :v3 STARTED',
+	'one of two');
+is(events('GET /by-arguments?space=s', $runs), 'run s: STARTED',
+	'the other of two');
+is(events('GET /by-arguments?b=v4', $runs), 'v4 STARTED',
+	'a part of the next');
+is(events('GET /by-argument-and-part?space=s', $runs), '',
+	'a member must be there, whatever else is');
+is(events('GET /by-argument-and-part', { %$runs, id => 'v5' }),
+	':v5 STARTED', 'and is enough');
+is(events('GET /by-argument-and-part', { %$runs, id => '' }), '',
+	'an empty one is none');
+is(events('GET /by-argument-and-part', { %$runs, other => 'v6' }),
+	'job-v6 STARTED', 'text beside a member');
 
 # launches
 
