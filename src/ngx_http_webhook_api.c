@@ -6,8 +6,8 @@
 
 /*
  * api: a route and a document -> observations: who it is (id), where it stands
- * (api_state.c, api_updated.c) and what is sent of it (members, omit;
- * api_complete.c).  Next room: event, by way of emit.
+ * (api_state.c, api_updated.c) and what is sent of it (members; api_complete.c
+ * omits).  Next room: event, by way of emit.
  */
 
 
@@ -22,7 +22,8 @@ static ngx_int_t ngx_http_webhook_api_observe(
 static ngx_int_t ngx_http_webhook_api_id(
     ngx_http_webhook_api_reading_t *reading, json_t *element,
     ngx_http_webhook_observation_t *observation, json_t **id);
-static void ngx_http_webhook_api_drop(ngx_array_t *list);
+static ngx_uint_t ngx_http_webhook_api_lines(
+    ngx_http_webhook_api_scope_t *scope);
 static ngx_int_t ngx_http_webhook_api_members(
     ngx_http_webhook_api_reading_t *reading, json_t *element,
     ngx_http_webhook_observation_t *observation);
@@ -43,6 +44,7 @@ ngx_http_webhook_api_read(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
 {
     ngx_int_t                        rc;
     ngx_uint_t                       i, n;
+    ngx_array_t                      later;
     ngx_http_webhook_api_value_t   **vp;
     ngx_http_webhook_api_route_t    *rp;
     ngx_http_webhook_api_reading_t   reading;
@@ -88,6 +90,17 @@ ngx_http_webhook_api_read(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
         return NGX_HTTP_WEBHOOK_READ_NO_MEMORY;
     }
 
+    if (rp->scope.omit && ngx_http_webhook_api_lines(&rp->scope) > 1) {
+        if (ngx_array_init(&later, r->pool, 4,
+                           sizeof(ngx_http_webhook_api_later_t))
+            != NGX_OK)
+        {
+            return NGX_HTTP_WEBHOOK_READ_NO_MEMORY;
+        }
+
+        reading.later = &later;
+    }
+
 #if (NGX_PCRE)
     ngx_http_webhook_regex_begin();
 #endif
@@ -95,6 +108,10 @@ ngx_http_webhook_api_read(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
     rc = ngx_http_webhook_api_elements(reading.scope, doc,
                                        ngx_http_webhook_api_element,
                                        &reading);
+
+    if (reading.later && ngx_http_webhook_api_end_later(&reading) != NGX_OK) {
+        rc = NGX_ERROR;
+    }
 
     for (i = 0; i < n; i++) {
         json_decref(reading.values[i]);
@@ -146,7 +163,7 @@ ngx_http_webhook_api_free(ngx_array_t *list)
 
 /* the last one: what is there in part may not be sent, nothing is left out */
 
-static void
+void
 ngx_http_webhook_api_drop(ngx_array_t *list)
 {
     ngx_uint_t                       i;
@@ -243,6 +260,29 @@ ngx_http_webhook_api_whole(ngx_http_webhook_api_scope_t *scope)
 }
 
 
+/* how many "each" has */
+
+static ngx_uint_t
+ngx_http_webhook_api_lines(ngx_http_webhook_api_scope_t *scope)
+{
+    ngx_uint_t                       i, n;
+    ngx_http_webhook_api_pointer_t  *pointer;
+
+    if (scope->each == NULL) {
+        return 0;
+    }
+
+    pointer = scope->each->elts;
+    n = 0;
+
+    for (i = 0; i < scope->each->nelts; i++) {
+        n += !pointer[i].other;
+    }
+
+    return n;
+}
+
+
 static ngx_int_t
 ngx_http_webhook_api_element(void *data, json_t *element,
     const ngx_http_webhook_place_t *place)
@@ -280,9 +320,7 @@ ngx_http_webhook_api_observe(ngx_http_webhook_api_reading_t *reading,
 {
     json_t                          *id;
     ngx_int_t                        rc;
-    ngx_uint_t                       i;
     ngx_http_webhook_observation_t  *observation, ob;
-    ngx_http_webhook_api_pointer_t  *omit;
 
     ngx_memzero(&ob, sizeof(ngx_http_webhook_observation_t));
 
@@ -321,23 +359,7 @@ ngx_http_webhook_api_observe(ngx_http_webhook_api_reading_t *reading,
         reading->status = 1;
     }
 
-    if (element && reading->scope->omit) {
-        omit = reading->scope->omit->elts;
-
-        for (i = 0; i < reading->scope->omit->nelts; i++) {
-            ngx_http_webhook_pointer_delete(element, &omit[i].pointer);
-        }
-    }
-
-    rc = ngx_http_webhook_api_complete(reading, element, observation, id);
-
-    json_decref(id);
-
-    if (rc != NGX_OK) {
-        ngx_http_webhook_api_drop(reading->list);
-    }
-
-    return rc;
+    return ngx_http_webhook_api_end(reading, element, id);
 }
 
 

@@ -178,6 +178,19 @@ typedef struct {
 } ngx_http_webhook_api_found_t;
 
 
+/*
+ * An observation of which "omit" and what follows it wait for the last line of
+ * "each"; all are owned.
+ */
+
+typedef struct {
+    json_t                           *element;  /* or NULL */
+    json_t                           *id;
+    json_t                          **values;   /* by member line */
+    uint32_t                          above;
+} ngx_http_webhook_api_later_t;
+
+
 /* one reading of a document */
 
 typedef struct {
@@ -189,6 +202,9 @@ typedef struct {
     const ngx_http_webhook_place_t   *place;    /* of the element, or NULL */
     json_t                          **values;   /* by member line, owned */
     ngx_array_t                      *list;
+    ngx_array_t                      *later;    /* ..._api_later_t, as many as
+                                                   in the list; or NULL: at
+                                                   once */
     ngx_uint_t                       *unread;
     ngx_uint_t                        elements;
     size_t                            copied;   /* of what is above elements */
@@ -227,6 +243,10 @@ ngx_uint_t ngx_http_webhook_api_status_errors(ngx_http_webhook_route_t *route);
 
 ngx_int_t ngx_http_webhook_api_elements(ngx_http_webhook_api_scope_t *scope,
     json_t *doc, ngx_http_webhook_pointer_pt handler, void *data);
+
+/* api.c: Takes what is the last one of a list from it, and frees it. */
+
+void ngx_http_webhook_api_drop(ngx_array_t *list);
 
 /*
  * api.c: Whether the document itself may be what is read, and so none where
@@ -277,11 +297,24 @@ void ngx_http_webhook_api_state(ngx_http_webhook_api_reading_t *reading,
     json_t *element, ngx_http_webhook_observation_t *observation);
 
 
-/* api_complete.c: Puts parts of members where they belong, and the id. */
+/* api_complete.c */
 
-ngx_int_t ngx_http_webhook_api_complete(
-    ngx_http_webhook_api_reading_t *reading, json_t *element,
-    ngx_http_webhook_observation_t *observation, json_t *id);
+/*
+ * Ends the last observation of the list, or notes what it takes to end it
+ * later: "omit", then parts of members go where they belong, and the id.  "id"
+ * is given away.  What fails is no longer in the list.
+ */
+
+ngx_int_t ngx_http_webhook_api_end(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, json_t *id);
+
+/*
+ * Ends those of all lines: what one omits is still there for the others when
+ * they are read, and nobody's when they are sent.
+ */
+
+ngx_int_t ngx_http_webhook_api_end_later(
+    ngx_http_webhook_api_reading_t *reading);
 
 
 /* api_updated.c: Sets updated and updated_set. */

@@ -221,6 +221,39 @@ webhook_api field {
         id          "${2#}.${0#}";
     }
 
+    # a whole and its parts, by lines in either order
+
+    route GET /whole-and-parts {
+        each       "";
+        each       /jobs/* /none/*;
+        each       /first;
+        goal.name  /name;
+        omit       /jobs /first/hidden /secret;
+    }
+    route GET /parts-and-whole {
+        each       /first;
+        each       /jobs/* /none/*;
+        each       "";
+        goal.name  /name;
+        omit       /jobs /first/hidden /secret;
+    }
+    route POST /parts-or-whole {
+        launch;
+        each          /jobs/*;
+        each          "";
+        id            /id $http_x_name;
+        execution.by  someone;
+        omit          /jobs /secret;
+    }
+
+    route POST /part-and-whole {
+        launch;
+        each          /item;
+        each          "";
+        execution.by  someone;
+        omit          /item/secret;
+    }
+
     # the id in arguments, which may be absent
 
     route GET /by-argument { id $arg_execution.runId; }
@@ -360,6 +393,41 @@ is(events('GET /by-stage', '{"stages":[{"name":"a","jobs":[{}]},{"name":"b",'
 	'1.0 LAUNCHED 1.1 STARTED', 'an index of what a member names');
 is(events('GET /by-stage', '{"stages":{"[name=b]":{"jobs":{"x":{"status":'
 	. '"running"}}}}}'), '[name=b].x STARTED', 'a name that looks like one');
+
+# what "omit" takes out for one line of "each" is there for the others, and no
+# execution has it
+
+for (qw/ whole-and-parts parts-and-whole /) {
+	my %part = (status => 'running', secret => 's');
+
+	is(join(' ', sort split / (?!S)/, events("GET /$_", { id => "0$_", %part,
+		first => { id => "1$_", %part, hidden => 'h', name => 'n' },
+		jobs => [ map { { id => "$_", %part, jobs => 1 } } "2$_", "3$_" ] })),
+		"0$_ STARTED 1$_ STARTED 2$_ STARTED 3$_ STARTED", $_);
+	is(join(' ', map { join ',', sort keys %{ $_->{execution} } }
+		sort { $a->{execution}{id} cmp $b->{execution}{id} } @new),
+		'first,id,status id,name,status id,status id,status',
+		"$_ - what is sent");
+	is(join(' ', map { join ',', sort keys %{ $_->{execution}{first} } }
+		grep { $_->{execution}{first} } @new), 'id,name,status',
+		"$_ - what is sent of a part");
+	is(join(' ', map { $_->{goal} ? $_->{goal}{name} : () } @new), 'n',
+		"$_ - a part of a member");
+}
+
+is(events('POST /parts-or-whole', { id => 'w1', jobs => [ { id => 'w2',
+	secret => 's' }, 1, { id => 'w3', x => 'y' } ] }), 'w2 LAUNCHED '
+	. 'w3 LAUNCHED w1 LAUNCHED', 'parts and a whole');
+is_deeply([ map { $_->{execution} } @new ], [ { id => 'w2', by => 'someone' },
+	{ id => 'w3', x => 'y', by => 'someone' }, { id => 'w1', by => 'someone' } ],
+	'each with a part of its own');
+is(events('POST /part-and-whole', { id => 'w5', item => { id => 'w6',
+	secret => 's' } }), 'w6 LAUNCHED w5 LAUNCHED', 'a part and a whole');
+is_deeply([ map { $_->{execution} } @new ], [ { id => 'w6', by => 'someone' },
+	{ id => 'w5', item => { id => 'w6' }, by => 'someone' } ],
+	'what a later line omits');
+is(events('POST /parts-or-whole', '', answer => { status => 204 }, headers =>
+	[ 'X-Name' => 'w4' ]), 'w4 LAUNCHED', 'no document');
 
 # a text of variables that are all empty is no id, whatever stands between them
 

@@ -10,8 +10,7 @@
  * length decides what of the rest of the rules there is.  What is read of each
  * execution holds, and its payload can be written.
  *
- * rooms: api api_complete api_state api_text api_updated payload regex format json_read json_escape json_pointer json_text
- * rooms: api api_state api_run api_text payload regex format json_read json_escape json_pointer json_text
+ * rooms: api api_complete api_run api_state api_text api_updated payload regex format json_read json_escape json_pointer json_text
  */
 
 
@@ -116,8 +115,24 @@ pointers(ngx_array_t **a, ngx_str_t *text, ngx_uint_t wildcards)
     }
 
     if (compile(&p, text, wildcards)) {
-        p.other = 1;
+        p.other = ((*a)->nelts > 0);
         *(ngx_http_webhook_api_pointer_t *) ngx_array_push(*a) = p;
+    }
+}
+
+
+/* each pointer is a line of its own */
+
+static void
+lines(ngx_array_t *a)
+{
+    ngx_uint_t                       i;
+    ngx_http_webhook_api_pointer_t  *p;
+
+    p = a->elts;
+
+    for (i = 0; i < a->nelts; i++) {
+        p[i].other = 0;
     }
 }
 
@@ -217,6 +232,11 @@ rules(ngx_http_webhook_api_scope_t *scope, ngx_str_t line)
 
     if (line.len & 1) {
         pointers(&scope->each, &part[0], 2);
+    }
+
+    if (line.len & 32) {
+        pointers(&scope->each, &part[4], 2);
+        lines(scope->each);
     }
 
     if (line.len & 16) {
