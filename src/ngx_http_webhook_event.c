@@ -43,6 +43,8 @@ static void ngx_http_webhook_event_first(ngx_http_webhook_transition_t *t,
     ngx_uint_t rank);
 static void ngx_http_webhook_event_next(ngx_http_webhook_transition_t *t,
     ngx_uint_t rank);
+static ngx_uint_t ngx_http_webhook_event_replay(
+    ngx_http_webhook_transition_t *t, ngx_uint_t rank);
 static ngx_uint_t ngx_http_webhook_event_run(ngx_http_webhook_transition_t *t);
 static ngx_uint_t ngx_http_webhook_event_run_number(
     ngx_http_webhook_transition_t *t);
@@ -164,6 +166,10 @@ ngx_http_webhook_event_next(ngx_http_webhook_transition_t *t, ngx_uint_t rank)
         && (sighting->rerun
             || (sighting->launch && sighting->start >= state->final)))
     {
+        if (ngx_http_webhook_event_replay(t, rank)) {
+            return;
+        }
+
         if (!sighting->has_run || !state->has_run
             || sighting->run >= state->run_seen)
         {
@@ -197,6 +203,30 @@ ngx_http_webhook_event_next(ngx_http_webhook_transition_t *t, ngx_uint_t rank)
     if (rank == NGX_HTTP_WEBHOOK_STARTED) {
         ngx_http_webhook_event_updated(t);
     }
+}
+
+
+/*
+ * An answer that was given before, to a launch that was sent twice.  That of a
+ * rerun may still show how the run before it ended.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_event_replay(ngx_http_webhook_transition_t *t,
+    ngx_uint_t rank)
+{
+    ngx_http_webhook_state_t           *state;
+    const ngx_http_webhook_sighting_t  *sighting;
+
+    state = t->state;
+    sighting = t->sighting;
+
+    return !sighting->rerun
+           && rank == NGX_HTTP_WEBHOOK_FINISHED
+           && sighting->has_run
+           && state->has_run
+           && !state->run_open
+           && sighting->run == state->run_seen;
 }
 
 

@@ -308,6 +308,36 @@ static const char  *stories[] = {
     "poll   85 86 S - 3 => S",
     "poll   90 95 S - 4 => LS",
 
+    "# run: a launch that is answered once more, of the run that is known",
+    "launch 10 20 L - 5 => L",
+    "poll   30 40 F - 5 => SF",
+    "launch 50 60 F - 5 => ",
+    "launch 70 80 F - 6 => LSF",
+    "launch 90 95 F - 5 => ",
+    "launch 96 97 F - 6 => ",
+
+    "# run: one of an execution that was first seen final",
+    "poll   10 20 F - 5 => ",
+    "launch 30 40 F - 5 => ",
+    "poll   50 60 S - 6 => LS",
+
+    "# run: but one whose answer is not final is a new run",
+    "launch 10 20 F - 5 => LSF",
+    "launch 30 40 S - 5 => LS",
+    "poll   50 60 F - 6 => F",
+    "launch 70 80 - - 6 => L",
+
+    "# run: nor does one say so whose answer has none, or is of no known run",
+    "launch 10 20 F - - => LSF",
+    "launch 30 40 F - - => LSF",
+    "launch 50 60 F - 5 => LSF",
+    "launch 70 80 F - - => LSF",
+    "launch 90 95 F - 5 => LSF",
+
+    "# run: a rerun's answer may show the run before",
+    "launch 10 20 F - 5 => LSF",
+    "rerun  30 40 F - 5 => LSF",
+
     "# run: UPDATED of a new run starts from its own baseline",
     "poll   10 20 S a 1 => S",
     "poll   30 40 S b 2 => LS",
