@@ -20,6 +20,7 @@
 
 static ngx_int_t ngx_http_webhook_watch_name(ngx_conf_t *cf, u_char **p,
     u_char *last, ngx_http_webhook_watch_part_t *part);
+static void ngx_http_webhook_watch_unknown(ngx_conf_t *cf, ngx_str_t *name);
 static ngx_uint_t ngx_http_webhook_watch_refused(ngx_str_t *value);
 static u_char *ngx_http_webhook_watch_quote(u_char *dst, ngx_str_t *value);
 
@@ -175,8 +176,7 @@ ngx_http_webhook_watch_name(ngx_conf_t *cf, u_char **pp, u_char *last,
             != NGX_OK
             || part->part.len == 0)
         {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "unknown member in \"${%V}\"", &part->name);
+            ngx_http_webhook_watch_unknown(cf, &part->name);
             return NGX_ERROR;
         }
 
@@ -194,6 +194,54 @@ ngx_http_webhook_watch_name(ngx_conf_t *cf, u_char **pp, u_char *last,
     part->index = ngx_http_get_variable_index(cf, &part->name);
 
     return (part->index == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+}
+
+
+/* "execution.a.b" is, in other words, the pointer "/a/b" in it */
+
+static void
+ngx_http_webhook_watch_unknown(ngx_conf_t *cf, ngx_str_t *name)
+{
+    u_char      *p, *dot, *last;
+    ngx_str_t    head, part, pointer;
+    ngx_uint_t   member;
+
+    last = name->data + name->len;
+    dot = ngx_strlchr(name->data, last, '.');
+    p = dot ? ngx_strlchr(dot + 1, last, '.') : NULL;
+
+    head.data = name->data;
+    head.len = p ? (size_t) (p - name->data) : 0;
+
+    if (p == NULL
+        || ngx_http_webhook_api_conf_member(cf, &head, &member, &part)
+           != NGX_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown member in \"${%V}\"", name);
+        return;
+    }
+
+    pointer.data = dot;
+    pointer.len = last - dot;
+
+    pointer.data = ngx_pstrdup(cf->pool, &pointer);
+    if (pointer.data == NULL) {
+        return;
+    }
+
+    for (p = pointer.data; p < pointer.data + pointer.len; p++) {
+        if (*p == '.') {
+            *p = '/';
+        }
+    }
+
+    head.len = dot - name->data;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"${%V}\" is within a part of a member, name it, as "
+                       "\"%V.x %V;\", and write \"${%V.x}\"",
+                       name, &head, &pointer, &head);
 }
 
 

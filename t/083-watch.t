@@ -388,6 +388,7 @@ sub refused {
 }
 
 refused('watch nowhere;', qr/invalid URI "nowhere"/);
+refused('watch /a/${goal.b.c};', qr/as "goal\.x \/b\/c;", and/);
 refused('watch "/a b";', qr/must be percent-encoded/);
 refused('watch HEAD /a;', qr/unusable method "HEAD"/);
 refused('watch FETCH /a;', qr/unknown method "FETCH"/);

@@ -485,6 +485,13 @@ refused('enrich goal nowhere;', qr/invalid URI "nowhere"/);
 refused('enrich goal "/a b";', qr/must be percent-encoded/);
 refused('enrich goal /a/$1;', qr/invalid variable name/);
 refused('enrich goal /a/${goal.};', qr/unknown member in "\$\{goal\.\}"/);
+refused('enrich goal /a/${execution.a.b};', qr/"\$\{execution\.a\.b\}" is within a/);
+refused('enrich goal /a/${goal.a.b-c.d};', qr!name\ it,\ as\ "goal\.x\ /a/b-c/d;",
+	\ and\ write\ "\$\{goal\.x\}"\ in\ \S+\.conf:\d+$!mx);
+refused('enrich goal /a/${goal-a};', qr/unknown member in "\$\{goal-a\}"/);
+refused('enrich goal /a/${x.id.b};', qr/unknown member in "\$\{x.id.b\}"/);
+refused('enrich goal /a/${execution.};',
+	qr/unknown member in "\$\{execution\.\}"/);
 refused('enrich goal /a/${x.id};', qr/unknown member in "\$\{x.id\}"/);
 refused('enrich goal /a/$arg_x; route GET /b { enrich goal /a/$arg_x; }',
 	qr/needs "\$arg_x", which is no named capture/);
