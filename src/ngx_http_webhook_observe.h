@@ -112,6 +112,11 @@ ngx_int_t ngx_http_webhook_observe_known(ngx_http_webhook_observe_ctx_t *ctx);
 void ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_uint_t whole);
 
+/* Whether a document that the route reads may begin so, but for space. */
+
+ngx_uint_t ngx_http_webhook_observe_json(ngx_http_webhook_route_t *route,
+    u_char ch);
+
 /* The counter for NGX_HTTP_WEBHOOK_READ_..., but for OK. */
 
 ngx_uint_t ngx_http_webhook_observe_reason(ngx_uint_t reason);

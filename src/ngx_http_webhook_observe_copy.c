@@ -31,8 +31,6 @@ typedef struct {
 
 static ngx_uint_t ngx_http_webhook_observe_append(
     ngx_http_webhook_observe_ctx_t *ctx, u_char *p, size_t n);
-static ngx_uint_t ngx_http_webhook_observe_json(
-    ngx_http_webhook_observe_ctx_t *ctx, u_char ch);
 static ngx_uint_t ngx_http_webhook_observe_peek(
     ngx_http_webhook_observe_ctx_t *ctx);
 static ngx_uint_t ngx_http_webhook_observe_grow(
@@ -174,7 +172,7 @@ ngx_http_webhook_observe_append(ngx_http_webhook_observe_ctx_t *ctx,
             return NGX_HTTP_WEBHOOK_OBSERVE_NO;
         }
 
-        if (!ngx_http_webhook_observe_json(ctx, *p)) {
+        if (!ngx_http_webhook_observe_json(ctx->route, *p)) {
             return NGX_HTTP_WEBHOOK_CNT_NOT_JSON;
         }
 
@@ -198,16 +196,16 @@ ngx_http_webhook_observe_append(ngx_http_webhook_observe_ctx_t *ctx,
 }
 
 
-/* whether a document may begin so, which may be with a byte order mark */
+/* which may be with a byte order mark */
 
-static ngx_uint_t
-ngx_http_webhook_observe_json(ngx_http_webhook_observe_ctx_t *ctx, u_char ch)
+ngx_uint_t
+ngx_http_webhook_observe_json(ngx_http_webhook_route_t *route, u_char ch)
 {
-    if (ch == '{' || ch == '[' || ch == 0xef || ctx->route->text) {
+    if (ch == '{' || ch == '[' || ch == 0xef || route->text) {
         return 1;
     }
 
-    return ctx->route->scalar
+    return route->scalar
            && (ch == '"' || ch == '-' || (ch >= '0' && ch <= '9')
                || ch == 't' || ch == 'f');
 }
@@ -246,7 +244,7 @@ ngx_http_webhook_observe_peek(ngx_http_webhook_observe_ctx_t *ctx)
 
         default:
 
-            if (!ngx_http_webhook_observe_json(ctx, out[i])) {
+            if (!ngx_http_webhook_observe_json(ctx->route, out[i])) {
                 return NGX_HTTP_WEBHOOK_CNT_NOT_JSON;
             }
 

@@ -31,6 +31,8 @@ typedef struct {
 } ngx_http_webhook_try_require_t;
 
 
+static json_t *ngx_http_webhook_try_document(ngx_http_webhook_dry_t *dry,
+    const char **reason);
 static ngx_int_t ngx_http_webhook_try_observations(
     ngx_http_webhook_status_t *s, ngx_http_webhook_dry_t *dry, json_t *doc);
 static ngx_int_t ngx_http_webhook_try_observation(ngx_http_webhook_status_t *s,
@@ -95,30 +97,7 @@ ngx_http_webhook_try_read(ngx_http_webhook_status_t *s,
         return NGX_OK;
     }
 
-    doc = NULL;
-    reason = "ok";
-
-    if (dry->status == NGX_HTTP_NO_CONTENT
-        || dry->route->blind
-        || (dry->body.len == 0 && dry->route->bodyless))
-    {
-        reason = "not needed";
-
-    } else {
-        doc = dry->route->text
-              ? ngx_http_webhook_json_line(dry->body.data, dry->body.len,
-                                           &reason)
-              : ngx_http_webhook_json_parse(dry->body.data, dry->body.len,
-                                            &reason);
-        if (doc) {
-            reason = "ok";
-
-        } else if (dry->route->bodyless
-                   && dry->status >= NGX_HTTP_SPECIAL_RESPONSE)
-        {
-            reason = "not needed";
-        }
-    }
+    doc = ngx_http_webhook_try_document(dry, &reason);
 
     ngx_http_webhook_status_string(&s->text, "document", reason,
                                    ngx_strlen(reason));
@@ -133,6 +112,55 @@ ngx_http_webhook_try_read(ngx_http_webhook_status_t *s,
     json_decref(doc);
 
     return rc;
+}
+
+
+/* as observe_copy.c and observe_read.c do it */
+
+static json_t *
+ngx_http_webhook_try_document(ngx_http_webhook_dry_t *dry, const char **reason)
+{
+    json_t     *doc;
+    ngx_str_t   body;
+
+    body = dry->body;
+
+    while (body.len
+           && (*body.data == ' ' || *body.data == CR || *body.data == LF
+               || *body.data == '\t'))
+    {
+        body.data++;
+        body.len--;
+    }
+
+    doc = NULL;
+
+    if (dry->status == NGX_HTTP_NO_CONTENT
+        || dry->route->blind
+        || (body.len == 0 && dry->route->bodyless))
+    {
+        *reason = "not needed";
+        return NULL;
+    }
+
+    *reason = "not JSON";
+
+    if (body.len && ngx_http_webhook_observe_json(dry->route, *body.data)) {
+        doc = dry->route->text
+              ? ngx_http_webhook_json_line(body.data, body.len, reason)
+              : ngx_http_webhook_json_parse(body.data, body.len, reason);
+    }
+
+    if (doc) {
+        *reason = "ok";
+
+    } else if (dry->route->bodyless
+               && dry->status >= NGX_HTTP_SPECIAL_RESPONSE)
+    {
+        *reason = "not needed";
+    }
+
+    return doc;
 }
 
 

@@ -118,6 +118,13 @@ server {
         }
     }
 
+    location /gone/ {
+        proxy_pass %%URL_up%%;
+        proxy_ignore_client_abort on;
+        webhook_observe gone;
+        webhook ci { url %%URL_r%%/; }
+    }
+
     location /status/ {
         webhook_status write=on;
     }
@@ -355,6 +362,39 @@ $t->post('/goals/17/run', '{}', headers => [ 'X-User' => 'Ada' ]);
 
 my @got = $r->wait_requests(2, undef, '/');
 is($got[1]->json->{sender}{name}, 'Ada', 'really');
+
+# what the first byte says already, as when it is observed
+
+my $seen = 100;
+
+for ([ 'POST', '"x"' ], [ 'POST', '5' ], [ 'POST', 'null' ], [ 'POST', ' true' ],
+	[ 'POST', '' ], [ 'POST', " \n" ], [ 'POST', '{"a"' ], [ 'POST', '[]' ],
+	[ 'POST', "\n{}" ], [ 'POST', 'x' ], [ 'POST', '-1' ], [ 'GET', '' ],
+	[ 'GET', " \r\n" ], [ 'GET', '5' ], [ 'GET', 'x' ], [ 'GET', '{}' ],
+	[ 'GET', '5', 404 ])
+{
+	my ($method, $body, $status) = @$_;
+	my $n = $seen++;
+	my $path = $method eq 'POST' ? "/goals/$n/run" : "/gone/$n";
+
+	$status ||= 200;
+	$up->set($path => { status => $status, body => $body });
+
+	$t->request($method, $path);
+
+	my $observed;
+
+	wait_for {
+		($observed) = grep { $_->{path} eq $path }
+			@{ $t->get('/status/observed?limit=50')->json->{observed} };
+	};
+
+	my $api = $method eq 'POST' ? 'jobs' : 'gone';
+
+	is(dry("api=$api&method=$method&uri=$path&status=$status", $body)->{reason},
+		$observed->{reason}, "$method $status " . encode_json([ $body ])
+		. ": $observed->{reason}");
+}
 
 # what would be asked for
 
