@@ -23,10 +23,11 @@
 #include "ngx_http_webhook_fake.h"
 
 
-#define NGX_HTTP_WEBHOOK_BLOCKED_WAIT  20      /* ms */
-#define NGX_HTTP_WEBHOOK_BEFORE        100     /* ms */
-#define NGX_HTTP_WEBHOOK_LATE          1       /* ms */
-#define NGX_HTTP_WEBHOOK_COUNT         1000    /* references that are never
+#define NGX_HTTP_WEBHOOK_BLOCKED_WAIT     20   /* ms */
+#define NGX_HTTP_WEBHOOK_BACKGROUND_WAIT  20   /* ms */
+#define NGX_HTTP_WEBHOOK_BEFORE           100  /* ms */
+#define NGX_HTTP_WEBHOOK_LATE             1    /* ms */
+#define NGX_HTTP_WEBHOOK_COUNT            1000 /* references that are never
                                                   given back */
 
 
@@ -35,6 +36,7 @@ typedef struct {
     ngx_event_t                   begin;
     ngx_event_t                   done;
     ngx_event_t                   deadline;
+    ngx_event_t                   background;
     ngx_queue_t                   queue;
     ngx_http_webhook_detached_t   detached;
 
@@ -51,6 +53,7 @@ static void ngx_http_webhook_detached_start(ngx_http_request_t *sr);
 static ngx_int_t ngx_http_webhook_detached_finalized(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
 static void ngx_http_webhook_detached_wake(ngx_http_request_t *r);
+static void ngx_http_webhook_detached_background(ngx_event_t *ev);
 static void ngx_http_webhook_detached_cleanup(void *data);
 static void ngx_http_webhook_detached_timeout(ngx_event_t *ev);
 static void ngx_http_webhook_detached_end(ngx_http_webhook_post_t *f);
@@ -120,6 +123,9 @@ ngx_http_webhook_detached_create(ngx_http_conf_ctx_t *ctx)
 
     f->deadline = f->begin;
     f->deadline.handler = ngx_http_webhook_detached_timeout;
+
+    f->background = f->begin;
+    f->background.handler = ngx_http_webhook_detached_background;
 
     f->detached.request = r;
     f->detached.pool = r->pool;
@@ -379,10 +385,37 @@ ngx_http_webhook_detached_finalized(ngx_http_request_t *sr, void *data,
 static void
 ngx_http_webhook_detached_wake(ngx_http_request_t *r)
 {
-    if (r->postponed == NULL) {
-        ngx_http_webhook_detached_end(
-                              ngx_http_webhook_connection_post(r->connection));
+    ngx_http_webhook_post_t  *f;
+
+    if (r->postponed) {
+        return;
     }
+
+    f = ngx_http_webhook_connection_post(r->connection);
+
+    if (f->detached.patient && r->count > 1 && !f->ending && !ngx_exiting) {
+
+        /* nobody is told when a background subrequest ends */
+
+        if (!f->background.timer_set) {
+            ngx_add_timer(&f->background, NGX_HTTP_WEBHOOK_BACKGROUND_WAIT);
+        }
+
+        return;
+    }
+
+    ngx_http_webhook_detached_end(f);
+}
+
+
+static void
+ngx_http_webhook_detached_background(ngx_event_t *ev)
+{
+    ngx_http_webhook_post_t  *f;
+
+    f = ev->data;
+
+    ngx_http_webhook_detached_wake(f->detached.request);
 }
 
 
@@ -589,6 +622,7 @@ ngx_http_webhook_detached_end(ngx_http_webhook_post_t *f)
     /* left armed, timer and "done" could fall into one turn of the loop */
 
     ngx_http_webhook_fake_clear(&f->deadline);
+    ngx_http_webhook_fake_clear(&f->background);
 
     if (!f->completed && f->detached.collect) {
         f->detached.collect(&f->detached);
@@ -647,6 +681,7 @@ ngx_http_webhook_detached_recycle(ngx_http_webhook_post_t *f)
     ngx_http_webhook_fake_clear(&f->begin);
     ngx_http_webhook_fake_clear(&f->done);
     ngx_http_webhook_fake_clear(&f->deadline);
+    ngx_http_webhook_fake_clear(&f->background);
 
     f->detached.request = NULL;
 

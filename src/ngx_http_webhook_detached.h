@@ -93,6 +93,9 @@ struct ngx_http_webhook_detached_s {
     ngx_str_t                            label;     /* for the error log */
     size_t                               body_max;  /* kept of the answer */
     ngx_int_t                            rc;    /* sr was finalized with */
+    unsigned                             patient:1; /* what it left in the
+                                                       background, as a cache's
+                                                       update, is awaited */
 };
 
 

@@ -476,6 +476,12 @@ ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d)
         }
     }
 
+    /* what came without a last buffer is read when the request is freed */
+
+    if (d->sr) {
+        ngx_http_webhook_watch_hide(d->sr, run);
+    }
+
     answered = (run->ctx != NULL);
     denied = (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN);
 

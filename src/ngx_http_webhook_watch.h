@@ -196,6 +196,14 @@ void ngx_http_webhook_watch_clear(ngx_http_webhook_zone_t *zone);
 ngx_uint_t ngx_http_webhook_watch_number(ngx_http_webhook_zone_t *zone);
 
 
+/* a header of a request, while it is hidden */
+
+typedef struct {
+    ngx_uint_t                       hash;
+    size_t                           len;
+} ngx_http_webhook_watch_hidden_t;
+
+
 /* a request under way */
 
 typedef struct {
@@ -204,6 +212,8 @@ typedef struct {
     ngx_http_webhook_watch_t        *watch;
     ngx_http_webhook_api_t          *api;
     ngx_http_webhook_observe_ctx_t  *ctx;      /* NULL: it is not read */
+    ngx_http_webhook_watch_hidden_t *hidden;   /* NULL: there is no room */
+    ngx_http_variable_value_t       *variables;
     off_t                            received;
     unsigned                         observed:1;  /* it observes */
 } ngx_http_webhook_watch_run_t;
@@ -214,6 +224,11 @@ typedef struct {
 ngx_int_t ngx_http_webhook_watch_prepare(ngx_http_webhook_detached_t *d,
     ngx_http_webhook_watch_job_t *job, ngx_http_webhook_watch_run_t *run,
     ngx_str_t *host);
+
+/* What webhooks and payloads take from a request's headers is not from ours. */
+
+void ngx_http_webhook_watch_hide(ngx_http_request_t *r,
+    ngx_http_webhook_watch_run_t *run);
 
 
 /* watch.c */

@@ -24,7 +24,12 @@ static void ngx_http_webhook_watch_host(ngx_http_request_t *r,
     ngx_str_t *host);
 static ngx_int_t ngx_http_webhook_watch_header(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *r);
-static void ngx_http_webhook_watch_hide(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_webhook_watch_http(ngx_http_core_main_conf_t *cmcf,
+    ngx_uint_t index);
+static ngx_int_t ngx_http_webhook_watch_room(ngx_http_request_t *r,
+    ngx_http_webhook_watch_run_t *run);
+static void ngx_http_webhook_watch_show(ngx_http_request_t *r,
+    ngx_http_webhook_watch_run_t *run);
 static ngx_int_t ngx_http_webhook_watch_body(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *r, ngx_chain_t *in);
 
@@ -58,6 +63,7 @@ ngx_http_webhook_watch_prepare(ngx_http_webhook_detached_t *d,
     d->label = run->api->name;
     d->method = run->watch->method;
     d->method_name = run->watch->method_name;
+    d->patient = 1;
 
     return ngx_http_webhook_watch_headers(d, run, host);
 }
@@ -131,59 +137,157 @@ ngx_http_webhook_watch_header(ngx_http_webhook_detached_t *d,
 
     run->observed = (wlcf->observe != NULL);
 
-    ngx_http_webhook_watch_hide(r);
+    ngx_http_webhook_watch_hide(r, run);
 
     run->ctx = ngx_http_webhook_observe_start(r);
 
-    if (run->ctx == NULL) {
-        return NGX_OK;
+    if (run->ctx) {
+        run->ctx->headers = run->watch->headers;
+
+        if (run->ctx->observe->api == run->api) {
+            run->ctx->realm = &run->job.realm;
+        }
+
+        if (r->headers_out.status == NGX_HTTP_NO_CONTENT) {
+            ngx_http_webhook_observe_read(run->ctx, 1);
+        }
     }
 
-    run->ctx->headers = run->watch->headers;
-
-    if (run->ctx->observe->api == run->api) {
-        run->ctx->realm = &run->job.realm;
-    }
-
-    if (r->headers_out.status == NGX_HTTP_NO_CONTENT) {
-        ngx_http_webhook_observe_read(run->ctx, 1);
-    }
+    ngx_http_webhook_watch_show(r, run);
 
     return NGX_OK;
 }
 
 
-/* what webhooks and payloads take from a request's headers is not from ours */
-
-static void
-ngx_http_webhook_watch_hide(ngx_http_request_t *r)
+void
+ngx_http_webhook_watch_hide(ngx_http_request_t *r,
+    ngx_http_webhook_watch_run_t *run)
 {
-    ngx_uint_t                  i;
-    ngx_list_part_t            *part;
-    ngx_table_elt_t            *h;
-    ngx_http_variable_t        *v;
-    ngx_http_core_main_conf_t  *cmcf;
+    ngx_uint_t                        i, n;
+    ngx_list_part_t                  *part;
+    ngx_table_elt_t                  *h;
+    ngx_http_core_main_conf_t        *cmcf;
+    ngx_http_webhook_watch_hidden_t  *hidden;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    hidden = ngx_http_webhook_watch_room(r, run) == NGX_OK ? run->hidden
+                                                           : NULL;
+    n = 0;
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
+
+            if (hidden) {
+                hidden[n].hash = h[i].hash;
+                hidden[n].len = h[i].value.len;
+                n++;
+            }
+
             h[i].hash = 0;
             h[i].value.len = 0;
         }
     }
 
-    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+
+        if (ngx_http_webhook_watch_http(cmcf, i)) {
+
+            if (hidden) {
+                run->variables[i] = r->variables[i];
+            }
+
+            r->variables[i].valid = 0;
+            r->variables[i].not_found = 1;
+        }
+    }
+}
+
+
+/* whether a variable is a request header */
+
+static ngx_uint_t
+ngx_http_webhook_watch_http(ngx_http_core_main_conf_t *cmcf, ngx_uint_t index)
+{
+    ngx_http_variable_t  *v;
 
     v = cmcf->variables.elts;
 
-    for (i = 0; i < cmcf->variables.nelts; i++) {
+    return v[index].name.len > sizeof("http_") - 1
+           && ngx_strncmp(v[index].name.data, "http_", sizeof("http_") - 1)
+              == 0;
+}
 
-        if (v[i].name.len > sizeof("http_") - 1
-            && ngx_strncmp(v[i].name.data, "http_", sizeof("http_") - 1) == 0)
-        {
-            r->variables[i].valid = 0;
-            r->variables[i].not_found = 1;
+
+/* without it what is hidden stays so */
+
+static ngx_int_t
+ngx_http_webhook_watch_room(ngx_http_request_t *r,
+    ngx_http_webhook_watch_run_t *run)
+{
+    ngx_uint_t                  n;
+    ngx_list_part_t            *part;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    if (run->hidden) {
+        return NGX_OK;
+    }
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    n = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        n += part->nelts;
+    }
+
+    run->variables = ngx_palloc(r->pool, cmcf->variables.nelts
+                                         * sizeof(ngx_http_variable_value_t));
+    if (run->variables == NULL) {
+        return NGX_ERROR;
+    }
+
+    run->hidden = ngx_palloc(r->pool,
+                             n * sizeof(ngx_http_webhook_watch_hidden_t));
+
+    return run->hidden ? NGX_OK : NGX_ERROR;
+}
+
+
+/* a subrequest that this one begins sends them, as a cache's update does */
+
+static void
+ngx_http_webhook_watch_show(ngx_http_request_t *r,
+    ngx_http_webhook_watch_run_t *run)
+{
+    ngx_uint_t                  i, n;
+    ngx_list_part_t            *part;
+    ngx_table_elt_t            *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    if (run->hidden == NULL) {
+        return;
+    }
+
+    n = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            h[i].hash = run->hidden[n].hash;
+            h[i].value.len = run->hidden[n].len;
+            n++;
+        }
+    }
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+        if (ngx_http_webhook_watch_http(cmcf, i)) {
+            r->variables[i] = run->variables[i];
         }
     }
 }
@@ -201,10 +305,17 @@ ngx_http_webhook_watch_body(ngx_http_webhook_detached_t *d,
 
     run = d->data;
     ctx = (r == d->sr) ? run->ctx : NULL;
-    last = 0;
 
     if (ctx && ctx->reading) {
+        ngx_http_webhook_watch_hide(r, run);
+
         last = ngx_http_webhook_observe_copy(ctx, in);
+
+        if (last) {
+            ngx_http_webhook_observe_read(ctx, 1);
+        }
+
+        ngx_http_webhook_watch_show(r, run);
     }
 
     for (cl = in; cl; cl = cl->next) {
@@ -212,10 +323,6 @@ ngx_http_webhook_watch_body(ngx_http_webhook_detached_t *d,
 
         cl->buf->pos = cl->buf->last;
         cl->buf->file_pos = cl->buf->file_last;
-    }
-
-    if (last) {
-        ngx_http_webhook_observe_read(ctx, 1);
     }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);

@@ -40,6 +40,13 @@ webhook_api jobs {
         watch /api/short/\$webhook_execution?own every=100ms for=300ms;
     }
 
+    route POST /cached/jobs {
+        launch;
+        watch /cached/\$webhook_execution?own every=100ms;
+        watch_header Authorization operators-own;
+    }
+    route GET /cached/* { }
+
     route GET /api/grow/* {
         watch /api/grow/\$webhook_execution?own every=100ms;
     }
@@ -57,6 +64,8 @@ webhook_api late {
 
 webhook_defaults { events EXECUTION; }
 
+proxy_cache_path  %%TESTDIR%%/cache keys_zone=cache:1m;
+
 server {
     listen  127.0.0.1:%%PORT_0%%;
 
@@ -64,6 +73,17 @@ server {
         proxy_pass                 %%URL_api%%;
         proxy_ignore_client_abort  on;
         webhook_observe            jobs;
+        webhook hook { url %%URL_hook%%/; }
+    }
+
+    location /cached/ {
+        proxy_pass                     %%URL_api%%;
+        proxy_ignore_client_abort      on;
+        proxy_cache                    cache;
+        proxy_cache_valid              1s;
+        proxy_cache_use_stale          updating;
+        proxy_cache_background_update  on;
+        webhook_observe                jobs;
         webhook hook { url %%URL_hook%%/; }
     }
 
@@ -203,6 +223,17 @@ is($m{'watch_requests_total{outcome="answered"}'}, watch()->{answered},
 	'metrics - answered');
 is($m{'watches_lapsed_total'}, 1, 'metrics - lapsed');
 is($m{watches}, watch()->{executions}, 'metrics - watched');
+
+###############################################################################
+
+# a cache that answers at once, and asks the API meanwhile
+
+$api->set('/cached/jobs' => job('c', 'queued'), '/cached/c' =>
+	[ job('c', 'running'), { %{ job('c', 'done') }, delay => 500 } ]);
+$t->post('/cached/jobs', '{}');
+is(events('c', 3), 'LAUNCHED STARTED FINISHED', 'a cache is updated');
+is(join(' ', map { $_->header('Authorization') } asked('/cached/c')),
+	'operators-own operators-own', 'asked for twice, with the credential');
 
 ###############################################################################
 
