@@ -54,6 +54,9 @@ static ngx_http_upstream_conf_t *ngx_http_webhook_observe_upstream(
     ngx_conf_t *cf, void **loc_conf, char **proxy);
 static void ngx_http_webhook_observe_warn(
     ngx_http_webhook_observe_walk_t *walk, ngx_http_webhook_api_t *api);
+static ngx_http_webhook_observe_place_t *ngx_http_webhook_observe_first(
+    ngx_http_webhook_observe_walk_t *walk,
+    ngx_http_webhook_observe_place_t *place);
 static u_char *ngx_http_webhook_observe_port(
     ngx_http_upstream_srv_conf_t *uscf, u_char *text);
 static ngx_uint_t ngx_http_webhook_observe_same_hooks(ngx_array_t *a,
@@ -517,7 +520,6 @@ ngx_http_webhook_observe_warn(ngx_http_webhook_observe_walk_t *walk,
 
     hooks = 0;
     proxies = 0;
-    first = NULL;
     proxy = NULL;
 
     launches = ngx_http_webhook_observe_launches(api);
@@ -530,11 +532,9 @@ ngx_http_webhook_observe_warn(ngx_http_webhook_observe_walk_t *walk,
             continue;
         }
 
-        if (first == NULL) {
-            first = &p[i];
-        }
+        first = hooks ? NULL : ngx_http_webhook_observe_first(walk, &p[i]);
 
-        if (!hooks
+        if (first
             && !ngx_http_webhook_observe_same_hooks(first->hooks, p[i].hooks))
         {
             hooks = 1;
@@ -587,6 +587,41 @@ ngx_http_webhook_observe_warn(ngx_http_webhook_observe_walk_t *walk,
                               p[i].upstream->upstream, port[1]));
         }
     }
+}
+
+
+/* the first place that may see the executions that this one sees */
+
+static ngx_http_webhook_observe_place_t *
+ngx_http_webhook_observe_first(ngx_http_webhook_observe_walk_t *walk,
+    ngx_http_webhook_observe_place_t *place)
+{
+    ngx_http_complex_value_t          *a, *b;
+    ngx_http_webhook_observe_place_t  *p;
+
+    a = place->observe->realm;
+
+    for (p = walk->places.elts; p < place; p++) {
+
+        if (p->observe->api != place->observe->api) {
+            continue;
+        }
+
+        b = p->observe->realm;
+
+        if (a == b || (a && a->lengths) || (b && b->lengths)) {
+            return p;
+        }
+
+        if (a && b
+            && a->value.len == b->value.len
+            && ngx_memcmp(a->value.data, b->value.data, a->value.len) == 0)
+        {
+            return p;
+        }
+    }
+
+    return place;
 }
 
 

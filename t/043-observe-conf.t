@@ -119,6 +119,17 @@ warned($api . server("webhook_observe one; location /a/ { $a }
 	location ~ b { }"),
 	qr!location "/a/" of server "here"|location "b" of server "here"!,
 	'places are named');
+quiet($api . server("location /a/ { webhook_observe one realm=a; $a }
+	location /b/ { webhook_observe one realm=b; $b }
+	location /c/ { webhook_observe one; }"), 'of different realms');
+warned($api . server("location /a/ { webhook_observe one realm=a; $a }
+	location /b/ { webhook_observe one realm=b; $b }
+	location /c/ { webhook_observe one realm=b; $a }"),
+	qr!webhooks in location "/[bc]/" of server "here" and location "/[bc]/"!,
+	'of one realm');
+warned($api . server("location /a/ { webhook_observe one realm=a; $a }
+	location /b/ { webhook_observe one realm=\$host; $b }"),
+	qr/"one" is observed under different webhooks/, 'of any realm');
 quiet($api . server("webhook_observe one; $a location /a/ { }
 	location /b/ { } location \@c { }"), 'the same webhooks');
 quiet($api . server("webhook_observe one; $a location /a/ { $b }
