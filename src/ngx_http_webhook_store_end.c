@@ -242,6 +242,8 @@ ngx_http_webhook_store_exit_process(void)
     }
 
     if (!st->holder) {
+        locked = NGX_ERROR;
+        claimed = NGX_ABORT;
 
         for (n = 0; n < NGX_HTTP_WEBHOOK_STORE_CLAIM; n++) {
             locked = ngx_http_webhook_store_lock(st->conf, &st->lock);
