@@ -131,7 +131,9 @@ $api = $t->upstream('api');
 $good = $t->receiver('good');
 $bad = $t->receiver('bad', rules => { '*' => { status => 503 } });
 
-my $dead = "url @{[ $bad->url('/') ]}; retry 1h;";
+# probes use up attempts of the oldest ones
+
+my $dead = "url @{[ $bad->url('/') ]}; retry " . '1h ' x 20 . ';';
 
 $t->http_config(<<"EOF");
 
