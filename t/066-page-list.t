@@ -133,7 +133,7 @@ cmp_ok($saw{rows}, '<', 100, 'few rows');
 cmp_ok($saw{nodes}, '<', 1500, 'few elements');
 cmp_ok($saw{idle}, '<=', 3, 'requests in a turn, at the end of the list');
 is($saw{same}, 304, 'nothing is sent again');
-cmp_ok($saw{longest}, '<', 300, 'no long task, of what else runs apart');
+cmp_ok($saw{longest}, '<', 1000, 'no very long task');
 is($saw{held_before}, 'sending', 'the oldest');
 is($saw{held_after}, 'delivered', 'what one looks at is not stale');
 is($saw{moved}, 0, 'new ones do not move what one looks at');
