@@ -289,6 +289,8 @@ ngx_http_webhook_api_element(void *data, json_t *element,
 {
     ngx_http_webhook_api_reading_t *reading = data;
 
+    ngx_int_t  rc;
+
     if (reading->elements == NGX_HTTP_WEBHOOK_ELEMENTS_MAX) {
         (*reading->unread)++;
         return NGX_OK;
@@ -300,10 +302,17 @@ ngx_http_webhook_api_element(void *data, json_t *element,
 
     if (ngx_http_webhook_api_refused(reading->scope, element)) {
         reading->refused = 1;
-        return NGX_OK;
+        rc = NGX_OK;
+
+    } else {
+        rc = ngx_http_webhook_api_observe(reading, element);
     }
 
-    return ngx_http_webhook_api_observe(reading, element);
+    /* it is the caller's */
+
+    reading->place = NULL;
+
+    return rc;
 }
 
 
