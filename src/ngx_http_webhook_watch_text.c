@@ -225,10 +225,12 @@ ngx_http_webhook_watch_unknown(ngx_conf_t *cf, ngx_str_t *name)
     pointer.data = dot;
     pointer.len = last - dot;
 
-    pointer.data = ngx_pstrdup(cf->pool, &pointer);
-    if (pointer.data == NULL) {
+    p = ngx_pstrdup(cf->pool, &pointer);
+    if (p == NULL) {
         return;
     }
+
+    pointer.data = p;
 
     for (p = pointer.data; p < pointer.data + pointer.len; p++) {
         if (*p == '.') {
