@@ -34,7 +34,6 @@ static json_t *ngx_http_webhook_api_list(json_t *element,
     ngx_http_webhook_api_pointer_t *pointer);
 static ngx_int_t ngx_http_webhook_api_list_item(void *data, json_t *element,
     const ngx_http_webhook_place_t *place);
-static json_t *ngx_http_webhook_api_string(ngx_str_t *text);
 
 
 ngx_uint_t
@@ -420,7 +419,7 @@ ngx_http_webhook_api_id(ngx_http_webhook_api_reading_t *reading,
         observation->id.len = text.len;
         observation->id.data = ngx_pstrdup(reading->request->pool, &text);
 
-        *id = json ? json_incref(json) : ngx_http_webhook_api_string(&text);
+        *id = json ? json_incref(json) : ngx_http_webhook_json_string(&text);
 
         if (observation->id.data == NULL || *id == NULL) {
             json_decref(*id);
@@ -527,7 +526,7 @@ ngx_http_webhook_api_member(ngx_http_webhook_api_reading_t *reading,
             return NGX_OK;
         }
 
-        *result = ngx_http_webhook_api_string(&text);
+        *result = ngx_http_webhook_json_string(&text);
         return *result ? NGX_OK : NGX_ERROR;
     }
 
@@ -570,32 +569,4 @@ ngx_http_webhook_api_list_item(void *data, json_t *element,
     }
 
     return NGX_OK;
-}
-
-
-/* text of a request may be anything; a JSON string is UTF-8 */
-
-static json_t *
-ngx_http_webhook_api_string(ngx_str_t *text)
-{
-    json_t                   *json;
-    ngx_http_webhook_text_t   quoted;
-
-    json = json_stringn((char *) text->data, text->len);
-    if (json) {
-        return json;
-    }
-
-    ngx_memzero(&quoted, sizeof(ngx_http_webhook_text_t));
-
-    ngx_http_webhook_text_string(&quoted, text->data, text->len);
-
-    if (!quoted.failed) {
-        json = json_loadb((char *) quoted.data, quoted.len, JSON_DECODE_ANY,
-                          NULL);
-    }
-
-    ngx_http_webhook_text_free(&quoted);
-
-    return json;
 }

@@ -116,6 +116,14 @@ json_t *ngx_http_webhook_json_line(const u_char *data, size_t len,
     const char **reason);
 
 /*
+ * Text that came from elsewhere, with a request, as a string: what is not UTF-8
+ * becomes U+FFFD, and so does a NUL that it begins with.  A new reference, or
+ * NULL: no memory.
+ */
+
+json_t *ngx_http_webhook_json_string(ngx_str_t *text);
+
+/*
  * A scalar as text, for ids and comparisons: strings as they are, numbers in
  * their shortest form, booleans "true"/"false".  NGX_DECLINED for null,
  * containers.  "buf" has at least 32 bytes and is used for numbers; a string's

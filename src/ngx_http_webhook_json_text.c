@@ -5,8 +5,8 @@
 
 
 /*
- * json_text: jansson values -> text, with redaction applied while writing; a
- * growing text.  Next room: payload, status.
+ * json_text: jansson values -> text, with redaction applied while writing; text
+ * of a request -> such a value; a growing text.  Next room: payload, status.
  */
 
 
@@ -84,10 +84,7 @@ ngx_http_webhook_json_scalar(json_t *value, ngx_str_t *text, u_char *buf)
 }
 
 
-/*
- * What json_read makes of such an integer.  Text that came with a request may
- * begin with NUL, too.
- */
+/* what json_read makes of such an integer, and nothing else is */
 
 static ngx_uint_t
 ngx_http_webhook_json_unsigned(ngx_str_t *text)
@@ -105,6 +102,40 @@ ngx_http_webhook_json_unsigned(ngx_str_t *text)
     }
 
     return 1;
+}
+
+
+json_t *
+ngx_http_webhook_json_string(ngx_str_t *text)
+{
+    json_t                   *value;
+    ngx_uint_t                nul;
+    ngx_http_webhook_text_t   quoted;
+
+    nul = (text->len && text->data[0] == '\0');
+
+    value = nul ? NULL : json_stringn((char *) text->data, text->len);
+
+    if (value) {
+        return value;
+    }
+
+    ngx_memzero(&quoted, sizeof(ngx_http_webhook_text_t));
+    ngx_http_webhook_text_string(&quoted, text->data, text->len);
+
+    if (!quoted.failed) {
+
+        if (nul) {
+            ngx_memcpy(quoted.data, "\"\\ufffd", 7);
+        }
+
+        value = json_loadb((char *) quoted.data, quoted.len,
+                           JSON_DECODE_ANY|JSON_ALLOW_NUL, NULL);
+    }
+
+    ngx_http_webhook_text_free(&quoted);
+
+    return value;
 }
 
 

@@ -27,7 +27,6 @@ static json_t *ngx_http_webhook_payload_fill(json_t *base, u_char *path,
 static u_char *ngx_http_webhook_payload_dot(ngx_str_t *name);
 static ngx_int_t ngx_http_webhook_payload_set(json_t *object, const char *name,
     json_t *value);
-static json_t *ngx_http_webhook_payload_string(ngx_str_t *text);
 static json_t *ngx_http_webhook_payload_events(ngx_uint_t events);
 static ngx_uint_t ngx_http_webhook_payload_value(
     ngx_http_webhook_value_match_t *match, ngx_str_t *text);
@@ -105,11 +104,11 @@ ngx_http_webhook_payload_execution(ngx_uint_t event,
     payload = json_object();
 
     if (ngx_http_webhook_payload_set(payload, "type",
-            ngx_http_webhook_payload_string(
+            ngx_http_webhook_json_string(
                 ngx_http_webhook_event_type(event)))
         != NGX_OK
         || ngx_http_webhook_payload_set(payload, "event",
-               ngx_http_webhook_payload_string(
+               ngx_http_webhook_json_string(
                    ngx_http_webhook_event_name(event)))
            != NGX_OK)
     {
@@ -144,7 +143,7 @@ ngx_http_webhook_payload_ping(ngx_http_webhook_hook_t *hook, ngx_str_t *user)
 
     if (config == NULL
         || ngx_http_webhook_payload_set(payload, "type",
-               ngx_http_webhook_payload_string(
+               ngx_http_webhook_json_string(
                    ngx_http_webhook_event_type(NGX_HTTP_WEBHOOK_PING)))
            != NGX_OK)
     {
@@ -157,7 +156,7 @@ ngx_http_webhook_payload_ping(ngx_http_webhook_hook_t *hook, ngx_str_t *user)
         members[NGX_HTTP_WEBHOOK_SENDER] = json_object();
 
         if (ngx_http_webhook_payload_set(members[NGX_HTTP_WEBHOOK_SENDER],
-                "name", ngx_http_webhook_payload_string(user))
+                "name", ngx_http_webhook_json_string(user))
             != NGX_OK)
         {
             json_decref(members[NGX_HTTP_WEBHOOK_SENDER]);
@@ -364,19 +363,19 @@ ngx_http_webhook_payload_hook(ngx_http_webhook_hook_t *hook)
     if (ngx_http_webhook_payload_set(config, "id", json_integer(hook->id))
         != NGX_OK
         || ngx_http_webhook_payload_set(config, "name",
-               ngx_http_webhook_payload_string(&hook->name))
+               ngx_http_webhook_json_string(&hook->name))
            != NGX_OK
         || ngx_http_webhook_payload_set(config, "url",
-               ngx_http_webhook_payload_string(&hook->shown))
+               ngx_http_webhook_json_string(&hook->shown))
            != NGX_OK
         || ngx_http_webhook_payload_set(config, "contentType",
-               ngx_http_webhook_payload_string(&type))
+               ngx_http_webhook_json_string(&type))
            != NGX_OK
         || ngx_http_webhook_payload_set(config, "events",
                ngx_http_webhook_payload_events(hook->events))
            != NGX_OK
         || ngx_http_webhook_payload_set(config, "description",
-               ngx_http_webhook_payload_string(&hook->description))
+               ngx_http_webhook_json_string(&hook->description))
            != NGX_OK
         || ngx_http_webhook_payload_set(config, "active",
                                         json_boolean(hook->active))
@@ -413,7 +412,7 @@ ngx_http_webhook_payload_events(ngx_uint_t events)
         }
 
         if (json_array_append_new(list,
-                ngx_http_webhook_payload_string(
+                ngx_http_webhook_json_string(
                     ngx_http_webhook_event_name(order[i])))
             != 0)
         {
@@ -423,34 +422,6 @@ ngx_http_webhook_payload_events(ngx_uint_t events)
     }
 
     return list;
-}
-
-
-/* what is not UTF-8 is shown as U+FFFD, but never refused */
-
-static json_t *
-ngx_http_webhook_payload_string(ngx_str_t *text)
-{
-    json_t                   *value;
-    ngx_http_webhook_text_t   quoted;
-
-    value = json_stringn((char *) text->data, text->len);
-
-    if (value) {
-        return value;
-    }
-
-    ngx_memzero(&quoted, sizeof(ngx_http_webhook_text_t));
-    ngx_http_webhook_text_string(&quoted, text->data, text->len);
-
-    if (!quoted.failed) {
-        value = json_loadb((char *) quoted.data, quoted.len,
-                           JSON_DECODE_ANY|JSON_ALLOW_NUL, NULL);
-    }
-
-    ngx_http_webhook_text_free(&quoted);
-
-    return value;
 }
 
 

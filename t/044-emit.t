@@ -9,6 +9,7 @@
 use warnings;
 use strict;
 
+use MIME::Base64;
 use Test::More;
 
 use WebhookTest;
@@ -182,6 +183,22 @@ is(join(' ', sort keys %of), '/all /headers /members /same',
 is(scalar(() = $of{'/headers'}[0]->header($_)), 0, "$_ dropped")
 	for qw/ x-trace x-both /;
 is($of{'/headers'}[0]->header('x-constant'), 'constant', 'others stay');
+
+# a user that looks like what an integer of 64 bits is here
+
+for my $name ("\0007", "\0000123", "\xff\0") {
+	$job->{id} = 'user' . unpack 'H*', $name;
+	$up->set('/jobs' => { json => $job });
+	$t->post('/jobs', '{}', headers => [ Authorization => 'Basic '
+		. encode_base64("$name:pass", '') ]);
+
+	%of = got(4);
+	my $sent = eval { $of{'/all'}[0]->json };
+
+	my $shown = $name =~ s/^[\0\xff]/\x{fffd}/r;
+	is($sent && $sent->{sender}{name}, $shown, 'the name of a user');
+	like($of{'/all'}[0]->body, qr/"sender":\{"name":"/, 'a string');
+}
 
 # started, updated, finished
 

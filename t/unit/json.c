@@ -827,6 +827,8 @@ redaction(void)
 static void
 strings(void)
 {
+    json_t                   *value;
+    ngx_str_t                 s;
     ngx_uint_t                i;
     ngx_http_webhook_text_t   out;
 
@@ -851,6 +853,23 @@ strings(void)
         { NULL, NULL }
     };
 
+    static const struct {
+        const char  *data;
+        size_t       len;
+        const char  *expected;
+    } others[] = {
+        { "", 0, "\"\"" },
+        { "7", 1, "\"7\"" },
+        { "\0", 1, "\"\xef\xbf\xbd\"" },
+        { "\0" "7", 2, "\"\xef\xbf\xbd" "7\"" },
+        { "\0" "9223372036854775808", 20,
+          "\"\xef\xbf\xbd" "9223372036854775808\"" },
+        { "\0\0" "7", 3, "\"\xef\xbf\xbd\\u00007\"" },
+        { "\xff\0" "7", 3, "\"\xef\xbf\xbd\\u00007\"" },
+        { "7\0", 2, "\"7\\u0000\"" },
+        { NULL, 0, NULL }
+    };
+
     for (i = 0; tests[i].data; i++) {
         memset(&out, 0, sizeof(out));
         ngx_http_webhook_text_string(&out, tests[i].data,
@@ -866,6 +885,24 @@ strings(void)
     ngx_http_webhook_text_string(&out, "a\0b", 3);
     check_text(out.data, out.len, "\"a\\u0000b\"", "NUL in a string");
     ngx_http_webhook_text_free(&out);
+
+    /* none of them is an integer */
+
+    for (i = 0; others[i].data; i++) {
+        s.data = (u_char *) others[i].data;
+        s.len = others[i].len;
+
+        value = ngx_http_webhook_json_string(&s);
+
+        memset(&out, 0, sizeof(out));
+        ngx_http_webhook_json_write(&out, value, NULL);
+
+        check_text(out.data, out.len, others[i].expected, "text %lu",
+                   (unsigned long) i);
+
+        json_decref(value);
+        ngx_http_webhook_text_free(&out);
+    }
 }
 
 
