@@ -35,6 +35,8 @@ typedef struct {
 } ngx_http_webhook_json_reader_t;
 
 
+static const u_char *ngx_http_webhook_json_begin(const u_char *data,
+    size_t len);
 static json_t *ngx_http_webhook_json_read(
     ngx_http_webhook_json_reader_t *reader);
 static json_t *ngx_http_webhook_json_read_container(
@@ -76,16 +78,10 @@ ngx_http_webhook_json_parse(const u_char *data, size_t len,
 
     ngx_memzero(&reader, sizeof(ngx_http_webhook_json_reader_t));
 
-    reader.p = data;
+    reader.p = ngx_http_webhook_json_begin(data, len);
     reader.last = data + len;
     reader.reason = "not JSON";
     reader.values = 1;
-
-    /* RFC 8259, section 8.1 */
-
-    if (len >= 3 && ngx_memcmp(data, "\xef\xbb\xbf", 3) == 0) {
-        reader.p += 3;
-    }
 
     doc = ngx_http_webhook_json_read(&reader);
 
@@ -117,7 +113,7 @@ ngx_http_webhook_json_line(const u_char *data, size_t len,
     const u_char                    *p, *last;
     ngx_http_webhook_json_reader_t   reader;
 
-    reader.p = data;
+    reader.p = ngx_http_webhook_json_begin(data, len);
     reader.last = data + len;
 
     *reason = "not JSON";
@@ -151,6 +147,19 @@ ngx_http_webhook_json_line(const u_char *data, size_t len,
     *reason = value ? NULL : "no memory";
 
     return value;
+}
+
+
+/* behind a byte order mark: RFC 8259, section 8.1 */
+
+static const u_char *
+ngx_http_webhook_json_begin(const u_char *data, size_t len)
+{
+    if (len >= 3 && ngx_memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+        data += 3;
+    }
+
+    return data;
 }
 
 

@@ -16,6 +16,7 @@
 
 
 static void parsing(void);
+static void lines(void);
 static void as_jansson(void);
 static void limits(void);
 static void numbers(void);
@@ -67,6 +68,7 @@ int
 main(void)
 {
     parsing();
+    lines();
     as_jansson();
     limits();
     numbers();
@@ -157,6 +159,50 @@ parsing(void)
     doc = ngx_http_webhook_json_parse((u_char *) "[12]34", 4, &reason);
     check(doc != NULL, "length is kept to");
     json_decref(doc);
+}
+
+
+static void
+lines(void)
+{
+    json_t      *line;
+    ngx_uint_t   i;
+    const char  *reason;
+
+    static const struct {
+        const char  *data;
+        const char  *expected;     /* NULL: not JSON */
+    } tests[] = {
+        { "4711", "4711" },
+        { " a b\r\n", "a b" },
+        { "\xc3\xa9", "\xc3\xa9" },
+        { "\xef\xbb\xbf" "4711\n", "4711" },
+        { "\xef\xbb\xbf \n", NULL },
+        { "\xef\xbb\xbf", NULL },
+        { "\xe9", NULL },
+        { "a\nb", NULL },
+        { "a\x7f", NULL },
+        { "", NULL },
+        { " \n", NULL },
+        { NULL, NULL }
+    };
+
+    for (i = 0; tests[i].data; i++) {
+        line = ngx_http_webhook_json_line((u_char *) tests[i].data,
+                                          strlen(tests[i].data), &reason);
+
+        if (tests[i].expected == NULL) {
+            check(line == NULL && strcmp(reason, "not JSON") == 0, "line %lu",
+                  (unsigned long) i);
+            continue;
+        }
+
+        check(line != NULL && reason == NULL
+              && strcmp(json_string_value(line), tests[i].expected) == 0,
+              "line %lu", (unsigned long) i);
+
+        json_decref(line);
+    }
 }
 
 
