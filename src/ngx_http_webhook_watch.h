@@ -213,6 +213,7 @@ typedef struct {
     ngx_http_webhook_api_t          *api;
     ngx_http_webhook_observe_ctx_t  *ctx;      /* NULL: it is not read */
     ngx_http_webhook_watch_hidden_t *hidden;   /* NULL: there is no room */
+    ngx_uint_t                       nhidden;  /* headers that there were */
     ngx_http_variable_value_t       *variables;
     off_t                            received;
     unsigned                         observed:1;  /* it observes */

@@ -180,7 +180,7 @@ ngx_http_webhook_watch_hide(ngx_http_request_t *r,
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (hidden) {
+            if (hidden && n < run->nhidden) {
                 hidden[n].hash = h[i].hash;
                 hidden[n].len = h[i].value.len;
                 n++;
@@ -249,6 +249,9 @@ ngx_http_webhook_watch_room(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    /* a filter may add one between two calls, which stays hidden */
+
+    run->nhidden = n;
     run->hidden = ngx_palloc(r->pool,
                              n * sizeof(ngx_http_webhook_watch_hidden_t));
 
@@ -276,7 +279,7 @@ ngx_http_webhook_watch_show(ngx_http_request_t *r,
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
-        for (i = 0; i < part->nelts; i++) {
+        for (i = 0; i < part->nelts && n < run->nhidden; i++) {
             h[i].hash = run->hidden[n].hash;
             h[i].value.len = run->hidden[n].len;
             n++;
