@@ -20,7 +20,7 @@
 #include "ngx_http_webhook_json.h"
 
 
-#define NGX_HTTP_WEBHOOK_ELEMENTS_MAX  1000    /* of one "each" */
+#define NGX_HTTP_WEBHOOK_ELEMENTS_MAX  1000    /* of one document */
 #define NGX_HTTP_WEBHOOK_WILDCARDS     2       /* "*" in one pointer */
 #define NGX_HTTP_WEBHOOK_COPIED_MAX    (16 * 1024 * 1024)  /* bytes */
 
