@@ -37,7 +37,9 @@ ngx_http_webhook_store_again(ngx_http_webhook_zone_t *zone,
         return NGX_DONE;
     }
 
-    if (slot == NULL || slot->waiting + slot->spilled >= queue) {
+    if (slot == NULL
+        || slot->waiting - slot->unsure + slot->spilled >= queue)
+    {
         ngx_http_webhook_zone_unlock(zone);
         return NGX_AGAIN;
     }

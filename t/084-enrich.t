@@ -586,6 +586,8 @@ webhook_api runs {
 
     route POST /api/run { launch;
         enrich project.id /api/project/$webhook_execution ttl=0; }
+    route POST /api/again { launch;
+        enrich project.id /api/project/$webhook_execution ttl=0; }
 }
 
 webhook_defaults {
@@ -605,7 +607,13 @@ server {
         webhook oldest { url %%URL_full%%/oldest; queue 1 overflow=oldest; }
     }
 
-    location /status/ { webhook_status; }
+    location = /api/again {
+        proxy_pass       %%URL_api%%;
+        webhook_observe  runs;
+        webhook again { url %%URL_full%%/again; queue 1; retry off; }
+    }
+
+    location /status/ { webhook_status write=on; }
 }
 
 EOC
@@ -655,6 +663,24 @@ is(join(' ', map { $_->json->{execution}{id} } $r->requests('/newest')),
 	'f1 f2', 'full - newest');
 is(join(' ', map { $_->json->{execution}{id} } $r->requests('/oldest')),
 	'f1 f5', 'full - oldest');
+
+# one of which that is not known yet has no place in the queue
+
+$r->set('/again' => { status => 500 });
+$api->set('/api/again' => { json => { id => 'g1', status => 'queued' } },
+	'/api/project/g1' => { json => { id => 7 } });
+$t->post('/api/again', '{}');
+ok(wait_for { $t->get('/status/hooks/again')->json->{failed} },
+	'full - one has failed');
+
+$api->set('/api/again' => { json => { id => 'g2', status => 'queued' } },
+	'/api/project/g2' => { json => { id => 7 }, hold => 1 });
+$t->post('/api/again', '{}');
+ok(wait_for { counts('again') eq '0 1 0' }, 'full - another is unsure');
+is($t->post('/status/hooks/again/recover', '',
+	headers => [ 'X-Webhook-Write' => 1 ])->json->{count}, 1,
+	'full - it is delivered again');
+$api->release();
 
 $t->done();
 
