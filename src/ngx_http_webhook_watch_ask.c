@@ -274,6 +274,8 @@ ngx_http_webhook_watch_show(ngx_http_request_t *r,
         return;
     }
 
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
     n = 0;
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
@@ -285,8 +287,6 @@ ngx_http_webhook_watch_show(ngx_http_request_t *r,
             n++;
         }
     }
-
-    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
 
     for (i = 0; i < cmcf->variables.nelts; i++) {
         if (ngx_http_webhook_watch_http(cmcf, i)) {
