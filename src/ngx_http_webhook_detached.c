@@ -21,6 +21,7 @@
 
 #include "ngx_http_webhook_detached.h"
 #include "ngx_http_webhook_fake.h"
+#include "ngx_http_webhook_spare.h"
 
 
 #define NGX_HTTP_WEBHOOK_BLOCKED_WAIT     20   /* ms */
@@ -274,6 +275,7 @@ ngx_http_webhook_detached_run(ngx_http_webhook_detached_t *d, ngx_str_t *host,
 
     ngx_add_timer(&f->deadline, timeout);
     ngx_post_event(&f->begin, &ngx_posted_events);
+    ngx_http_webhook_spare_promise(1);
 
     return NGX_OK;
 
@@ -309,6 +311,8 @@ ngx_http_webhook_detached_begin(ngx_event_t *ev)
     f = ev->data;
     d = &f->detached;
     r = d->request;
+
+    ngx_http_webhook_spare_promise(-1);
 
     if (f->ending) {
         return;
@@ -677,6 +681,10 @@ static void
 ngx_http_webhook_detached_recycle(ngx_http_webhook_post_t *f)
 {
     ngx_http_webhook_fake_close(&f->fake);
+
+    if (f->begin.posted) {
+        ngx_http_webhook_spare_promise(-1);
+    }
 
     ngx_http_webhook_fake_clear(&f->begin);
     ngx_http_webhook_fake_clear(&f->done);

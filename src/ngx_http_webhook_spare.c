@@ -17,6 +17,7 @@
 
 
 static ngx_uint_t  ngx_http_webhook_spare_sockets;
+static ngx_uint_t  ngx_http_webhook_spare_promised;
 
 
 ngx_uint_t
@@ -62,11 +63,19 @@ ngx_http_webhook_spare(void)
     ngx_uint_t  n, taken;
 
     n = ngx_http_webhook_spare_sockets;
-    taken = ngx_cycle->connection_n - ngx_cycle->free_connection_n + n / 8;
+    taken = ngx_cycle->connection_n - ngx_cycle->free_connection_n + n / 8
+            + ngx_http_webhook_spare_promised;
 
     if (n == ngx_cycle->connection_n) {
         n += ngx_cycle->reusable_connections_n;
     }
 
     return (taken < n) ? n - taken : 0;
+}
+
+
+void
+ngx_http_webhook_spare_promise(ngx_int_t n)
+{
+    ngx_http_webhook_spare_promised += n;
 }

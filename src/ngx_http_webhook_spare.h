@@ -38,5 +38,9 @@ ngx_uint_t ngx_http_webhook_spare_idle(void);
 
 ngx_uint_t ngx_http_webhook_spare(void);
 
+/* What is about to begin (n is 1) will take one; it begins (-1). */
+
+void ngx_http_webhook_spare_promise(ngx_int_t n);
+
 
 #endif /* _NGX_HTTP_WEBHOOK_SPARE_H_INCLUDED_ */

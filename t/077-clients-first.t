@@ -14,7 +14,7 @@ use WebhookTest;
 
 ###############################################################################
 
-my ($t, $r);
+my ($t, $r, $up);
 
 # more idle clients than worker_connections; nginx closes as many as it needs
 
@@ -63,6 +63,30 @@ is($r->wait_requests(200, 20), 200, 'files - all are sent');
 is($t->grep_log(qr/webhooks wait: an eighth/), 1, 'files - said once');
 is($t->grep_log(qr/Too many open files/), 0, 'files - never none left');
 
+$t->done(more => 1);
+
+# what watch and enrich ask for at once leaves an eighth, too
+
+start('', 'url %%URL_r%%/;', connections => 32, test => <<'EOF');
+
+    state   /state;
+    states  FINISHED done;
+    watch   /status/$webhook_execution every=100ms;
+    enrich  project /project/$webhook_execution ttl=0;
+    route   GET ~^/status/(?<run>\d+)$ { id $run; each ""; }
+
+EOF
+
+$up->set('*' => { delay => 20, json => { state => 'running' } });
+$t->post('/run/200', '');
+
+ok(wait_for(sub {
+	2 <= grep { $_->path() eq '/status/200' } $up->requests()
+}, 20), 'own requests - all are asked for, again');
+
+is($t->grep_log(qr/worker_connections are not enough while/), 0,
+	'own requests - never none left');
+
 $t->done();
 
 ###############################################################################
@@ -70,11 +94,11 @@ $t->done();
 sub start {
 	my ($http, $hook, %o) = @_;
 
-	my $main = delete $o{main};
+	my ($main, $test) = (delete $o{main}, delete $o{test} || '');
 
 	$t = WebhookTest->new(workers => 1, %o);
 	$r = $t->receiver('r');
-	my $up = $t->upstream('up');
+	$up = $t->upstream('up');
 
 	$up->set("/run/$_" => { json => { runs => [ 1 .. $_ ] } })
 		for 40, 200;
@@ -88,6 +112,7 @@ webhook_api test {
     id     "";
     each   /runs/*;
     route  POST /run/* { launch; }
+    $test
 }
 
 server {
