@@ -23,6 +23,8 @@
 #define NGX_HTTP_WEBHOOK_ENRICH_BUSY      16        /* requests, of a worker */
 #define NGX_HTTP_WEBHOOK_ENRICH_ANSWERS   1000      /* kept */
 #define NGX_HTTP_WEBHOOK_ENRICH_SIZE      4194304   /* bytes of them */
+#define NGX_HTTP_WEBHOOK_ENRICH_PRESSED   50        /* ms, until there may be a
+                                                       connection */
 #define NGX_HTTP_WEBHOOK_ENRICH_COMPLAIN  60        /* s, between log lines */
 
 
@@ -30,6 +32,7 @@ typedef struct {
     ngx_http_webhook_cache_t          cache;
     ngx_queue_t                       asks;
     ngx_event_t                       start;
+    ngx_event_t                       pressed; /* there is no connection */
     ngx_uint_t                        nbusy;
     time_t                            failed;  /* complained of an answer */
     time_t                            astray;  /* the same, of no location */
@@ -70,6 +73,12 @@ ngx_http_webhook_enrich_init_process(ngx_cycle_t *cycle)
     worker->start.handler = ngx_http_webhook_enrich_start;
     worker->start.log = cycle->log;
     worker->start.data = worker;
+
+    /* events that wait have timers of their own */
+
+    worker->pressed = worker->start;
+    worker->pressed.cancelable = 1;
+
     worker->seeded = 0;
 }
 
@@ -322,10 +331,17 @@ ngx_http_webhook_enrich_start(ngx_event_t *ev)
             ask = NULL;
         }
 
-        if (ask == NULL
-            || worker->nbusy == NGX_HTTP_WEBHOOK_ENRICH_BUSY
-            || ngx_http_webhook_spare() == 0)
-        {
+        if (ask == NULL || worker->nbusy == NGX_HTTP_WEBHOOK_ENRICH_BUSY) {
+            return;
+        }
+
+        if (ngx_http_webhook_spare() == 0) {
+
+            if (!worker->pressed.timer_set) {
+                ngx_add_timer(&worker->pressed,
+                              NGX_HTTP_WEBHOOK_ENRICH_PRESSED);
+            }
+
             return;
         }
 

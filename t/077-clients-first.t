@@ -87,6 +87,31 @@ ok(wait_for(sub {
 is($t->grep_log(qr/worker_connections are not enough while/), 0,
 	'own requests - never none left');
 
+$t->done(more => 1);
+
+# an event waits for a connection as it waits for an answer
+
+start('', 'url %%URL_r%%/;', connections => 40, test => <<'EOF');
+
+    enrich  project /project/$webhook_execution ttl=0;
+
+EOF
+
+$up->set('/held' => { json => {}, hold => 1 },
+	'/run/1' => { json => { runs => [ 1 ] } },
+	'/project/1' => { json => { name => 'P' } });
+
+@c = map { my $c = $t->connect(); $c->send_request('GET', '/held'); $c }
+	1 .. 17;
+
+ok(wait_for { $up->stats()->{held} == @c }, 'enrich - clients hold all');
+is($t->post('/run/1', '')->status(), 200, 'enrich - another one');
+is(scalar $up->requests('/project/1'), 0, 'enrich - not asked for yet');
+$up->release();
+
+my ($event) = $r->wait_requests(1);
+is($event->json()->{project}{name}, 'P', 'enrich - asked for when it may be');
+
 $t->done();
 
 ###############################################################################
