@@ -482,6 +482,15 @@ ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d)
         ngx_http_webhook_watch_hide(d->sr, run);
     }
 
+    /* nginx's own error, as 502, is not sent by a subrequest */
+
+    if (d->result.error == NGX_HTTP_WEBHOOK_ERR_TIMEOUT) {
+        status = NGX_HTTP_GATEWAY_TIME_OUT;
+
+    } else if (status == 0 && d->rc >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        status = d->rc;
+    }
+
     answered = (run->ctx != NULL);
     denied = (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN);
 

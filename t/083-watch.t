@@ -442,6 +442,8 @@ webhook_api jobs {
     route GET /api/broken { }
     route POST /api/away { launch; watch /away every=100ms; }
     route POST /api/read { launch; watch /api/unread every=100ms; }
+    route POST /api/gone { launch; watch /api/gone every=100ms; }
+    route GET /api/gone { }
 }
 
 server {
@@ -472,6 +474,24 @@ while (my ($name, $complaint) = splice @complaints, 0, 2) {
 }
 
 is(scalar $t->grep_log(qr/webhook watch:/), 3, 'each once');
+
+# an API that is gone for a while, and back: neither a location's fault
+
+$t->quit();
+$t->run();
+$t->allow(qr/Connection refused|prematurely closed/);
+
+$api->set("/api/gone" => [ job('gone', 'queued'), job('gone', 'running') ]);
+$t->post('/api/gone', '{}');
+$api->deafen();
+$api->close_all();
+
+ok($t->wait_log(qr/"jobs" answered with status 502/), 'said: gone');
+is(scalar $t->grep_log(qr/comes to no location/), 0, 'and nothing else');
+
+$api->forget();
+$api->listen();
+ok($api->wait_requests(1, 10, '/api/gone'), 'asked for when it is back');
 
 $t->done();
 
