@@ -52,6 +52,9 @@ static void ngx_http_webhook_enrich_keep(ngx_http_webhook_enrich_ask_t *ask,
     json_t *doc);
 static void ngx_http_webhook_enrich_failed(ngx_http_webhook_detached_t *d,
     ngx_http_webhook_enrich_ask_t *ask);
+static void ngx_http_webhook_enrich_unasked(
+    ngx_http_webhook_enrich_ask_t *ask);
+static ngx_uint_t ngx_http_webhook_enrich_often(time_t *said);
 
 
 static ngx_http_webhook_enrich_worker_t  ngx_http_webhook_enrich_worker;
@@ -213,6 +216,7 @@ ngx_http_webhook_enrich_leave(ngx_http_webhook_enrich_place_t *place)
     /* what has begun goes on, for the next one who asks */
 
     if (ask->detached == NULL && ngx_queue_empty(&ask->places)) {
+        ngx_http_webhook_enrich_unasked(ask);
         ngx_queue_remove(&ask->queue);
         ngx_http_webhook_enrich_free(ask);
     }
@@ -356,6 +360,7 @@ ngx_http_webhook_enrich_start(ngx_event_t *ev)
             continue;
         }
 
+        ngx_http_webhook_enrich_unasked(ask);
         ngx_http_webhook_enrich_answer(ask, NULL);
         ngx_http_webhook_enrich_free(ask);
     }
@@ -479,13 +484,9 @@ ngx_http_webhook_enrich_failed(ngx_http_webhook_detached_t *d,
 
     said = astray ? &worker->astray : &worker->failed;
 
-    if (*said && (uint64_t) (ngx_time() - *said)
-                 < NGX_HTTP_WEBHOOK_ENRICH_COMPLAIN)
-    {
+    if (ngx_http_webhook_enrich_often(said)) {
         return;
     }
-
-    *said = ngx_time();
 
     if (astray) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
@@ -499,4 +500,38 @@ ngx_http_webhook_enrich_failed(ngx_http_webhook_detached_t *d,
                   "webhook enrich: no usable answer to the URI in %s:%ui, "
                   "status %ui",
                   ask->line->file, ask->line->line, d->result.status);
+}
+
+
+/* it has waited too long for others, for a connection or for memory */
+
+static void
+ngx_http_webhook_enrich_unasked(ngx_http_webhook_enrich_ask_t *ask)
+{
+    ngx_http_webhook_observe_unasked(ask->main, ask->api, &ask->uri);
+
+    if (ngx_http_webhook_enrich_often(&ngx_http_webhook_enrich_worker.failed)) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "webhook enrich: the URI in %s:%ui was not asked for in time",
+                  ask->line->file, ask->line->line);
+}
+
+
+/* whether it was said a short time ago; if not, it is now */
+
+static ngx_uint_t
+ngx_http_webhook_enrich_often(time_t *said)
+{
+    if (*said && (uint64_t) (ngx_time() - *said)
+                 < NGX_HTTP_WEBHOOK_ENRICH_COMPLAIN)
+    {
+        return 1;
+    }
+
+    *said = ngx_time();
+
+    return 0;
 }

@@ -150,6 +150,11 @@ void ngx_http_webhook_observe_note(ngx_http_request_t *r,
     ngx_http_webhook_api_t *api, ngx_uint_t counter,
     ngx_http_webhook_observe_ctx_t *ctx);
 
+/* The same of a URI that was not even asked for. */
+
+void ngx_http_webhook_observe_unasked(ngx_http_webhook_main_conf_t *mcf,
+    ngx_http_webhook_api_t *api, ngx_str_t *uri);
+
 /* Gives the copy's memory back. */
 
 void ngx_http_webhook_observe_release(ngx_http_webhook_observe_ctx_t *ctx);

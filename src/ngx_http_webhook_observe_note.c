@@ -90,6 +90,50 @@ ngx_http_webhook_observe_note(ngx_http_request_t *r,
 }
 
 
+void
+ngx_http_webhook_observe_unasked(ngx_http_webhook_main_conf_t *mcf,
+    ngx_http_webhook_api_t *api, ngx_str_t *uri)
+{
+    u_char                   *p;
+    ngx_str_t                 method, path;
+    ngx_time_t               *tp;
+    ngx_http_webhook_seen_t   seen;
+
+    ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_NOT_ENRICHED,
+                                1);
+
+    if (ngx_http_webhook_observe_often(NGX_HTTP_WEBHOOK_CNT_NOT_ENRICHED)) {
+        return;
+    }
+
+    ngx_memzero(&seen, sizeof(ngx_http_webhook_seen_t));
+
+    tp = ngx_timeofday();
+
+    seen.time = (uint64_t) tp->sec * 1000 + tp->msec;
+    seen.reason = NGX_HTTP_WEBHOOK_CNT_NOT_ENRICHED;
+
+    ngx_str_set(&method, "GET");
+
+    path = *uri;
+    p = ngx_strlchr(path.data, path.data + path.len, '?');
+
+    if (p) {
+        path.len = p - path.data;
+    }
+
+    seen.method_len = ngx_http_webhook_observe_cut(seen.method,
+                                                   sizeof(seen.method),
+                                                   &method);
+    seen.path_len = ngx_http_webhook_observe_cut(seen.path, sizeof(seen.path),
+                                                 &path);
+    seen.api_len = ngx_http_webhook_observe_cut(seen.api, sizeof(seen.api),
+                                                &api->name);
+
+    ngx_http_webhook_seen_add(mcf->zone, &seen);
+}
+
+
 static ngx_uint_t
 ngx_http_webhook_observe_often(ngx_uint_t counter)
 {

@@ -112,6 +112,28 @@ $up->release();
 my ($event) = $r->wait_requests(1);
 is($event->json()->{project}{name}, 'P', 'enrich - asked for when it may be');
 
+# ... and no longer; what was not asked for at all is said, too
+
+$up->set('/run/2' => { json => { runs => [ 2 ] } });
+
+$_->read_response(), $_->send_request('GET', '/held') for @c;
+ok(wait_for { $up->stats()->{held} == @c }, 'enrich - they hold all again');
+$t->post('/run/2', '');
+ok($t->wait_log(qr/webhook enrich: the URI in \S+ was not asked for in time/),
+	'enrich - said');
+$up->release();
+
+($event) = ($r->wait_requests(2))[1];
+is($event->json()->{project}, undef, 'enrich - without it');
+is(scalar $up->requests('/project/2'), 0, 'enrich - not asked for');
+
+my $own = sub { $t->get("/own/$_[0]")->body() };
+
+like($own->('metrics'), qr/^nginx_webhook_enrichments_total.*failed"\} 1$/m,
+	'enrich - counted');
+like($own->('observed?reason=not+enriched'), qr!"path": *"/project/2"!,
+	'enrich - observed');
+
 $t->done();
 
 ###############################################################################
@@ -151,6 +173,8 @@ server {
 
         webhook h { $hook events EXECUTION; max_in_flight 1000; }
     }
+
+    location /own/ { webhook_status; }
 
     location \@via {
         include %%CONF%%/webhook/via.conf;
