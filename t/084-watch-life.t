@@ -7,6 +7,7 @@
 use warnings;
 use strict;
 
+use List::Util qw/ uniq /;
 use Test::More;
 
 use WebhookTest;
@@ -232,8 +233,13 @@ $api->set('/cached/jobs' => job('c', 'queued'), '/cached/c' =>
 	[ job('c', 'running'), { %{ job('c', 'done') }, delay => 500 } ]);
 $t->post('/cached/jobs', '{}');
 is(events('c', 3), 'LAUNCHED STARTED FINISHED', 'a cache is updated');
-is(join(' ', map { $_->header('Authorization') } asked('/cached/c')),
-	'operators-own operators-own', 'asked for twice, with the credential');
+
+# a slow machine finds it stale once more
+
+my @credentials = map { $_->header('Authorization') } asked('/cached/c');
+
+cmp_ok(scalar @credentials, '>=', 2, 'it is asked for');
+is(join(' ', uniq(@credentials)), 'operators-own', 'with the credential');
 
 ###############################################################################
 
