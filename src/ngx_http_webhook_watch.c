@@ -20,6 +20,9 @@
 #define NGX_HTTP_WEBHOOK_WATCH_TIMEOUT  30000   /* ms, one request */
 #define NGX_HTTP_WEBHOOK_WATCH_TICK     5000    /* ms, at most: others may add
                                                    what is due before */
+#define NGX_HTTP_WEBHOOK_WATCH_HASTE    10000   /* ms, of a new worker: those
+                                                   that end give back theirs */
+#define NGX_HTTP_WEBHOOK_WATCH_HASTY    500     /* ms, at most, in that time */
 #define NGX_HTTP_WEBHOOK_WATCH_PAUSE    50      /* ms, in which no more than
                                                    ..._MAX begin */
 #define NGX_HTTP_WEBHOOK_WATCH_COMPLAIN 60      /* s, between log lines */
@@ -39,6 +42,7 @@ typedef struct {
     ngx_msec_t                       paused;   /* when the latest ..._PAUSE
                                                   began */
     ngx_uint_t                       begun;    /* requests, since then */
+    ngx_msec_t                       since;    /* when the worker began */
     unsigned                         full:1;   /* more may be due */
     unsigned                         exiting:1;
 } ngx_http_webhook_watch_worker_t;
@@ -172,6 +176,7 @@ ngx_http_webhook_watch_init_process(ngx_cycle_t *cycle,
     }
 
     worker->mcf = mcf;
+    worker->since = ngx_current_msec;
 
     worker->timer.handler = ngx_http_webhook_watch_timer;
     worker->timer.log = cycle->log;
@@ -236,7 +241,8 @@ ngx_http_webhook_watch_timer(ngx_event_t *ev)
         return;
     }
 
-    next = NGX_HTTP_WEBHOOK_WATCH_TICK;
+    next = (ngx_current_msec - worker->since < NGX_HTTP_WEBHOOK_WATCH_HASTE)
+           ? NGX_HTTP_WEBHOOK_WATCH_HASTY : NGX_HTTP_WEBHOOK_WATCH_TICK;
 
     worker->full = 0;
 
