@@ -134,7 +134,7 @@ ngx_http_webhook_queue_recover(ngx_http_webhook_zone_t *zone,
             continue;
         }
 
-        if (slot->waiting - slot->unsure + slot->spilled >= recovery->queue
+        if (ngx_http_webhook_queue_length(slot) >= recovery->queue
             || ngx_http_webhook_log_again(zone,
                                           ngx_http_webhook_index(zone, d))
                != NGX_OK)

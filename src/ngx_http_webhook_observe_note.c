@@ -23,6 +23,8 @@
 #define NGX_HTTP_WEBHOOK_NOTE_OTHER      64
 
 
+static void ngx_http_webhook_observe_what(ngx_http_webhook_seen_t *seen,
+    ngx_str_t *method, ngx_str_t *uri, ngx_http_webhook_api_t *api);
 static ngx_uint_t ngx_http_webhook_observe_often(ngx_uint_t counter);
 static void ngx_http_webhook_observe_lost(ngx_http_webhook_api_t *api,
     ngx_uint_t counter);
@@ -35,9 +37,7 @@ ngx_http_webhook_observe_note(ngx_http_request_t *r,
     ngx_http_webhook_api_t *api, ngx_uint_t counter,
     ngx_http_webhook_observe_ctx_t *ctx)
 {
-    u_char                        *p;
-    ngx_str_t                      method, path;
-    ngx_time_t                    *tp;
+    ngx_str_t                      method;
     ngx_http_webhook_seen_t        seen;
     ngx_http_webhook_main_conf_t  *mcf;
 
@@ -53,31 +53,12 @@ ngx_http_webhook_observe_note(ngx_http_request_t *r,
 
     ngx_memzero(&seen, sizeof(ngx_http_webhook_seen_t));
 
-    tp = ngx_timeofday();
-
-    seen.time = (uint64_t) tp->sec * 1000 + tp->msec;
     seen.status = r->headers_out.status;
     seen.reason = counter;
 
     ngx_http_webhook_observe_method(r, &method);
 
-    path = r->unparsed_uri;
-    p = ngx_strlchr(path.data, path.data + path.len, '?');
-
-    if (p) {
-        path.len = p - path.data;
-    }
-
-    seen.method_len = ngx_http_webhook_observe_cut(seen.method,
-                                                   sizeof(seen.method),
-                                                   &method);
-    seen.path_len = ngx_http_webhook_observe_cut(seen.path, sizeof(seen.path),
-                                                 &path);
-
-    if (api) {
-        seen.api_len = ngx_http_webhook_observe_cut(seen.api, sizeof(seen.api),
-                                                    &api->name);
-    }
+    ngx_http_webhook_observe_what(&seen, &method, &r->unparsed_uri, api);
 
     if (ctx) {
         seen.events = ctx->events;
@@ -94,10 +75,8 @@ void
 ngx_http_webhook_observe_unasked(ngx_http_webhook_main_conf_t *mcf,
     ngx_http_webhook_api_t *api, ngx_str_t *uri)
 {
-    u_char                   *p;
-    ngx_str_t                 method, path;
-    ngx_time_t               *tp;
-    ngx_http_webhook_seen_t   seen;
+    ngx_str_t                method;
+    ngx_http_webhook_seen_t  seen;
 
     ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_NOT_ENRICHED,
                                 1);
@@ -108,12 +87,29 @@ ngx_http_webhook_observe_unasked(ngx_http_webhook_main_conf_t *mcf,
 
     ngx_memzero(&seen, sizeof(ngx_http_webhook_seen_t));
 
-    tp = ngx_timeofday();
-
-    seen.time = (uint64_t) tp->sec * 1000 + tp->msec;
     seen.reason = NGX_HTTP_WEBHOOK_CNT_NOT_ENRICHED;
 
     ngx_str_set(&method, "GET");
+
+    ngx_http_webhook_observe_what(&seen, &method, uri, api);
+
+    ngx_http_webhook_seen_add(mcf->zone, &seen);
+}
+
+
+/* api may be NULL; of the URI the query is left out */
+
+static void
+ngx_http_webhook_observe_what(ngx_http_webhook_seen_t *seen, ngx_str_t *method,
+    ngx_str_t *uri, ngx_http_webhook_api_t *api)
+{
+    u_char      *p;
+    ngx_str_t    path;
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    seen->time = (uint64_t) tp->sec * 1000 + tp->msec;
 
     path = *uri;
     p = ngx_strlchr(path.data, path.data + path.len, '?');
@@ -122,15 +118,17 @@ ngx_http_webhook_observe_unasked(ngx_http_webhook_main_conf_t *mcf,
         path.len = p - path.data;
     }
 
-    seen.method_len = ngx_http_webhook_observe_cut(seen.method,
-                                                   sizeof(seen.method),
-                                                   &method);
-    seen.path_len = ngx_http_webhook_observe_cut(seen.path, sizeof(seen.path),
-                                                 &path);
-    seen.api_len = ngx_http_webhook_observe_cut(seen.api, sizeof(seen.api),
-                                                &api->name);
+    seen->method_len = ngx_http_webhook_observe_cut(seen->method,
+                                                    sizeof(seen->method),
+                                                    method);
+    seen->path_len = ngx_http_webhook_observe_cut(seen->path,
+                                                  sizeof(seen->path), &path);
 
-    ngx_http_webhook_seen_add(mcf->zone, &seen);
+    if (api) {
+        seen->api_len = ngx_http_webhook_observe_cut(seen->api,
+                                                     sizeof(seen->api),
+                                                     &api->name);
+    }
 }
 
 

@@ -21,7 +21,7 @@
 
 #define ngx_http_webhook_queue_left(slot, hook)                               \
     ((int32_t) ngx_min((hook)->queue, NGX_MAX_INT32_VALUE)                    \
-     - (int32_t) ((slot)->waiting - (slot)->unsure + (slot)->spilled))
+     - (int32_t) ngx_http_webhook_queue_length(slot))
 
 #define ngx_http_webhook_queue_oldest(hook)                                   \
     ((hook)->overflow_oldest && (hook)->queue)

@@ -38,7 +38,7 @@ ngx_http_webhook_store_again(ngx_http_webhook_zone_t *zone,
     }
 
     if (slot == NULL
-        || slot->waiting - slot->unsure + slot->spilled >= queue)
+        || ngx_http_webhook_queue_length(slot) >= queue)
     {
         ngx_http_webhook_zone_unlock(zone);
         return NGX_AGAIN;

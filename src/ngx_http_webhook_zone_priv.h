@@ -473,6 +473,12 @@ typedef struct {
     (((d)->flags & NGX_HTTP_WEBHOOK_PENDING) && (d)->due > ngx_current_msec)
 
 
+/* deliveries that have a place in the queue of a webhook */
+
+#define ngx_http_webhook_queue_length(slot)                                   \
+    ((slot)->waiting - (slot)->unsure + (slot)->spilled)
+
+
 /* the slot of a webhook, or NULL if it was given to another since */
 
 #define ngx_http_webhook_slot(zone, hook)                                     \
