@@ -141,24 +141,6 @@ ngx_http_webhook_cache_put(ngx_http_webhook_cache_t *cache, u_char *key,
 }
 
 
-void
-ngx_http_webhook_cache_clear(ngx_http_webhook_cache_t *cache)
-{
-    ngx_queue_t                     *q, *next;
-    ngx_http_webhook_cache_entry_t  *entry;
-
-    for (q = ngx_queue_head(&cache->lru);
-         q != ngx_queue_sentinel(&cache->lru);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        entry = ngx_queue_data(q, ngx_http_webhook_cache_entry_t, lru);
-
-        ngx_http_webhook_cache_remove(cache, entry);
-    }
-}
-
-
 /* keys are hashes */
 
 static ngx_queue_t *

@@ -64,9 +64,5 @@ ngx_http_webhook_cache_entry_t *ngx_http_webhook_cache_find(
 void ngx_http_webhook_cache_put(ngx_http_webhook_cache_t *cache, u_char *key,
     json_t **values, ngx_uint_t n, uint64_t now, uint64_t ttl);
 
-/* Gives up all of them, and their memory. */
-
-void ngx_http_webhook_cache_clear(ngx_http_webhook_cache_t *cache);
-
 
 #endif /* _NGX_HTTP_WEBHOOK_ENRICH_CACHE_H_INCLUDED_ */

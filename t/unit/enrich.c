@@ -348,10 +348,12 @@ caching(void)
     put(&cache, 9, "\"nine\"", 2000, 500);
     check(cache.size <= 1000, "so many bytes");
 
-    ngx_http_webhook_cache_clear(&cache);
+    cache.max_number = 0;
+    put(&cache, 10, "10", 2000, 500);
     check_number(cache.number, 0, "empty");
     check_number(cache.size, 0, "in bytes, too");
 
+    cache.max_number = 3;
     cache.max_size = 20000;
 
     for (i = 0; i < 10000; i++) {
@@ -359,7 +361,9 @@ caching(void)
     }
 
     check_number(cache.number, 3, "after many");
-    ngx_http_webhook_cache_clear(&cache);
+
+    cache.max_number = 0;
+    put(&cache, 0, "0", i, 10);
     check_number(cache.size, 0, "nothing left");
 }
 
