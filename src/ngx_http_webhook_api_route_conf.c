@@ -555,11 +555,6 @@ ngx_http_webhook_api_route_always(ngx_str_t *value)
 
         if (p + 1 < last && p[1] == '{') {
             p = ngx_strlchr(p, last, '}');
-
-            if (p == NULL) {
-                return 0;
-            }
-
             continue;
         }
 
