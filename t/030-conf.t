@@ -27,6 +27,9 @@ my $t = WebhookTest->new();
 my $cert = $t->cert('client', dns => ['client']);
 my $other = $t->cert('other', dns => ['other']);
 
+$t->output(qw/ openssl ec -aes128 -passout pass:s3same -in /, $cert->{key}, '-out',
+	$t->dir() . '/locked.key');
+
 $t->file('secret', "s3same-s3same-s3same-s3same\n");
 $t->file('empty', "\n");
 $t->file('lines', "s3same\ns3same");
@@ -923,6 +926,14 @@ ssl_certificate %cert% %other_key%; # <<
 == webhook ssl_certificate - key is no key
 ssl_certificate %cert% %%TESTDIR%%/junk.pem; # <<
 -- no PEM private key without a password in "%%TESTDIR%%/junk.pem"
+
+== webhook ssl_certificate - key with a password
+ssl_certificate %cert% %%TESTDIR%%/locked.key; # <<
+-- no PEM private key without a password in "%%TESTDIR%%/locked.key"
+
+== webhook ssl_trusted_certificate - nothing but a key with a password
+ssl_trusted_certificate %%TESTDIR%%/locked.key; # <<
+-- no PEM certificate in "%%TESTDIR%%/locked.key"
 
 == server url - three slashes
 webhook w { url http:///s3same; # <<

@@ -98,6 +98,12 @@ my %cases = (
 		{ error => 'dns', peer => undef } ],
 	black => [ undef, "url http://127.0.0.1:$blackhole/; timeout 400ms;",
 		{ error => 'timeout', peer => "127.0.0.1:$blackhole" } ],
+	unconnected => [ undef, "url http://127.0.0.1:$blackhole/; timeout 20s;",
+		{ error => 'timeout', message =>
+		qr/^no connection to 127\.0\.0\.1:\d+ within 5000 ms$/ } ],
+	folded => [ { raw => "HTTP/1.1 200 OK\r\nX-A: b\r\n c: d\r\n"
+		. "Content-Length: 2\r\n\r\nok" }, '',
+		{ code => 200, body => 'ok' } ],
 	tls => [ undef, 'url https://127.0.0.1:%%PORT_r%%/; timeout 400ms;',
 		{ error => qr/^(tls|timeout)$/ } ],
 	proxy => [ undef, 'url http://nosuch.invalid/proxy;'
