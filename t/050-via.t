@@ -27,6 +27,7 @@ my $connecting = connecting();
 my %behaviour = (
 	ok => { status => 200, body => 'thanks', headers => { 'X-A' => 'b' } },
 	empty => { status => 204 },
+	long => { status => 204 },
 	bad => { status => 502, body => 'mine', headers => { 'X-A' => 'b' } },
 	accel => { status => 200, body => 'x',
 		headers => { 'X-Accel-Redirect' => '/internal.txt' } },
@@ -53,7 +54,10 @@ my %behaviour = (
 	moved => { status => 302, headers => { Location => '/elsewhere' } },
 );
 
-# name => [ extra directives in its location, code, error class ]
+my $long = 'X-A-Name-Of-More-Than-Thirty-Two-Characters';
+
+# name => [ extra directives in its location, code, error class, behaviour
+#	other than that of its name, settings of the webhook ]
 
 my %via = (
 	ok => [ '', 200 ],
@@ -93,6 +97,16 @@ my %via = (
 	intercepted => [ 'error_page 502 /e.html;', 502, undef, 'bad' ],
 	variables => [ 'log_subrequest on;'
 		. 'access_log %%TESTDIR%%/via.log via;', 200, undef, 'ok' ],
+	bracket => [ 'log_subrequest on;'
+		. 'access_log %%TESTDIR%%/via.log via;', 204, undef, 'empty',
+		'url http://[::1]/empty;' ],
+	'bracket-port' => [ 'log_subrequest on;'
+		. 'access_log %%TESTDIR%%/via.log via;', 204, undef, 'empty',
+		'url http://[::1]:81/empty;' ],
+	named_header => [ '', 204, undef, 'long',
+		"url http://receiver.test/long; header $long v;" ],
+	held => [ '', 204, undef, undef,
+		'url http://receiver.test/held; retry 1ms 1ms;' ],
 );
 
 # locations that do not proxy
@@ -119,8 +133,10 @@ my %other = (
 );
 
 my $r = $t->receiver('r', rules => {
-	map { $_ => [ $behaviour{substr($_, 1)} ] }
-	map { "/$_" } keys %behaviour
+	(map { $_ => [ $behaviour{substr($_, 1)} ] }
+	map { "/$_" } keys %behaviour),
+	'/held' => [ { status => 503, headers => { 'Retry-After' => 1 } },
+		{ status => 204 } ],
 });
 
 $t->port(9);
@@ -129,14 +145,15 @@ $t->file('html/internal.txt', 'not for receivers');
 my ($hooks, $locations) = ('', '');
 
 for my $name (sort keys %via) {
-	my ($more, undef, undef, $path) = @{ $via{$name} };
+	my ($more, undef, undef, $path, $settings) = @{ $via{$name} };
 	$path ||= $name;
+	$settings ||= "url http://receiver.test/$path?a=b%20c; retry off;";
 
 	$locations .= "location \@$name {"
 		. 'include %%CONF%%/webhook/via.conf;' . $more
 		. 'proxy_pass http://r; }' . "\n";
-	$hooks .= "webhook $name { url http://receiver.test/$path?a=b%20c; "
-		. "via \@$name; retry off; timeout 2s; secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw; }\n";
+	$hooks .= "webhook $name { $settings via \@$name; timeout 2s; "
+		. "secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw; }\n";
 }
 
 # via.conf's own line stands against a location that obeys X-Accel-*
@@ -214,7 +231,7 @@ for my $name (sort(keys %via, keys %other)) {
 	my $d = $t->get("/status/deliveries/$log{$name}{uuid}")->json;
 	my $attempt = $d->{attempts}[-1];
 
-	is(@{ $d->{attempts} }, 1, "$name - one attempt");
+	is(@{ $d->{attempts} }, $name eq 'held' ? 2 : 1, "$name - attempts");
 	is($attempt->{code}, $code, "$name - code");
 	is($attempt->{error}, $class, "$name - error");
 	is($d->{status}, $code && !$class && $code < 300 ? 'delivered'
@@ -248,9 +265,19 @@ is($post->header('Content-Type'), 'application/json', 'content type');
 is($post->json->{type}, 'PING', 'payload');
 
 my $line = read_file($t->dir . '/via.log');
-like($line, qr/^variables [0-9a-f-]{36} 1 PING 127\.0\.0\.1 receiver\.test/,
+like($line, qr/^variables [0-9a-f-]{36} 1 PING 127\.0\.0\.1 receiver\.test/m,
 	'variables, host');
 like($line, qr/$log{variables}{uuid}/, 'variable - delivery');
+like($line, qr/^$_ \S+ 1 PING 127\.0\.0\.1 \[::1\] /m, "$_ - host")
+	for qw/ bracket bracket-port /;
+
+($post) = grep { $_->path eq '/long' } $r->requests;
+
+is($post->header($long), 'v', 'a header with a long name');
+
+my ($first, $second) = map { $_->time } $r->requests('/held');
+
+cmp_ok($second - $first, '>=', 0.98, 'held - as long as it was told');
 
 $t->done();
 
