@@ -744,7 +744,7 @@ is(dated('running', '2026-11-28T09:00:00.123456789Z'), '25 STARTED',
 is(dated('done', '2026-11-28T10:00:00.123+01:00'), '25 FINISHED',
 	'the same date, as another zone has it');
 is(dated('running', '2026-11-28T08:59:59Z'), '', 'an older one');
-is(dated('running', 'yesterday'), '', 'no date');
+is(dated('running', $_), '', 'no date') for 'yesterday', '', { at => 7 };
 is(dated('running', '2026-11-28T09:00:01Z'), '25 LAUNCHED 25 STARTED',
 	'a later date is of a new run');
 is(dated('done', '2026-11-28T09:00:01Z'), '25 FINISHED', 'its end');

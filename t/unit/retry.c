@@ -201,6 +201,20 @@ retry_after(void)
     check_number(ngx_http_webhook_retry_after(&value, NOW), NGX_ERROR,
                  "Retry-After with a NUL");
 
+    /* 29 February and 1 January 2024, 00:00:00 */
+
+    value = text("Thu, 29 Feb 2024 23:59:59 GMT");
+    check_number(ngx_http_webhook_retry_after(&value, 1709164800000ull),
+                 86399000, "Retry-After: the end of February");
+
+    value = text("Fri, 01 Mar 2024 00:00:00 GMT");
+    check_number(ngx_http_webhook_retry_after(&value, 1709164800000ull),
+                 86400000, "Retry-After: the day behind it");
+
+    value = text("Mon Jan  1 00:00:10 2024");
+    check_number(ngx_http_webhook_retry_after(&value, 1704067200000ull),
+                 10000, "Retry-After: January");
+
     value = text("Sunday, 06-Nov-74 08:49:37 GMT");
     check_number(ngx_http_webhook_retry_after(&value, NOW), 0,
                  "two digits, more than 50 years ahead");
