@@ -34,6 +34,8 @@ typedef struct {
 } ngx_http_webhook_arg_t;
 
 
+static ngx_int_t ngx_http_webhook_arg_next(ngx_http_webhook_status_t *s,
+    u_char **p, ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_webhook_arg_unescape(ngx_str_t *text,
     ngx_str_t *value);
 static const char *ngx_http_webhook_arg_hook(ngx_http_webhook_status_t *s,
@@ -77,8 +79,9 @@ ngx_int_t
 ngx_http_webhook_status_args(ngx_http_webhook_status_t *s,
     ngx_http_webhook_filter_t *filter, ngx_uint_t *limit)
 {
-    u_char                   *p, *last, *end, *equal;
-    ngx_str_t                 name, value, text;
+    u_char                   *p;
+    ngx_int_t                 rc;
+    ngx_str_t                 name, value;
     ngx_uint_t                i, seen;
     const char               *error;
     ngx_http_webhook_arg_t   *arg;
@@ -96,35 +99,16 @@ ngx_http_webhook_status_args(ngx_http_webhook_status_t *s,
     seen = 0;
 
     p = s->request->args.data;
-    last = p + s->request->args.len;
 
-    for ( /* void */ ; p < last; p = end + 1) {
+    for ( ;; ) {
+        rc = ngx_http_webhook_arg_next(s, &p, &name, &value);
 
-        end = ngx_strlchr(p, last, '&');
-
-        if (end == NULL) {
-            end = last;
+        if (rc == NGX_DONE) {
+            break;
         }
 
-        if (end == p) {
-            continue;
-        }
-
-        equal = ngx_strlchr(p, end, '=');
-
-        text.data = p;
-        text.len = (equal ? equal : end) - p;
-
-        name.data = ngx_pnalloc(s->request->pool, end - p + 1);
-        if (name.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        value.data = name.data + text.len;
-
-        if (ngx_http_webhook_arg_unescape(&text, &name) != NGX_OK) {
-            return ngx_http_webhook_status_problem(s, NGX_HTTP_BAD_REQUEST,
-                            "the name is not percent-encoded", &text);
+        if (rc != NGX_OK) {
+            return rc;
         }
 
         for (i = 0; i < NGX_HTTP_WEBHOOK_NARGS; i++) {
@@ -138,14 +122,6 @@ ngx_http_webhook_status_args(ngx_http_webhook_status_t *s,
         if (filter == NULL || i == NGX_HTTP_WEBHOOK_NARGS) {
             return ngx_http_webhook_status_problem(s, NGX_HTTP_BAD_REQUEST,
                             "there is no such parameter here", &name);
-        }
-
-        text.data = equal ? equal + 1 : end;
-        text.len = end - text.data;
-
-        if (ngx_http_webhook_arg_unescape(&text, &value) != NGX_OK) {
-            return ngx_http_webhook_status_problem(s, NGX_HTTP_BAD_REQUEST,
-                            "the value is not percent-encoded", &name);
         }
 
         if (value.len == 0) {
@@ -179,29 +155,23 @@ ngx_int_t
 ngx_http_webhook_status_params(ngx_http_webhook_status_t *s,
     ngx_http_webhook_param_t *params, ngx_uint_t n)
 {
-    u_char      *p, *last, *end, *equal;
-    ngx_str_t    name, value, text;
+    u_char      *p;
+    ngx_int_t    rc;
+    ngx_str_t    name, value;
     ngx_uint_t   i;
 
     p = s->request->args.data;
-    last = p + s->request->args.len;
 
-    for ( /* void */ ; p < last; p = end + 1) {
+    for ( ;; ) {
+        rc = ngx_http_webhook_arg_next(s, &p, &name, &value);
 
-        end = ngx_strlchr(p, last, '&');
-
-        if (end == NULL) {
-            end = last;
+        if (rc == NGX_DONE) {
+            return NGX_OK;
         }
 
-        if (end == p) {
-            continue;
+        if (rc != NGX_OK) {
+            return rc;
         }
-
-        equal = ngx_strlchr(p, end, '=');
-
-        name.data = p;
-        name.len = (equal ? equal : end) - p;
 
         for (i = 0; i < n; i++) {
             if (params[i].name.len == name.len
@@ -216,19 +186,6 @@ ngx_http_webhook_status_params(ngx_http_webhook_status_t *s,
                             "there is no such parameter here", &name);
         }
 
-        text.data = equal ? equal + 1 : end;
-        text.len = end - text.data;
-
-        value.data = ngx_pnalloc(s->request->pool, text.len + 1);
-        if (value.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (ngx_http_webhook_arg_unescape(&text, &value) != NGX_OK) {
-            return ngx_http_webhook_status_problem(s, NGX_HTTP_BAD_REQUEST,
-                            "the value is not percent-encoded", &name);
-        }
-
         if (params[i].value.len) {
             return ngx_http_webhook_status_problem(s, NGX_HTTP_BAD_REQUEST,
                             "the parameter is given more than once", &name);
@@ -236,6 +193,60 @@ ngx_http_webhook_status_params(ngx_http_webhook_status_t *s,
 
         params[i].value = value;
     }
+}
+
+
+/* NGX_OK: one of them, *p is behind it; NGX_DONE: there is none */
+
+static ngx_int_t
+ngx_http_webhook_arg_next(ngx_http_webhook_status_t *s, u_char **p,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    u_char     *last, *end, *equal;
+    ngx_str_t   text;
+
+    last = s->request->args.data + s->request->args.len;
+
+    while (*p < last && **p == '&') {
+        (*p)++;
+    }
+
+    if (*p == last) {
+        return NGX_DONE;
+    }
+
+    end = ngx_strlchr(*p, last, '&');
+
+    if (end == NULL) {
+        end = last;
+    }
+
+    equal = ngx_strlchr(*p, end, '=');
+
+    text.data = *p;
+    text.len = (equal ? equal : end) - *p;
+
+    name->data = ngx_pnalloc(s->request->pool, end - *p + 1);
+    if (name->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = name->data + text.len;
+
+    if (ngx_http_webhook_arg_unescape(&text, name) != NGX_OK) {
+        return ngx_http_webhook_status_problem(s, NGX_HTTP_BAD_REQUEST,
+                            "the name is not percent-encoded", &text);
+    }
+
+    text.data = equal ? equal + 1 : end;
+    text.len = end - text.data;
+
+    if (ngx_http_webhook_arg_unescape(&text, value) != NGX_OK) {
+        return ngx_http_webhook_status_problem(s, NGX_HTTP_BAD_REQUEST,
+                            "the value is not percent-encoded", name);
+    }
+
+    *p = end;
 
     return NGX_OK;
 }

@@ -333,13 +333,16 @@ is($t->get('/status/try?api=jobs&uri=/')->status, 405, 'GET');
 for ('api=jobs', 'api=none&uri=/', 'uri=/', 'api=jobs&uri=x',
 	'api=jobs&uri=/&status=99', 'api=jobs&uri=/&status=x',
 	'api=jobs&uri=/&other=1', 'api=jobs&uri=/..',
-	'api=jobs&uri=/&hook=none')
+	'api=jobs&uri=/&hook=none', 'api=jobs&uri=/&uri=/', 'api=jobs&uri=%2',
+	'api=jobs&uri=/&%')
 {
 	is(try($_, '{}', whole => 1)->status, 400, "bad - $_");
 }
 
 my $bad = try('api=none&uri=/', '{}', whole => 1);
 is($bad->json->{parameter}, 'api', 'bad - named');
+is(try('&&%61pi=jobs&&uri=%2f', '{}', whole => 1)->status, 200,
+	'percent-encoded');
 
 ###############################################################################
 
