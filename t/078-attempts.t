@@ -20,6 +20,7 @@ my $t = WebhookTest->new(workers => 1);
 my $r = $t->receiver('r', rules => {
 	'/due' => [ { status => 500 }, { status => 204 } ],
 	'/held' => [ { hold => 1 } ],
+	'/many' => { status => 404 },
 	'/kept' => [ { status => 204 }, { hold => 1 }, { status => 204 } ],
 	'/late' => [ { status => 204 }, { delay => 1400, drop => 'reset' },
 		{ drop => 'hang' } ],
@@ -70,6 +71,12 @@ server {
 
     location /due {
         webhook due { url %%URL_r%%/due; events EXECUTION; retry 1500ms; }
+        return 200 '{"id":"\$arg_id","status":"running"}';
+    }
+
+    location /many {
+        webhook many { url %%URL_r%%/many; events EXECUTION;
+            retry @{[ '1ms ' x 29 ]}; }
         return 200 '{"id":"\$arg_id","status":"running"}';
     }
 
@@ -129,6 +136,19 @@ my $shown = $t->get("/status/deliveries/$uuid")->body;
 my $basic = encode_base64('me:p@ss:%', '');
 
 unlike($shown, qr/\Q$basic\E|p\@ss|p%40ss/, 'credentials are not shown');
+
+# of many attempts the latest are kept
+
+$t->see('GET', '/many?id=many');
+ok(wait_for { hook('many')->{failed} == 1 }, 'many - failed');
+
+my $many = $t->get('/status/deliveries/' . $t->get(
+	'/status/deliveries?hook=many')->json->{deliveries}[0]{uuid})->json;
+
+is($many->{attempt_count}, 30, 'many - counted');
+is(@{ $many->{attempts} }, 20, 'many - not all are kept');
+is($t->get('/status/check', headers => [ 'X-Webhook-Write' => 1 ])->status, 200,
+	'many - the zone is whole');
 
 # a delivery is due while all places are taken
 
