@@ -800,6 +800,11 @@ server {
         queue 100000;
     }
 
+    webhook two {
+        url http://127.0.0.1:$closed/;
+        retry off;
+    }
+
     location / {
         webhook_status write=on;
     }
@@ -811,6 +816,12 @@ $small->run();
 
 my $client = $small->connect();
 
+$response = $client->request('POST', '/hooks/two/ping', body => '',
+	headers => [ 'X-Webhook-Write' => 1 ]);
+my $two = '/deliveries/' . $response->json->{uuid};
+
+ok(wait_for { $small->get($two)->json->{status} eq 'failed' }, 'failed');
+
 for (1 .. 10000) {
 	$response = $client->request('POST', '/hooks/one/ping', body => '',
 		headers => [ 'X-Webhook-Write' => 1 ]);
@@ -819,6 +830,21 @@ for (1 .. 10000) {
 }
 
 problem($response, 503, undef, 'zone full');
+
+# what is left is for the other one, until that is taken, too
+
+for my $action ('pause', ('ping') x 1000) {
+	$response = $client->request('POST', "/hooks/two/$action", body => '',
+		headers => [ 'X-Webhook-Write' => 1 ]);
+
+	last if $response->status >= 300;
+}
+
+problem($response, 503, undef, 'all of it');
+problem($client->request('POST', "$two/redeliver", body => '',
+	headers => [ 'X-Webhook-Write' => 1 ]), 503, undef, 'no redelivery');
+is($small->get($two)->json->{status}, 'failed', 'as it was');
+
 $small->done(more => 1);
 
 ###############################################################################
