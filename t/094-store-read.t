@@ -10,6 +10,7 @@ use strict;
 use Test::More;
 
 use WebhookTest;
+use WebhookTest::Faults;
 use WebhookTest::Store;
 
 ###############################################################################
@@ -358,6 +359,64 @@ EOF
 	} while ($after && ++$pages < 1000);
 
 	is("@got", join(' ', map { "far$_" } reverse 21 .. 80), 'each once');
+
+	$s->done();
+};
+
+###############################################################################
+
+# who asks is not left waiting by a disk that does not answer, and may go
+
+subtest 'no answer' => sub {
+	WebhookTest::Faults::available()
+		or plan skip_all => 'neither under a sanitizer nor linked in';
+
+	my $s = WebhookTest::Store->new(zone => '8m log=2', workers => 1);
+	my $t = $s->{t};
+	my $f = WebhookTest::Faults->new($t);
+
+	$t->run();
+	$s->ended(6);
+
+	my ($row) = $s->stored();
+	my $path = "deliveries/$row->[0]";
+	my ($pid) = $t->worker_pids();
+	my %disk = (pid => $pid, kinds => SYSCALL, nth => 1, every => 1,
+		only => 'open64', hold => 1);
+
+	is($s->got($path)->status, 200, 'in the store');
+
+	# who goes
+
+	$f->arm(%disk);
+
+	my $c = $t->connect();
+	$c->send_request('GET', "/hooks/$path");
+	ok(wait_for(sub { $f->held() }), 'the disk does not answer');
+
+	my $next = $t->connect();
+	$next->send_request('GET', "/hooks/$path");
+
+	$c->close();
+	ok(wait_for(sub { $t->access_log() =~ /" 499 / }), 'a client goes');
+	is($t->get('/hooks/metrics')->status, 200, 'the others go on');
+
+	$f->disarm();
+	is($next->read_response('GET')->status, 200, 'the next one is answered');
+
+	# who waits
+
+	$t->mark_log();
+	$f->arm(%disk);
+
+	$c = $t->connect(undef, timeout => 30);
+	$c->send_request('GET', "/hooks/$path");
+	is($c->read_response('GET')->status, 503, 'it is said');
+	ok($t->grep_log(qr/webhook_store \S+ cannot be read: no answer/), 'logged');
+
+	$f->disarm();
+	is($s->got($path)->status, 200, 'and again');
+	ok($t->alive($pid), 'the worker lives');
 
 	$s->done();
 };
