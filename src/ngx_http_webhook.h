@@ -140,10 +140,23 @@ typedef struct {
 } ngx_http_webhook_value_match_t;
 
 
+/*
+ * a compiled JSON Pointer, RFC 6901; a segment "*" only where allowed; of a
+ * list "[name=value]" is the first element with that member
+ */
+
+typedef struct {
+    ngx_str_t                     text;       /* as written */
+    ngx_str_t                    *segments;   /* unescaped, NUL-terminated */
+    ngx_uint_t                    nsegments;  /* 0: the whole document */
+    ngx_uint_t                    wildcards;  /* how many segments are "*" */
+} ngx_http_webhook_pointer_t;
+
+
 /* one "match" line */
 
 typedef struct {
-    ngx_str_t                     pointer;    /* RFC 6901 */
+    ngx_http_webhook_pointer_t    pointer;
     ngx_array_t                   values;     /* of ..._value_match_t */
 } ngx_http_webhook_match_t;
 

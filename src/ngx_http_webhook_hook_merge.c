@@ -352,7 +352,7 @@ ngx_http_webhook_match_equal(ngx_http_webhook_hook_t *one,
     b = two->match.elts;
 
     for (i = 0; i < one->match.nelts; i++) {
-        if (!ngx_http_webhook_str_equal(&a[i].pointer, &b[i].pointer)
+        if (!ngx_http_webhook_str_equal(&a[i].pointer.text, &b[i].pointer.text)
             || !ngx_http_webhook_match_values_equal(&a[i].values,
                                                     &b[i].values))
         {

@@ -29,19 +29,6 @@ typedef struct {
 
 
 /*
- * a compiled JSON Pointer, RFC 6901; a segment "*" only where allowed; of a
- * list "[name=value]" is the first element with that member
- */
-
-typedef struct {
-    ngx_str_t   text;          /* as written */
-    ngx_str_t  *segments;      /* unescaped, NUL-terminated */
-    ngx_uint_t  nsegments;     /* 0: the whole document */
-    ngx_uint_t  wildcards;     /* how many segments are "*" */
-} ngx_http_webhook_pointer_t;
-
-
-/*
  * Compiles a pointer into memory of "pool".  Returns NULL on success, else a
  * constant string that says what is wrong ("must begin with \"/\"", ...).
  * max_wildcards: how many "*" segments are allowed.
@@ -54,15 +41,6 @@ char *ngx_http_webhook_pointer_compile(ngx_pool_t *pool, ngx_str_t *text,
 
 json_t *ngx_http_webhook_pointer_get(json_t *doc,
     const ngx_http_webhook_pointer_t *pointer);
-
-/*
- * The same for a pointer as written, valid and without wildcards; longer ones
- * than a configuration can hold name nothing.
- */
-
-#define NGX_HTTP_WEBHOOK_POINTER_MAX  4096
-
-json_t *ngx_http_webhook_pointer_find(json_t *doc, const ngx_str_t *text);
 
 /* where a value stands: its name, or in a list its index, and in what */
 

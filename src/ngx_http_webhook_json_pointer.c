@@ -132,47 +132,6 @@ ngx_http_webhook_pointer_get(json_t *doc,
 }
 
 
-json_t *
-ngx_http_webhook_pointer_find(json_t *doc, const ngx_str_t *text)
-{
-    u_char      *p, *last, *dst, buf[NGX_HTTP_WEBHOOK_POINTER_MAX];
-    ngx_str_t    segment;
-
-    if (text->len >= NGX_HTTP_WEBHOOK_POINTER_MAX
-        || (text->len && text->data[0] != '/'))
-    {
-        return NULL;
-    }
-
-    p = text->data;
-    last = p + text->len;
-    segment.data = buf;
-
-    while (p < last && doc) {
-
-        dst = buf;
-
-        for (p++; p < last && *p != '/'; p++) {
-
-            if (*p == '~' && p + 1 < last) {
-                p++;
-                *dst++ = (*p == '0') ? '~' : '/';
-                continue;
-            }
-
-            *dst++ = *p;
-        }
-
-        segment.len = dst - buf;
-        *dst = '\0';
-
-        doc = ngx_http_webhook_pointer_step(doc, &segment);
-    }
-
-    return doc;
-}
-
-
 static json_t *
 ngx_http_webhook_pointer_step(json_t *value, const ngx_str_t *segment)
 {
@@ -237,10 +196,6 @@ ngx_http_webhook_pointer_which(json_t *list, const ngx_str_t *segment)
     last = segment->data + segment->len - 1;
 
     p = ngx_strlchr(name.data, last, '=');
-
-    if (p == NULL || *last != ']') {
-        return json_array_size(list);
-    }
 
     name.len = p - name.data;
 

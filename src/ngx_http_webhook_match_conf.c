@@ -73,7 +73,7 @@ ngx_http_webhook_set_match(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    match->pointer = value[1];
+    match->pointer = pointer;
 
     if (ngx_array_init(&match->values, cf->pool, cf->args->nelts - 2,
                        sizeof(ngx_http_webhook_value_match_t))

@@ -447,7 +447,7 @@ ngx_http_webhook_payload_wanted(ngx_http_webhook_hook_t *hook,
 
     for (i = 0; i < hook->match.nelts; i++) {
 
-        value = ngx_http_webhook_pointer_find(payload, &match[i].pointer);
+        value = ngx_http_webhook_pointer_get(payload, &match[i].pointer);
         subject = NULL;
 
         if (value && !json_is_null(value)) {

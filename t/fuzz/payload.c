@@ -120,6 +120,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     json_t                          *doc, *again, *payload;
     u_char                          *eol;
+    ngx_str_t                        line;
     ngx_uint_t                       i;
     ngx_pool_t                      *pool;
     ngx_array_t                      redact;
@@ -165,9 +166,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
 
+    line.data = (u_char *) data;
+    line.len = eol - data;
+
     match = ngx_array_push(&hook.match);
-    match->pointer.data = (u_char *) data;
-    match->pointer.len = (eol > data && data[0] == '/') ? eol - data : 0;
+
+    if (ngx_http_webhook_pointer_compile(pool, &line, 0, &match->pointer)) {
+        memset(&match->pointer, 0, sizeof(ngx_http_webhook_pointer_t));
+    }
+
     array_init(&match->values, pool, sizeof(ngx_http_webhook_value_match_t));
 
     /* the same value in several places, as rules may put it */

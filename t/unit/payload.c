@@ -493,10 +493,13 @@ values(void)
 static void
 line(const char *pointer, const char *written)
 {
+    ngx_str_t                  s;
     ngx_http_webhook_match_t  *match;
 
+    s = text(pointer);
+
     match = ngx_array_push(&hook.match);
-    match->pointer = text(pointer);
+    ngx_http_webhook_pointer_compile(pool, &s, 0, &match->pointer);
 
     array_init(&match->values, pool, sizeof(ngx_http_webhook_value_match_t));
     value(&match->values, written);
