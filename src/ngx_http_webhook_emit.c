@@ -189,7 +189,7 @@ ngx_http_webhook_emit(ngx_http_webhook_source_t *source,
 }
 
 
-void
+ngx_int_t
 ngx_http_webhook_emit_enriched(ngx_http_webhook_source_t *source,
     ngx_http_webhook_observation_t *observation, u_char key[16],
     ngx_http_webhook_event_t *list, ngx_uint_t n, ngx_uint_t changed)
@@ -211,8 +211,6 @@ ngx_http_webhook_emit_enriched(ngx_http_webhook_source_t *source,
         rc = ngx_http_webhook_emit_event(&em, &list[i]);
     }
 
-    /* without memory they go as they are when their time is over */
-
     if (rc == NGX_OK) {
         event = em.events.elts;
 
@@ -220,13 +218,15 @@ ngx_http_webhook_emit_enriched(ngx_http_webhook_source_t *source,
             event[i].payload.len = 0;
         }
 
-        ngx_http_webhook_queue_enrich(source->main->zone, key, event,
-                                      em.events.nelts);
+        rc = ngx_http_webhook_queue_enrich(source->main->zone, key, event,
+                                           em.events.nelts);
         ngx_http_webhook_emit_wake(&em);
         ngx_http_webhook_store_wake(source->main->zone);
     }
 
     ngx_http_webhook_emit_end(&em);
+
+    return rc;
 }
 
 

@@ -59,10 +59,12 @@ ngx_int_t ngx_http_webhook_emit(ngx_http_webhook_source_t *source,
 
 /*
  * What "list", n events that were queued as pending, waited for is there: the
- * observation has it, unless "changed" is 0.  They are due.
+ * observation has it, unless "changed" is 0.  They are due.  NGX_DECLINED: the
+ * zone had no room, they go as they were; NGX_ERROR: no memory, they do when
+ * their time is over.
  */
 
-void ngx_http_webhook_emit_enriched(ngx_http_webhook_source_t *source,
+ngx_int_t ngx_http_webhook_emit_enriched(ngx_http_webhook_source_t *source,
     ngx_http_webhook_observation_t *observation, u_char key[16],
     ngx_http_webhook_event_t *list, ngx_uint_t n, ngx_uint_t changed);
 

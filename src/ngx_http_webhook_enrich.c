@@ -25,10 +25,13 @@
 #define NGX_HTTP_WEBHOOK_ENRICH_EVENTS    1000      /* of a worker, that wait */
 
 
-static ngx_uint_t ngx_http_webhook_enrich_wanted(
+static ngx_http_webhook_enrich_line_t *ngx_http_webhook_enrich_wanted(
     ngx_http_webhook_source_t *source,
     ngx_http_webhook_observation_t *observation,
     ngx_http_webhook_event_t *list, ngx_uint_t n);
+static ngx_http_webhook_enriching_t *ngx_http_webhook_enrich_create(
+    ngx_pool_t *pool, ngx_http_webhook_source_t *source,
+    ngx_http_webhook_observation_t *observation);
 static ngx_int_t ngx_http_webhook_enrich_places(
     ngx_http_webhook_enriching_t *e,
     ngx_http_webhook_observation_t *observation);
@@ -38,6 +41,8 @@ static ngx_uint_t ngx_http_webhook_enrich_place_lacks(
 static ngx_uint_t ngx_http_webhook_enrich_known(
     ngx_http_webhook_enriching_t *e,
     ngx_http_webhook_observation_t *observation, ngx_uint_t ask);
+static void ngx_http_webhook_enrich_place_lost(
+    ngx_http_webhook_enrich_place_t *place);
 static void ngx_http_webhook_enrich_timeout(ngx_event_t *ev);
 static void ngx_http_webhook_enrich_end(ngx_http_webhook_enriching_t *e);
 
@@ -50,44 +55,44 @@ ngx_http_webhook_enrich(ngx_http_webhook_source_t *source,
     ngx_http_webhook_observation_t *observation,
     ngx_http_webhook_event_t *list, ngx_uint_t n)
 {
-    ngx_pool_t                    *pool;
-    ngx_http_webhook_enriching_t  *e;
+    ngx_pool_t                      *pool;
+    ngx_http_webhook_enriching_t    *e;
+    ngx_http_webhook_enrich_line_t  *line;
 
-    if (source->route->enrich == NULL
-        || !ngx_http_webhook_enrich_wanted(source, observation, list, n))
-    {
+    if (source->route->enrich == NULL) {
+        return NULL;
+    }
+
+    line = ngx_http_webhook_enrich_wanted(source, observation, list, n);
+    if (line == NULL) {
         return NULL;
     }
 
     pool = ngx_create_pool(2048, ngx_cycle->log);
     if (pool == NULL) {
+        ngx_http_webhook_enrich_lost(source, line, "no memory");
         return NULL;
     }
 
-    e = ngx_pcalloc(pool, sizeof(ngx_http_webhook_enriching_t));
+    e = ngx_http_webhook_enrich_create(pool, source, observation);
+
     if (e == NULL) {
-        goto failed;
+        ngx_http_webhook_enrich_lost(source, line, "no memory");
+        goto discard;
     }
 
-    e->pool = pool;
-    e->source = *source;
-    e->observation.id = observation->id;
-
-    if (ngx_http_webhook_enrich_caller(source, pool, &e->caller) != NGX_OK
-        || ngx_http_webhook_enrich_places(e, observation) != NGX_OK)
-    {
-        goto failed;
+    if (!ngx_http_webhook_enrich_known(e, observation, 0)) {
+        goto discard;
     }
 
-    if (!ngx_http_webhook_enrich_known(e, observation, 0)
-        || ngx_http_webhook_enrich_events == NGX_HTTP_WEBHOOK_ENRICH_EVENTS)
-    {
-        goto failed;
+    if (ngx_http_webhook_enrich_events == NGX_HTTP_WEBHOOK_ENRICH_EVENTS) {
+        ngx_http_webhook_enrich_lost(source, line, "too many events wait");
+        goto discard;
     }
 
     return e;
 
-failed:
+discard:
 
     ngx_destroy_pool(pool);
 
@@ -95,31 +100,34 @@ failed:
 }
 
 
-/* whether something is lacking, and some webhook takes these events */
+/* what is lacking first, if some webhook takes these events; or NULL */
 
-static ngx_uint_t
+static ngx_http_webhook_enrich_line_t *
 ngx_http_webhook_enrich_wanted(ngx_http_webhook_source_t *source,
     ngx_http_webhook_observation_t *observation,
     ngx_http_webhook_event_t *list, ngx_uint_t n)
 {
     ngx_uint_t                        i, events;
     ngx_http_webhook_hook_t         **hook;
-    ngx_http_webhook_enrich_line_t  **lp;
+    ngx_http_webhook_enrich_line_t  **lp, *line;
 
     if (source->hooks == NULL) {
-        return 0;
+        return NULL;
     }
 
     lp = source->route->enrich->elts;
 
+    line = NULL;
+
     for (i = 0; i < source->route->enrich->nelts; i++) {
         if (ngx_http_webhook_enrich_lacks(observation, lp[i])) {
+            line = lp[i];
             break;
         }
     }
 
-    if (i == source->route->enrich->nelts) {
-        return 0;
+    if (line == NULL) {
+        return NULL;
     }
 
     events = 0;
@@ -132,11 +140,45 @@ ngx_http_webhook_enrich_wanted(ngx_http_webhook_source_t *source,
 
     for (i = 0; i < source->hooks->nelts; i++) {
         if (hook[i]->active && (hook[i]->events & events)) {
-            return 1;
+            return line;
         }
     }
 
-    return 0;
+    return NULL;
+}
+
+
+static ngx_http_webhook_enriching_t *
+ngx_http_webhook_enrich_create(ngx_pool_t *pool,
+    ngx_http_webhook_source_t *source,
+    ngx_http_webhook_observation_t *observation)
+{
+    ngx_http_webhook_enriching_t  *e;
+
+    e = ngx_pcalloc(pool, sizeof(ngx_http_webhook_enriching_t));
+    if (e == NULL) {
+        return NULL;
+    }
+
+    e->pool = pool;
+    e->source = *source;
+
+    e->realm.len = source->realm->len;
+    e->realm.data = ngx_pstrdup(pool, source->realm);
+    e->source.realm = &e->realm;
+
+    e->id.len = observation->id.len;
+    e->id.data = ngx_pstrdup(pool, &observation->id);
+
+    if (e->realm.data == NULL
+        || e->id.data == NULL
+        || ngx_http_webhook_enrich_caller(source, pool, &e->caller) != NGX_OK
+        || ngx_http_webhook_enrich_places(e, observation) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return e;
 }
 
 
@@ -164,8 +206,8 @@ ngx_http_webhook_enrich_places(ngx_http_webhook_enriching_t *e,
                                                               lp[i]);
 
         e->places[i].values = ngx_http_webhook_watch_values(e->source.request,
-                                                  lp[i]->uri,
-                                                  &e->observation.id, e->pool);
+                                                  lp[i]->uri, &e->id,
+                                                  e->pool);
         if (e->places[i].values == NULL) {
             return NGX_ERROR;
         }
@@ -197,6 +239,7 @@ ngx_http_webhook_enrich_known(ngx_http_webhook_enriching_t *e,
 {
     u_char                            key[NGX_HTTP_WEBHOOK_CACHE_KEY];
     json_t                           *value;
+    ngx_int_t                         rc;
     ngx_str_t                         uri;
     ngx_uint_t                        i, left, more;
     ngx_http_webhook_enrich_place_t  *place;
@@ -218,15 +261,17 @@ ngx_http_webhook_enrich_known(ngx_http_webhook_enriching_t *e,
                 continue;
             }
 
-            if (ngx_http_webhook_enrich_uri(e->pool, observation, place->line,
-                                            place->values, &uri)
-                != NGX_OK)
-            {
+            rc = ngx_http_webhook_enrich_uri(e->pool, observation, place->line,
+                                             place->values, &uri);
+
+            if (rc == NGX_DECLINED) {
                 continue;
             }
 
-            if (ngx_http_webhook_enrich_key(e, &uri, key) != NGX_OK) {
-                place->done = 1;
+            if (rc != NGX_OK
+                || ngx_http_webhook_enrich_key(e, &uri, key) != NGX_OK)
+            {
+                ngx_http_webhook_enrich_place_lost(place);
                 continue;
             }
 
@@ -241,14 +286,20 @@ ngx_http_webhook_enrich_known(ngx_http_webhook_enriching_t *e,
                 ngx_http_webhook_zone_count(e->source.main->zone,
                                             NGX_HTTP_WEBHOOK_CNT_CACHED, 1);
 
-                if (value
-                    && ngx_http_webhook_enrich_add(observation, place->line,
-                                                   value)
-                       == NGX_OK)
-                {
-                    e->changed = 1;
-                    more = 1;
+                if (value == NULL) {
+                    continue;
                 }
+
+                if (ngx_http_webhook_enrich_add(observation, place->line,
+                                                value)
+                    != NGX_OK)
+                {
+                    ngx_http_webhook_enrich_place_lost(place);
+                    continue;
+                }
+
+                e->changed = 1;
+                more = 1;
 
                 continue;
             }
@@ -263,13 +314,23 @@ ngx_http_webhook_enrich_known(ngx_http_webhook_enriching_t *e,
                 e->waits++;
 
             } else {
-                place->done = 1;
+                ngx_http_webhook_enrich_place_lost(place);
             }
         }
 
     } while (more);
 
     return left;
+}
+
+
+static void
+ngx_http_webhook_enrich_place_lost(ngx_http_webhook_enrich_place_t *place)
+{
+    place->done = 1;
+
+    ngx_http_webhook_enrich_lost(&place->event->source, place->line,
+                                 "no memory");
 }
 
 
@@ -286,14 +347,11 @@ ngx_http_webhook_enrich_begin(ngx_http_webhook_enriching_t *e,
         json_incref(e->observation.members[i]);
     }
 
-    e->realm.len = e->source.realm->len;
-    e->realm.data = ngx_pstrdup(e->pool, e->source.realm);
-    e->observation.id.data = ngx_pstrdup(e->pool, &observation->id);
+    e->observation.id = e->id;
 
     ngx_str_null(&e->observation.status);
 
     e->source.request = NULL;
-    e->source.realm = &e->realm;
 
     ngx_memcpy(e->key, key, 16);
     ngx_memcpy(e->list, list, n * sizeof(ngx_http_webhook_event_t));
@@ -307,16 +365,9 @@ ngx_http_webhook_enrich_begin(ngx_http_webhook_enriching_t *e,
 
     ngx_add_timer(&e->timer, NGX_HTTP_WEBHOOK_ENRICH_TIMEOUT);
 
-    if (e->realm.data == NULL || e->observation.id.data == NULL) {
+    e->changed = 0;
 
-        /* they go as they are when their time is over */
-
-        e->n = 0;
-
-    } else {
-        e->changed = 0;
-        (void) ngx_http_webhook_enrich_known(e, &e->observation, 1);
-    }
+    (void) ngx_http_webhook_enrich_known(e, &e->observation, 1);
 
     if (e->waits == 0) {
         ngx_http_webhook_enrich_end(e);
@@ -345,16 +396,20 @@ ngx_http_webhook_enrich_answered(ngx_http_webhook_enrich_place_t *place,
 
     value = doc ? ngx_http_webhook_enrich_pick(place->line, doc) : NULL;
 
-    if (value
-        && ngx_http_webhook_enrich_place_lacks(place, &e->observation)
-        && ngx_http_webhook_enrich_add(&e->observation, place->line, value)
-           == NGX_OK)
-    {
-        e->changed = 1;
+    if (value && ngx_http_webhook_enrich_place_lacks(place, &e->observation)) {
 
-        /* another line may have been waiting for that */
+        if (ngx_http_webhook_enrich_add(&e->observation, place->line, value)
+            == NGX_OK)
+        {
+            e->changed = 1;
 
-        (void) ngx_http_webhook_enrich_known(e, &e->observation, 1);
+            /* another line may have been waiting for that */
+
+            (void) ngx_http_webhook_enrich_known(e, &e->observation, 1);
+
+        } else {
+            ngx_http_webhook_enrich_place_lost(place);
+        }
     }
 
     if (e->waits == 0) {
@@ -373,6 +428,8 @@ ngx_http_webhook_enrich_timeout(ngx_event_t *ev)
 static void
 ngx_http_webhook_enrich_end(ngx_http_webhook_enriching_t *e)
 {
+    char       *why;
+    ngx_int_t   rc;
     ngx_uint_t  i;
 
     for (i = 0; i < e->nplaces; i++) {
@@ -387,9 +444,13 @@ ngx_http_webhook_enrich_end(ngx_http_webhook_enriching_t *e)
 
     ngx_http_webhook_enrich_events--;
 
-    if (e->n) {
-        ngx_http_webhook_emit_enriched(&e->source, &e->observation, e->key,
-                                       e->list, e->n, e->changed);
+    rc = ngx_http_webhook_emit_enriched(&e->source, &e->observation, e->key,
+                                        e->list, e->n, e->changed);
+
+    if (rc != NGX_OK && e->changed) {
+        why = (rc == NGX_DECLINED) ? "webhook_zone is full" : "no memory";
+
+        ngx_http_webhook_enrich_lost(&e->source, e->places[0].line, why);
     }
 
     for (i = 0; i < NGX_HTTP_WEBHOOK_MEMBERS; i++) {

@@ -14,6 +14,7 @@
 #include "ngx_http_webhook_enrich_priv.h"
 #include "ngx_http_webhook_observe.h"
 #include "ngx_http_webhook_spare.h"
+#include "ngx_http_webhook_watch.h"
 #include "ngx_http_webhook_zone.h"
 
 #include <openssl/hmac.h>
@@ -36,6 +37,7 @@ typedef struct {
     ngx_uint_t                        nbusy;
     time_t                            failed;  /* complained of an answer */
     time_t                            astray;  /* the same, of no location */
+    time_t                            lost;    /* the same, of no room */
     ngx_uint_t                        seeded;  /* boolean: a secret was made */
     u_char                            secret[NGX_HTTP_WEBHOOK_CACHE_KEY];
 } ngx_http_webhook_enrich_worker_t;
@@ -517,6 +519,29 @@ ngx_http_webhook_enrich_unasked(ngx_http_webhook_enrich_ask_t *ask)
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "webhook enrich: the URI in %s:%ui was not asked for in time",
                   ask->line->file, ask->line->line);
+}
+
+
+/* of the URI no more is known than how it begins */
+
+void
+ngx_http_webhook_enrich_lost(ngx_http_webhook_source_t *source,
+    ngx_http_webhook_enrich_line_t *line, char *why)
+{
+    ngx_http_webhook_watch_part_t  *part;
+
+    part = line->uri->elts;
+
+    ngx_http_webhook_observe_unasked(source->main, source->api,
+                                     &part[0].literal);
+
+    if (ngx_http_webhook_enrich_often(&ngx_http_webhook_enrich_worker.lost)) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "webhook enrich: \"%V\" in %s:%ui is left out: %s",
+                  &line->name, line->file, line->line, why);
 }
 
 

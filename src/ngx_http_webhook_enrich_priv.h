@@ -37,6 +37,7 @@ struct ngx_http_webhook_enriching_s {
     ngx_http_webhook_source_t         source;
     ngx_http_webhook_observation_t    observation;
     ngx_str_t                         realm;
+    ngx_str_t                         id;
     u_char                            key[16];
     ngx_http_webhook_event_t          list[NGX_HTTP_WEBHOOK_EVENTS_MAX];
     ngx_uint_t                        n;
@@ -67,6 +68,11 @@ ngx_int_t ngx_http_webhook_enrich_join(ngx_http_webhook_enrich_place_t *place,
 /* Waits no longer. */
 
 void ngx_http_webhook_enrich_leave(ngx_http_webhook_enrich_place_t *place);
+
+/* What a line is for is left out, and "why": counted, observed and said. */
+
+void ngx_http_webhook_enrich_lost(ngx_http_webhook_source_t *source,
+    ngx_http_webhook_enrich_line_t *line, char *why);
 
 
 /* enrich.c */

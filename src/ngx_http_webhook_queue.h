@@ -92,10 +92,11 @@ ngx_int_t ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone,
  * have, which is also done where there is no room) and are due; those that are
  * unsure now are forgotten.  One that was unsure takes its place in the queue
  * now, or is dropped, as in _add().  Who is not told in time, or whose worker
- * has died, is sent as it is, and forgotten if it was unsure.
+ * has died, is sent as it is, and forgotten if it was unsure.  NGX_DECLINED:
+ * there was no room for some payload.
  */
 
-void ngx_http_webhook_queue_enrich(ngx_http_webhook_zone_t *zone,
+ngx_int_t ngx_http_webhook_queue_enrich(ngx_http_webhook_zone_t *zone,
     u_char key[16], ngx_http_webhook_new_event_t *events, ngx_uint_t n);
 
 

@@ -24,18 +24,20 @@ static void ngx_http_webhook_queue_final(ngx_http_webhook_zone_t *zone,
     uint32_t index, uint32_t payload);
 
 
-void
+ngx_int_t
 ngx_http_webhook_queue_enrich(ngx_http_webhook_zone_t *zone, u_char key[16],
     ngx_http_webhook_new_event_t *events, ngx_uint_t n)
 {
     uint32_t                          i, payload;
     uint64_t                          logged;
+    ngx_int_t                         rc;
     ngx_uint_t                        k, m;
     ngx_http_webhook_zpayload_t      *p;
     ngx_http_webhook_zdelivery_t     *d;
     ngx_http_webhook_queue_full_t     full;
     ngx_http_webhook_new_delivery_t  *new;
 
+    rc = NGX_OK;
     full.hook = NULL;
 
     ngx_http_webhook_zone_lock(zone);
@@ -49,6 +51,10 @@ ngx_http_webhook_queue_enrich(ngx_http_webhook_zone_t *zone, u_char key[16],
 
         if (events[k].payload.len) {
             payload = ngx_http_webhook_queue_payload(zone, key, &events[k]);
+
+            if (payload == 0) {
+                rc = NGX_DECLINED;
+            }
         }
 
         new = events[k].deliveries.elts;
@@ -96,6 +102,8 @@ ngx_http_webhook_queue_enrich(ngx_http_webhook_zone_t *zone, u_char key[16],
     ngx_http_webhook_zone_unlock(zone);
 
     ngx_http_webhook_queue_complain(&full);
+
+    return rc;
 }
 
 

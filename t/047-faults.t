@@ -48,6 +48,8 @@ webhook_api test {
     updated       /progress;
     route POST /jobs { launch; }
     route GET /jobs { }
+    route POST /rich { launch;
+        enrich goal.id /goals/$webhook_execution pointer=/id ttl=0; }
 }
 
 server {
@@ -252,6 +254,50 @@ launch('behind');
 ok(wait_for(sub { arrived('behind') }), 'polls: all is well again');
 is(scalar(grep { $_->header('X-Webhook-Event') eq 'UPDATED' } $r->requests()),
 	0, 'polls: no event that did not happen');
+
+###############################################################################
+
+# what enrich asks for: an event has it, or it is counted that it has not
+
+sub unknown {
+	my ($n) = $t->get('/hooks/metrics')->body()
+		=~ /^nginx_webhook_enrichments_total\{result="failed"\} (\d+)/m;
+
+	return $n;
+}
+
+$up->set('*' => { json => { id => 'known' } });
+$t->mark_log();
+
+my ($n, $without, @rich) = (0, lost() + unknown());
+
+for (;;) {
+	my $name = 'rich' . ++$n;
+
+	$up->set('/rich' => { body => qq({"id":"$name","status":"queued",)
+		. '"progress":1}' });
+	$f->arm(pid => $pid, kinds => ALLOC, nth => $n);
+	$t->post('/rich', '{}');
+
+	wait_for { $f->failed() || arrived($name) };
+	last unless $f->failed();
+
+	push @rich, $name;
+}
+
+$f->disarm();
+
+cmp_ok($n, '>', 60, "enrich: $n");
+ok(wait_for(sub { my $h = hook(); !$h->{waiting} && !$h->{in_flight} }),
+	'enrich: nothing waits');
+arrived('');
+
+my %known = map { /"execution":\{"id":"(\w+)".*"id":"known"/ ? ($1 => 1) : () }
+	map { $_->body() } $r->requests();
+
+cmp_ok(lost() + unknown() - $without, '>=', scalar(grep { !$known{$_} } @rich),
+	'enrich: what is lacking is counted');
+ok($t->grep_log(qr/webhook enrich: .*: no memory$/), 'enrich: and said');
 
 ###############################################################################
 

@@ -682,6 +682,123 @@ is($t->post('/status/hooks/again/recover', '',
 	'full - it is delivered again');
 $api->release();
 
+$t->done(more => 1);
+
+###############################################################################
+
+# more events than may wait: those beyond that go without, which is said
+
+$t = WebhookTest->new(workers => 1);
+$api = $t->upstream('api');
+$r = $t->receiver('hook');
+
+$t->http_config(<<'EOC');
+
+webhook_api runs {
+    id      /id;
+    state   /status;
+    states  LAUNCHED queued;
+    route   GET /list { each /*; enrich goal.name /goal/1; }
+}
+
+server {
+    listen  127.0.0.1:%%PORT_0%%;
+
+    location / {
+        proxy_pass       %%URL_api%%;
+        webhook_observe  runs;
+        webhook hook { url %%URL_hook%%/; match /goal/name none; }
+    }
+
+    location /status/ { webhook_status write=on; }
+}
+
+EOC
+
+$t->run();
+$api->set('/goal/1' => { hold => 1 });
+
+my @c = map { $t->connect() } 1, 2;
+my $last = 0;
+
+ok(wait_for(sub {
+	$api->set('/list' => [ map { {
+		json => [ map { { id => ++$last, status => 'queued' } } 1 .. 1000 ]
+	} } @c ]);
+
+	$_->send_request('GET', '/list') for @c;
+	$_->read_response() for @c;
+
+	return $t->grep_log(
+		qr/"goal\.name" in \S+ is left out: too many events wait$/);
+}, 30), 'many - said');
+
+like($t->get('/status/metrics')->body(),
+	qr/^nginx_webhook_enrichments_total.*failed"\} [1-9]/m, 'many - counted');
+like($t->get('/status/observed?reason=not+enriched')->body(),
+	qr!"path": *"/goal/1"!, 'many - observed');
+
+$api->release();
+
+$t->done(more => 1);
+
+###############################################################################
+
+# an answer that the zone has no room for: the event goes as it was, which is
+# said
+
+$t = WebhookTest->new(workers => 1);
+$api = $t->upstream('api');
+$r = $t->receiver('hook');
+
+$t->http_config(<<'EOC');
+
+webhook_zone zone=webhooks:1m;
+
+webhook_api runs {
+    id         /id;
+    execution  "";
+    state      /status;
+    states     LAUNCHED queued;
+    route      POST /run { launch; enrich goal /goal/${execution.id} ttl=0; }
+}
+
+server {
+    listen  127.0.0.1:%%PORT_0%%;
+
+    location / {
+        proxy_pass                 %%URL_api%%;
+        proxy_ignore_client_abort  on;
+        webhook_observe            runs;
+        webhook hook { url %%URL_hook%%/; events EXECUTION; }
+    }
+
+    location /status/ { webhook_status write=on; }
+}
+
+EOC
+
+$t->run();
+$t->post('/status/hooks/hook/pause', '', headers => [ 'X-Webhook-Write' => 1 ]);
+
+for (1 .. 3) {
+	$api->set('/run' => { json => { id => $_, status => 'queued' } },
+		"/goal/$_" => { json => { text => 'x' x 200000 } });
+	$t->post('/run', '{}');
+	wait_for { $t->get('/status/metrics')->body()
+		=~ /^nginx_webhook_enrichments_total.*answered"\} $_$/m };
+}
+
+ok($t->wait_log(qr/"goal" in \S+ is left out: webhook_zone is full$/),
+	'zone is full - said');
+like($t->get('/status/metrics')->body(),
+	qr/^nginx_webhook_enrichments_total.*failed"\} 1$/m,
+	'zone is full - counted');
+
+$t->post('/status/hooks/hook/resume', '', headers => [ 'X-Webhook-Write' => 1 ]);
+is(join(' ', sort map { length($_->json->{goal}{text} || '') }
+	$r->wait_requests(3)), '0 200000 200000', 'zone is full - sent');
+
 $t->done();
 
 ###############################################################################
