@@ -247,20 +247,31 @@ is(names(events('GET', "$pipelines/46", 200,
 is(names(events('POST', "$pipelines/46/retry", 201,
 	with('gitlab/create-pipeline-response.json', id => 46))), 'LAUNCHED',
 	'gitlab - retried');
+is(names(events('GET', "$pipelines/46", 200,
+	with('gitlab/get-pipeline-success.json', id => 46))), '',
+	'gitlab - a poll shows it as it was');
 is(names(events('POST', "$pipelines/46/cancel", 200,
 	with('gitlab/cancel-pipeline-response.json', id => 46,
-	status => 'canceled'))), 'STARTED FINISHED', 'gitlab - canceled');
+	status => 'canceled', finished_at => '2022-09-21T02:00:00.000Z'))),
+	'STARTED FINISHED', 'gitlab - canceled');
 
 # the answer to a retry may show it as it was
 
 sub pipeline { with('gitlab/create-pipeline-response.json', @_) }
 
-is(names(events('POST', "$pipelines/46/retry", 201, pipeline(id => 46,
-	status => 'canceled'))), 'LAUNCHED', 'gitlab - retried, not yet known');
-is(names(events('GET', "$pipelines/46", 200, pipeline(id => 46,
-	status => 'running'))), 'STARTED', 'gitlab - runs again');
-is(names(events('GET', "$pipelines/46", 200, pipeline(id => 46,
-	status => 'failed'))), 'FINISHED', 'gitlab - failed');
+sub ended { pipeline(id => 46, status => $_[0], finished_at =>
+	"2022-09-21T0$_[1]:00:00.000Z") }
+
+is(names(events('POST', "$pipelines/46/retry", 201, ended('canceled', 2))),
+	'LAUNCHED', 'gitlab - retried, not yet known');
+is(names(events('GET', "$pipelines/46", 200, ended('canceled', 2))), '',
+	'gitlab - nor to a poll');
+is(names(events('GET', "$pipelines/46", 200, ended('running', 2))), 'STARTED',
+	'gitlab - runs again');
+is(names(events('GET', "$pipelines/46", 200, ended('canceled', 2))), '',
+	'gitlab - another that was late');
+is(names(events('GET', "$pipelines/46", 200, ended('failed', 3))), 'FINISHED',
+	'gitlab - failed');
 
 @e = events('POST', '/api/v4/projects/1/jobs/8/retry', 201, {
 	id => 8, name => 'test', status => 'pending', pipeline => {
@@ -268,8 +279,10 @@ is(names(events('GET', "$pipelines/46", 200, pipeline(id => 46,
 is(names(@e), 'LAUNCHED', 'gitlab - a job of it retried');
 is_deeply($e[0]{execution}, { id => 46, project_id => 1, ref => 'main',
 	status => 'failed' }, 'gitlab - the pipeline of the job');
-is(names(events('GET', "$pipelines/46", 200, pipeline(id => 46,
-	status => 'success'))), 'STARTED FINISHED', 'gitlab - success at last');
+is(names(events('GET', "$pipelines/46", 200, ended('failed', 3))), '',
+	'gitlab - the pipeline as it was');
+is(names(events('GET', "$pipelines/46", 200, ended('success', 4))),
+	'STARTED FINISHED', 'gitlab - success at last');
 
 is(names(events('POST', '/api/v4/projects/1/merge_requests/5/pipelines', 200,
 	pipeline(id => 62, status => 'pending'))), 'LAUNCHED',
