@@ -18,6 +18,8 @@
 
 #define NGX_HTTP_WEBHOOK_STATUS_GONE           410
 #define NGX_HTTP_WEBHOOK_STATUS_UNPROCESSABLE  422
+#define NGX_HTTP_WEBHOOK_STATUS_LOCKED         423
+#define NGX_HTTP_WEBHOOK_STATUS_TOO_EARLY      425
 
 
 static char *ngx_http_webhook_api_route_methods(ngx_conf_t *cf,
@@ -406,7 +408,7 @@ ngx_http_webhook_api_route_status(ngx_conf_t *cf,
                                "invalid status \"%V\", it must be one as "
                                "\"200\", \"2xx\" or \"200-204\", from 200 to "
                                "399, and neither 206 nor 304; or 404, 408, "
-                               "409, 410 or 422", &text);
+                               "409, 410, 422, 423 or 425", &text);
             return NGX_CONF_ERROR;
         }
 
@@ -450,6 +452,8 @@ ngx_http_webhook_api_route_range(u_char *p, size_t len, ngx_uint_t *first,
         case NGX_HTTP_CONFLICT:
         case NGX_HTTP_WEBHOOK_STATUS_GONE:
         case NGX_HTTP_WEBHOOK_STATUS_UNPROCESSABLE:
+        case NGX_HTTP_WEBHOOK_STATUS_LOCKED:
+        case NGX_HTTP_WEBHOOK_STATUS_TOO_EARLY:
             return NGX_OK;
 
         case NGX_HTTP_PARTIAL_CONTENT:

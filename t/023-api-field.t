@@ -101,6 +101,14 @@ webhook_api field {
         states  FINISHED 404 410;
     }
 
+    route GET ~^/early/(?<early>[^/]+)$ status=200,423,425 body=off {
+        id      $early;
+        state   $status;
+        states  LAUNCHED 423;
+        states  STARTED  425;
+        states  FINISHED 200;
+    }
+
     route GET ~^/within/(?<within>[^/]+)$ status=2xx,404 {
         each    /item "";
         id      $within;
@@ -536,6 +544,13 @@ is(events('GET /gone/e3', { }), 'e3 STARTED', 'it is there');
 is(events('GET /gone/e3', '<html>', answer => { status => 410 }),
 	'e3 FINISHED', 'it is gone, as a page says');
 is(events('GET /gone/e4', '<html>'), '', 'a page that is no error');
+is(events('GET /early/e9', '', answer => { status => 423 }), 'e9 LAUNCHED',
+	'it is locked');
+is(events('GET /early/e9', 'not yet', answer => { status => 425 }),
+	'e9 STARTED', 'it is too early');
+is(events('GET /early/e9', 'down', answer => { status => 503 }), '',
+	'what says nothing of it');
+is(events('GET /early/e9', 'the result'), 'e9 FINISHED', 'it is there');
 is(events('GET /within/e6', { item => { status => 'running' } }),
 	'e6 STARTED', 'within an envelope');
 is(events('GET /within/e6', '<html>', answer => { status => 404 }),
