@@ -53,6 +53,7 @@ typedef struct {
     ngx_uint_t                        up;      /* levels above the element */
     unsigned                          placed:1;    /* relative to its place */
     unsigned                          named:1;     /* the name there */
+    unsigned                          decoded:1;   /* what the regex takes */
 #if (NGX_PCRE)
     ngx_regex_t                      *regex;   /* takes a part of it; or NULL */
 #endif

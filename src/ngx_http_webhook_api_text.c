@@ -26,6 +26,10 @@ static ngx_int_t ngx_http_webhook_api_parts(
     ngx_array_t *parts, ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_api_scalar(
     ngx_http_webhook_api_reading_t *reading, json_t *json, ngx_str_t *text);
+#if (NGX_PCRE)
+static ngx_int_t ngx_http_webhook_api_decode(
+    ngx_http_webhook_api_reading_t *reading, ngx_str_t *text);
+#endif
 
 
 ngx_int_t
@@ -70,6 +74,10 @@ ngx_http_webhook_api_value(ngx_http_webhook_api_reading_t *reading,
             && !ngx_http_webhook_regex_part(value->regex, text))
         {
             rc = NGX_DECLINED;
+        }
+
+        if (rc == NGX_OK && value->decoded) {
+            rc = ngx_http_webhook_api_decode(reading, text);
         }
     }
 
@@ -217,6 +225,50 @@ ngx_http_webhook_api_scalar(ngx_http_webhook_api_reading_t *reading,
 
     return NGX_OK;
 }
+
+
+#if (NGX_PCRE)
+
+/* "%" that no two hexadecimal digits follow stays */
+
+static ngx_int_t
+ngx_http_webhook_api_decode(ngx_http_webhook_api_reading_t *reading,
+    ngx_str_t *text)
+{
+    u_char     *p, *src, *last;
+    ngx_int_t   ch;
+
+    src = text->data;
+    last = src + text->len;
+
+    p = ngx_pnalloc(reading->request->pool, text->len);
+    if (p == NULL) {
+        reading->failed = 1;
+        return NGX_ERROR;
+    }
+
+    text->data = p;
+
+    while (src < last) {
+
+        ch = (*src == '%' && last - src > 2) ? ngx_hextoi(src + 1, 2)
+                                             : NGX_ERROR;
+
+        if (ch == NGX_ERROR) {
+            *p++ = *src++;
+
+        } else {
+            *p++ = (u_char) ch;
+            src += 3;
+        }
+    }
+
+    text->len = p - text->data;
+
+    return NGX_OK;
+}
+
+#endif
 
 
 ngx_uint_t

@@ -394,6 +394,12 @@ ngx_http_webhook_api_regex_conf(ngx_conf_t *cf, ngx_str_t *text,
     pattern.len = text->len - 1;
     options = 0;
 
+    if (pattern.len && pattern.data[0] == '%') {
+        pattern.data++;
+        pattern.len--;
+        value->decoded = 1;
+    }
+
     if (pattern.len && pattern.data[0] == '*') {
         pattern.data++;
         pattern.len--;

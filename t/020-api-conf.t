@@ -315,6 +315,9 @@ check("state /*/a ~x; # <<",
 	'a regex takes a part of one value, "/*/a" may be several');
 check("state /a ~; # <<", 'empty regex in "~"');
 check("state /a ~*; # <<", 'empty regex in "~*"');
+check("state \$arg_id ~%.+; goal.name /a ~%*[a-z]+; goal.id /a '~[%]2F(.+)';");
+check("state /a ~%; # <<", 'empty regex in "~%"');
+check("state /a ~%*; # <<", 'empty regex in "~%*"');
 check("state /a '~x('; # <<", 'in "x("');
 check("state '\${/a'; # <<",
 	'the closing bracket of "${/" in "${/a" is missing');

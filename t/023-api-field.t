@@ -109,6 +109,21 @@ webhook_api field {
         states  FINISHED 200;
     }
 
+    route POST /encoded {
+        launch;
+        id         /ref ~%^/operations/([^/?]+)
+                   $upstream_http_location ~%/operations/([^/?]+)
+                   $request_body "~%(?:^|&)op=([^&]+)";
+        goal.name  /ref ~/operations/([^/?]+);
+    }
+
+    route GET ~^/operations/(?<encoded>.+)$ { id $encoded; }
+
+    route GET /operation {
+        id         $arg_op ~%.+;
+        goal.name  $arg_op;
+    }
+
     route GET ~^/within/(?<within>[^/]+)$ status=2xx,404 {
         each    /item "";
         id      $within;
@@ -551,6 +566,27 @@ is(events('GET /early/e9', 'not yet', answer => { status => 425 }),
 is(events('GET /early/e9', 'down', answer => { status => 503 }), '',
 	'what says nothing of it');
 is(events('GET /early/e9', 'the result'), 'e9 FINISHED', 'it is there');
+# percent-encoded here, and there not
+
+my $op = 'p/l=1 ';
+
+is(events('POST /encoded', { ref => '/operations/p%2Fl%3d1%20?x' }),
+	"$op LAUNCHED", 'encoded in a path');
+is($new[0]{goal}{name}, 'p%2Fl%3d1%20', 'what is not to be decoded');
+is(events('GET /operations/p%2Fl=1%20', { status => 'running' }),
+	"$op STARTED", 'encoded in the path of a poll');
+is(events('GET /operation?op=p%2fl%3D1%20&x=y', { status => 'done' }),
+	"$op FINISHED", 'encoded in a query');
+is($new[0]{goal}{name}, 'p%2fl%3D1%20', 'as the client wrote it');
+is(events('POST /encoded', '', answer => { status => 202, headers => {
+	Location => "http://api/operations/a%2Fb" } }), 'a/b LAUNCHED',
+	'encoded in a header');
+is(events('GET /operation?op=a/b', { status => 'running' }), 'a/b STARTED',
+	'not encoded in a query');
+is(events('POST /encoded', { }, body => 'x=y&op=a%252Fb+%'),
+	'a%2Fb+% LAUNCHED', 'encoded in a body, once');
+is(events('POST /encoded', { ref => "/operations/%ff%0Aa" }),
+	"\x{fffd}\na LAUNCHED", 'no UTF-8');
 is(events('GET /within/e6', { item => { status => 'running' } }),
 	'e6 STARTED', 'within an envelope');
 is(events('GET /within/e6', '<html>', answer => { status => 404 }),

@@ -56,6 +56,19 @@ ngx_strncasecmp(u_char *s1, u_char *s2, size_t n)
 }
 
 
+ngx_int_t
+ngx_hextoi(u_char *line, size_t n)
+{
+    char  *last, text[3] = { 0 };
+
+    memcpy(text, line, n);
+    n = strtol(text, &last, 16);
+
+    return (last == text + 2 && *text != '+' && *text != '-') ? (ngx_int_t) n
+                                                              : NGX_ERROR;
+}
+
+
 static ngx_uint_t
 compile(ngx_http_webhook_api_pointer_t *p, ngx_str_t *text,
     ngx_uint_t wildcards)
