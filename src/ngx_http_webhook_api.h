@@ -87,6 +87,8 @@ struct ngx_http_webhook_route_s {
                                       status */
     unsigned      blind:1;         /* nothing of a body is read */
     unsigned      text:1;          /* a body is a line of text, not JSON */
+    unsigned      second:1;        /* "also": takes no request by itself */
+    ngx_http_webhook_route_t  *also;   /* reads the same answers; or NULL */
     void         *priv;            /* api.c's own */
     ngx_http_webhook_watch_t  *watch;  /* of what it launches, or NULL */
     ngx_array_t  *enrich;          /* ngx_http_webhook_enrich_line_t *, or
@@ -117,7 +119,8 @@ ngx_uint_t ngx_http_webhook_api_status(ngx_http_webhook_route_t *route,
     ngx_uint_t status);
 
 /*
- * Adds the text of every variable that the route reads, each before its length.
+ * Adds the text of every variable that the route reads, and those after it that
+ * read the same answers, each before its length.
  * NGX_ERROR: no memory.
  */
 

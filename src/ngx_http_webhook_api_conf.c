@@ -51,6 +51,13 @@ static ngx_command_t  ngx_http_webhook_api_commands[] = {
       0,
       NULL },
 
+    { ngx_string("also"),
+      NGX_MAIN_CONF|NGX_HTTP_WEBHOOK_API_CONF|NGX_CONF_BLOCK|NGX_CONF_NOARGS,
+      ngx_http_webhook_api_conf_also,
+      0,
+      0,
+      NULL },
+
     { ngx_string("launch"),
       NGX_MAIN_CONF|NGX_HTTP_WEBHOOK_ROUTE_CONF|NGX_CONF_NOARGS,
       ngx_http_webhook_api_kind,
@@ -334,6 +341,10 @@ ngx_http_webhook_api_finish(ngx_conf_t *cf, ngx_http_webhook_api_ctx_t *ctx)
 
         rp->ntexts = ctx->ntexts;
 
+        if (i && route[i].second) {
+            route[i - 1].also = &route[i];
+        }
+
         if (route[i].ignore) {
             continue;
         }
@@ -448,6 +459,10 @@ ngx_http_webhook_api_kind(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ctx = cf->handler_conf;
     route = ctx->route;
+
+    if (route->second && cmd->name.data[0] == 'i') {
+        return "is not allowed in \"also\"";
+    }
 
     kind = route->launch ? "launch" : route->rerun ? "rerun"
                                     : route->ignore ? "ignore" : NULL;

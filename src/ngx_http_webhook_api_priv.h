@@ -401,9 +401,11 @@ char *ngx_http_webhook_api_conf_include(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
-/* api_route_conf.c: the block route { } */
+/* api_route_conf.c: the blocks route { } and also { } */
 
 char *ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_webhook_api_conf_also(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 

@@ -79,6 +79,10 @@ ngx_http_webhook_api_route(ngx_http_request_t *r, ngx_http_webhook_api_t *api,
 
     for (i = 0; i < api->routes.nelts; i++) {
 
+        if (route[i].second) {
+            continue;
+        }
+
         switch (ngx_http_webhook_api_takes(r, &route[i], method, uri)) {
 
         case NGX_HTTP_WEBHOOK_TAKES_OK:
@@ -285,5 +289,6 @@ ngx_http_webhook_api_variables(ngx_http_request_t *r,
         ngx_http_webhook_hash_add(hash, &n, sizeof(uint64_t));
     }
 
-    return NGX_OK;
+    return route->also ? ngx_http_webhook_api_variables(r, route->also, hash)
+                       : NGX_OK;
 }

@@ -43,6 +43,8 @@ static void ngx_http_webhook_api_route_accept(ngx_http_webhook_api_route_t *rp,
 static char *ngx_http_webhook_api_route_when(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp, u_char *p, u_char *last);
 static ngx_uint_t ngx_http_webhook_api_route_always(ngx_str_t *value);
+static char *ngx_http_webhook_api_route_block(ngx_conf_t *cf,
+    ngx_http_webhook_route_t *from);
 
 
 char *
@@ -53,12 +55,9 @@ ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
     u_char                        *last;
     ngx_str_t                     *value;
     ngx_uint_t                     i, status, blind, text;
-    ngx_conf_t                     save;
-    ngx_http_webhook_route_t      *route;
-    ngx_http_webhook_api_ctx_t    *ctx;
+    ngx_http_webhook_route_t       route;
     ngx_http_webhook_api_route_t  *rp;
 
-    ctx = cf->handler_conf;
     value = cf->args->elts;
 
     rp = ngx_pcalloc(cf->pool, sizeof(ngx_http_webhook_api_route_t));
@@ -138,18 +137,90 @@ ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
         ngx_http_webhook_api_route_accept(rp, 200, 299);
     }
 
-    route = ngx_array_push(&ctx->api->routes);
-    if (route == NULL) {
+    ngx_memzero(&route, sizeof(ngx_http_webhook_route_t));
+
+    route.blind = blind;
+    route.text = text;
+    route.priv = rp;
+
+    return ngx_http_webhook_api_route_block(cf, &route);
+}
+
+
+char *
+ngx_http_webhook_api_conf_also(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_array_t                   *routes;
+    ngx_http_webhook_route_t      *first, route;
+    ngx_http_webhook_api_ctx_t    *ctx;
+    ngx_http_webhook_api_route_t  *of, *rp;
+
+    ctx = cf->handler_conf;
+    routes = &ctx->api->routes;
+
+    if (routes->nelts == 0) {
+        return "has no \"route\" before it";
+    }
+
+    first = routes->elts;
+    first += routes->nelts - 1;
+
+    if (first->ignore) {
+        return "reads nothing behind a \"route\" with \"ignore\"";
+    }
+
+    rp = ngx_palloc(cf->pool, sizeof(ngx_http_webhook_api_route_t));
+    if (rp == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    ngx_memzero(route, sizeof(ngx_http_webhook_route_t));
+    of = first->priv;
+    *rp = *of;
 
-    route->blind = blind;
-    route->text = text;
-    route->priv = rp;
+    ngx_memzero(&rp->scope, sizeof(ngx_http_webhook_api_scope_t));
 
-    ctx->route = route;
+    rp->file = cf->conf_file->file.name.data;
+    rp->line = cf->conf_file->line;
+
+    rp->name.data = ngx_pnalloc(cf->pool, of->name.len + sizeof(" also") - 1);
+    if (rp->name.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    rp->name.len = ngx_sprintf(rp->name.data, "%V also", &of->name)
+                   - rp->name.data;
+
+    ngx_memzero(&route, sizeof(ngx_http_webhook_route_t));
+
+    route.blind = first->blind;
+    route.text = first->text;
+    route.second = 1;
+    route.priv = rp;
+
+    return ngx_http_webhook_api_route_block(cf, &route);
+}
+
+
+/* "from": what is known of the route before its block is read */
+
+static char *
+ngx_http_webhook_api_route_block(ngx_conf_t *cf,
+    ngx_http_webhook_route_t *from)
+{
+    char                          *rv;
+    ngx_conf_t                     save;
+    ngx_http_webhook_api_ctx_t    *ctx;
+    ngx_http_webhook_api_route_t  *rp;
+
+    ctx = cf->handler_conf;
+    rp = from->priv;
+
+    ctx->route = ngx_array_push(&ctx->api->routes);
+    if (ctx->route == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *ctx->route = *from;
     ctx->scope = &rp->scope;
 
     save = *cf;

@@ -56,7 +56,8 @@ ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
         state |= (rp->scope.state != NULL);
         states |= (rp->scope.states != NULL);
 
-        first = ngx_http_webhook_api_shadow(route, i);
+        first = route[i].second ? NULL
+                                : ngx_http_webhook_api_shadow(route, i);
 
         if (first) {
             ngx_log_error(NGX_LOG_WARN, cf->log, 0,

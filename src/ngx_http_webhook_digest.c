@@ -52,14 +52,17 @@ ngx_http_webhook_digest_begin(ngx_http_request_t *r,
     ngx_http_webhook_route_t *route, ngx_http_webhook_digest_t *digest)
 {
     u_char                              *secret;
+    ngx_http_webhook_route_t            *also;
     ngx_http_webhook_main_conf_t        *mcf;
 
     static u_char                        of[NGX_HTTP_WEBHOOK_HASH_SECRET];
     static ngx_uint_t                    made;
     static ngx_http_webhook_hash_key_t   key;
 
-    if (route->launch || route->rerun) {
-        return;
+    for (also = route; also; also = also->also) {
+        if (also->launch || also->rerun) {
+            return;
+        }
     }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);

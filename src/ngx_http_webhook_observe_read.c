@@ -21,6 +21,16 @@
 #define NGX_HTTP_WEBHOOK_OBSERVE_STEP  100     /* ms; what is less, NTP slews */
 
 
+/* what came of an answer, in numbers */
+
+typedef struct {
+    ngx_uint_t  changed;
+    ngx_uint_t  failed;
+    ngx_uint_t  refused;
+    ngx_uint_t  unknown;
+} ngx_http_webhook_observed_t;
+
+
 static ngx_int_t ngx_http_webhook_observe_realm(
     ngx_http_webhook_observe_ctx_t *ctx);
 static ngx_uint_t ngx_http_webhook_observe_document(
@@ -29,6 +39,9 @@ static ngx_uint_t ngx_http_webhook_observe_inflate(
     ngx_http_webhook_observe_ctx_t *ctx, ngx_uint_t whole);
 static ngx_uint_t ngx_http_webhook_observe_events_of(
     ngx_http_webhook_observe_ctx_t *ctx, json_t *doc, ngx_uint_t *still);
+static ngx_uint_t ngx_http_webhook_observe_route(
+    ngx_http_webhook_observe_ctx_t *ctx, ngx_http_webhook_route_t *route,
+    json_t *doc, ngx_http_webhook_observed_t *observed);
 static void ngx_http_webhook_observe_ids(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_array_t *list);
 static uint64_t ngx_http_webhook_observe_began(ngx_http_request_t *r);
@@ -143,8 +156,6 @@ ngx_http_webhook_observe_read(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_http_webhook_observe_release(ctx);
 
     counter = ngx_http_webhook_observe_events_of(ctx, doc, &still);
-
-    json_decref(doc);
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "webhook observe read: events:%ui still:%ui reason:%i",
@@ -298,24 +309,97 @@ ngx_http_webhook_observe_inflate(ngx_http_webhook_observe_ctx_t *ctx,
 
 
 /*
- * Returns the counter that says what came of it.  *still: all was applied, and
- * nothing has changed.
+ * Takes the document, and returns the counter that says what came of it.
+ * *still: all was applied, and nothing has changed.
  */
 
 static ngx_uint_t
 ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
     json_t *doc, ngx_uint_t *still)
 {
+    json_t                       *rest;
+    ngx_uint_t                    reason, other, read, again;
+    ngx_http_webhook_route_t     *route;
+    ngx_http_webhook_observed_t   observed;
+
+    ngx_memzero(&observed, sizeof(ngx_http_webhook_observed_t));
+
+    *still = 0;
+    again = 1;
+    read = 0;
+    reason = NGX_HTTP_WEBHOOK_READ_OK;
+
+    for (route = ctx->route; route; route = route->also) {
+
+        /* "omit" takes nothing from those that read it later */
+
+        rest = (route->also && doc) ? json_deep_copy(doc) : NULL;
+
+        if (route->also && doc && rest == NULL) {
+            json_decref(doc);
+            return NGX_HTTP_WEBHOOK_CNT_TOTAL;
+        }
+
+        other = ngx_http_webhook_observe_route(ctx, route, doc, &observed);
+
+        json_decref(doc);
+        doc = rest;
+
+        switch (other) {
+
+        case NGX_HTTP_WEBHOOK_READ_OK:
+            read = 1;
+            break;
+
+        case NGX_HTTP_WEBHOOK_READ_NO_ID:
+        case NGX_HTTP_WEBHOOK_READ_REQUIRE:
+            break;
+
+        default:
+            again = 0;
+        }
+
+        if (route == ctx->route || other == NGX_HTTP_WEBHOOK_READ_NO_MEMORY) {
+            reason = other;
+        }
+    }
+
+    *still = read && again && !observed.changed && !observed.failed
+             && !observed.refused;
+
+    if (observed.failed || reason == NGX_HTTP_WEBHOOK_READ_NO_MEMORY) {
+        return NGX_HTTP_WEBHOOK_CNT_TOTAL;
+    }
+
+    if (observed.refused) {
+        return NGX_HTTP_WEBHOOK_CNT_REFUSED;
+    }
+
+    if (ctx->events) {
+        return NGX_HTTP_WEBHOOK_CNT_MADE;
+    }
+
+    if (!read) {
+        return ngx_http_webhook_observe_reason(reason);
+    }
+
+    return observed.unknown ? NGX_HTTP_WEBHOOK_CNT_UNKNOWN
+                            : NGX_HTTP_WEBHOOK_CNT_STILL;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_observe_route(ngx_http_webhook_observe_ctx_t *ctx,
+    ngx_http_webhook_route_t *route, json_t *doc,
+    ngx_http_webhook_observed_t *observed)
+{
     ngx_int_t                        rc;
-    ngx_uint_t                       i, changed, events, failed, reason,
-                                     refused, unknown, unread;
+    ngx_uint_t                       i, before, events, reason, unread;
     ngx_array_t                      list;
     ngx_http_request_t              *r;
     ngx_http_webhook_source_t        source;
     ngx_http_webhook_main_conf_t    *mcf;
     ngx_http_webhook_observation_t  *observation;
-
-    *still = 0;
 
     r = ctx->request;
 
@@ -325,13 +409,13 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
                        sizeof(ngx_http_webhook_observation_t))
         != NGX_OK)
     {
-        return NGX_HTTP_WEBHOOK_CNT_TOTAL;
+        return NGX_HTTP_WEBHOOK_READ_NO_MEMORY;
     }
 
     unread = 0;
 
-    reason = ngx_http_webhook_api_read(r, ctx->observe->api, ctx->route, doc,
-                                       &list, &unread);
+    reason = ngx_http_webhook_api_read(r, ctx->observe->api, route, doc, &list,
+                                       &unread);
 
     if (unread) {
         ngx_http_webhook_zone_count(mcf->zone, NGX_HTTP_WEBHOOK_CNT_UNREAD,
@@ -341,16 +425,12 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_http_webhook_emit_source(&source, r);
 
     source.api = ctx->observe->api;
-    source.route = ctx->route;
+    source.route = route;
     source.realm = ctx->realm;
     source.headers = ctx->headers;
     source.start = ngx_http_webhook_observe_began(r);
 
-    changed = 0;
-    failed = 0;
-    refused = 0;
-    unknown = 0;
-
+    before = ctx->events;
     observation = list.elts;
 
     for (i = 0; i < list.nelts; i++) {
@@ -358,46 +438,28 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
         events = ctx->events;
 
         rc = ngx_http_webhook_emit(&source, &observation[i], &ctx->events,
-                                   &changed);
+                                   &observed->changed);
 
         if (rc == NGX_ERROR) {
-            failed++;
+            observed->failed++;
 
         } else if (rc != NGX_OK) {
-            refused++;
+            observed->refused++;
         }
 
-        unknown += observation[i].unknown;
+        observed->unknown += observation[i].unknown;
         observation[i].told = (ctx->events != events);
     }
 
-    ngx_http_webhook_observe_ids(ctx, &list);
+    if (ctx->ids.len == 0 || (before == 0 && ctx->events)) {
+        ngx_http_webhook_observe_ids(ctx, &list);
+    }
 
-    ctx->executions = list.nelts + unread;
+    ctx->executions += list.nelts + unread;
 
     ngx_http_webhook_api_free(&list);
 
-    *still = reason == NGX_HTTP_WEBHOOK_READ_OK
-             && !changed && !failed && !refused;
-
-    if (failed || reason == NGX_HTTP_WEBHOOK_READ_NO_MEMORY) {
-        return NGX_HTTP_WEBHOOK_CNT_TOTAL;
-    }
-
-    if (refused) {
-        return NGX_HTTP_WEBHOOK_CNT_REFUSED;
-    }
-
-    if (ctx->events) {
-        return NGX_HTTP_WEBHOOK_CNT_MADE;
-    }
-
-    if (reason != NGX_HTTP_WEBHOOK_READ_OK) {
-        return ngx_http_webhook_observe_reason(reason);
-    }
-
-    return unknown ? NGX_HTTP_WEBHOOK_CNT_UNKNOWN
-                   : NGX_HTTP_WEBHOOK_CNT_STILL;
+    return reason;
 }
 
 

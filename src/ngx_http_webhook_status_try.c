@@ -372,6 +372,10 @@ ngx_http_webhook_try_routes(ngx_http_webhook_status_t *s,
     ngx_http_webhook_status_literal(text, "[");
 
     for (i = 0; i < dry->api->routes.nelts && dry->route == NULL; i++) {
+        if (route[i].second) {
+            continue;
+        }
+
         rp = route[i].priv;
 
         takes = ngx_http_webhook_api_takes(s->request, &route[i], bit,
@@ -422,4 +426,51 @@ ngx_http_webhook_try_routes(ngx_http_webhook_status_t *s,
     ngx_http_webhook_status_literal(text, "}");
 
     return NGX_OK;
+}
+
+
+json_t *
+ngx_http_webhook_try_document(ngx_http_webhook_dry_t *dry, const char **reason)
+{
+    json_t     *doc;
+    ngx_str_t   body;
+
+    body = dry->body;
+
+    while (body.len
+           && (*body.data == ' ' || *body.data == CR || *body.data == LF
+               || *body.data == '\t'))
+    {
+        body.data++;
+        body.len--;
+    }
+
+    doc = NULL;
+
+    if (dry->status == NGX_HTTP_NO_CONTENT
+        || dry->route->blind
+        || (body.len == 0 && dry->route->bodyless))
+    {
+        *reason = "not needed";
+        return NULL;
+    }
+
+    *reason = "not JSON";
+
+    if (body.len && ngx_http_webhook_observe_json(dry->route, *body.data)) {
+        doc = dry->route->text
+              ? ngx_http_webhook_json_line(body.data, body.len, reason)
+              : ngx_http_webhook_json_parse(body.data, body.len, reason);
+    }
+
+    if (doc) {
+        *reason = "ok";
+
+    } else if (dry->route->bodyless
+               && dry->status >= NGX_HTTP_SPECIAL_RESPONSE)
+    {
+        *reason = "not needed";
+    }
+
+    return doc;
 }

@@ -31,6 +31,15 @@ typedef struct {
 } ngx_http_webhook_dry_t;
 
 
+/*
+ * status_try.c: The document, as observe_copy.c and observe_read.c make it, or
+ * NULL; *reason says why, "not needed" too, or "ok".
+ */
+
+json_t *ngx_http_webhook_try_document(ngx_http_webhook_dry_t *dry,
+    const char **reason);
+
+
 /* status_try_read.c: whether the route reads a response of this status */
 
 ngx_uint_t ngx_http_webhook_try_accepts(ngx_http_webhook_dry_t *dry);

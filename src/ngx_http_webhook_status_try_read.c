@@ -31,10 +31,21 @@ typedef struct {
 } ngx_http_webhook_try_require_t;
 
 
-static json_t *ngx_http_webhook_try_document(ngx_http_webhook_dry_t *dry,
-    const char **reason);
+typedef struct {
+    ngx_uint_t                       n;       /* observations */
+    ngx_uint_t                       executions;
+    ngx_uint_t                       unread;
+    ngx_uint_t                       unknown;
+    ngx_uint_t                       reason;  /* of the route, not of "also" */
+    ngx_uint_t                       ok;
+} ngx_http_webhook_try_read_t;
+
+
 static ngx_int_t ngx_http_webhook_try_observations(
     ngx_http_webhook_status_t *s, ngx_http_webhook_dry_t *dry, json_t *doc);
+static ngx_int_t ngx_http_webhook_try_route(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_dry_t *dry, json_t *doc,
+    ngx_http_webhook_try_read_t *read);
 static ngx_int_t ngx_http_webhook_try_observation(ngx_http_webhook_status_t *s,
     ngx_http_webhook_dry_t *dry, ngx_http_webhook_observation_t *observation,
     ngx_uint_t shown);
@@ -76,7 +87,6 @@ ngx_http_webhook_try_read(ngx_http_webhook_status_t *s,
     ngx_http_webhook_dry_t *dry)
 {
     json_t      *doc;
-    ngx_int_t    rc;
     const char  *reason;
 
     dry->counter = NGX_HTTP_WEBHOOK_CNT_NO_ROUTE;
@@ -107,73 +117,92 @@ ngx_http_webhook_try_read(ngx_http_webhook_status_t *s,
         return NGX_OK;
     }
 
-    rc = ngx_http_webhook_try_observations(s, dry, doc);
-
-    json_decref(doc);
-
-    return rc;
+    return ngx_http_webhook_try_observations(s, dry, doc);
 }
 
 
-/* as observe_copy.c and observe_read.c do it */
-
-static json_t *
-ngx_http_webhook_try_document(ngx_http_webhook_dry_t *dry, const char **reason)
-{
-    json_t     *doc;
-    ngx_str_t   body;
-
-    body = dry->body;
-
-    while (body.len
-           && (*body.data == ' ' || *body.data == CR || *body.data == LF
-               || *body.data == '\t'))
-    {
-        body.data++;
-        body.len--;
-    }
-
-    doc = NULL;
-
-    if (dry->status == NGX_HTTP_NO_CONTENT
-        || dry->route->blind
-        || (body.len == 0 && dry->route->bodyless))
-    {
-        *reason = "not needed";
-        return NULL;
-    }
-
-    *reason = "not JSON";
-
-    if (body.len && ngx_http_webhook_observe_json(dry->route, *body.data)) {
-        doc = dry->route->text
-              ? ngx_http_webhook_json_line(body.data, body.len, reason)
-              : ngx_http_webhook_json_parse(body.data, body.len, reason);
-    }
-
-    if (doc) {
-        *reason = "ok";
-
-    } else if (dry->route->bodyless
-               && dry->status >= NGX_HTTP_SPECIAL_RESPONSE)
-    {
-        *reason = "not needed";
-    }
-
-    return doc;
-}
-
+/* takes the document */
 
 static ngx_int_t
 ngx_http_webhook_try_observations(ngx_http_webhook_status_t *s,
     ngx_http_webhook_dry_t *dry, json_t *doc)
 {
+    json_t                          *rest;
     ngx_int_t                        rc;
-    ngx_uint_t                       i, reason, unread, unknown;
-    ngx_array_t                      list;
-    ngx_http_webhook_api_route_t    *rp;
-    ngx_http_webhook_observation_t  *observation;
+    ngx_http_webhook_route_t        *route;
+    ngx_http_webhook_try_read_t      read;
     ngx_http_webhook_try_require_t   require;
+
+    /* before "omit" takes from the document what a rule may ask for */
+
+    require.status = s;
+    require.shown = 0;
+
+    ngx_http_webhook_status_name(&s->text, "refused");
+    ngx_http_webhook_status_literal(&s->text, "[");
+
+    for (route = dry->route; route; route = route->also) {
+        require.scope = &((ngx_http_webhook_api_route_t *) route->priv)->scope;
+        require.n = 0;
+
+        (void) ngx_http_webhook_api_elements(require.scope, doc,
+                                             ngx_http_webhook_try_require,
+                                             &require);
+    }
+
+    ngx_http_webhook_status_literal(&s->text, "]");
+    ngx_http_webhook_status_name(&s->text, "observations");
+    ngx_http_webhook_status_literal(&s->text, "[");
+
+    ngx_memzero(&read, sizeof(ngx_http_webhook_try_read_t));
+
+    route = dry->route;
+    rc = NGX_OK;
+
+    while (rc == NGX_OK && dry->route) {
+
+        rest = (dry->route->also && doc) ? json_deep_copy(doc) : NULL;
+
+        rc = ngx_http_webhook_try_route(s, dry, doc, &read);
+
+        json_decref(doc);
+        doc = rest;
+
+        dry->route = dry->route->also;
+    }
+
+    json_decref(doc);
+
+    dry->route = route;
+
+    ngx_http_webhook_status_literal(&s->text, "]");
+    ngx_http_webhook_status_number(&s->text, "executions", read.executions);
+    ngx_http_webhook_status_number(&s->text, "unread", read.unread);
+
+    if (dry->events) {
+        dry->counter = NGX_HTTP_WEBHOOK_CNT_MADE;
+
+    } else if (!read.ok) {
+        dry->counter = ngx_http_webhook_observe_reason(read.reason);
+
+    } else {
+        dry->counter = read.unknown ? NGX_HTTP_WEBHOOK_CNT_UNKNOWN
+                                    : NGX_HTTP_WEBHOOK_CNT_STILL;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_try_route(ngx_http_webhook_status_t *s,
+    ngx_http_webhook_dry_t *dry, json_t *doc,
+    ngx_http_webhook_try_read_t *read)
+{
+    ngx_int_t                        rc;
+    ngx_uint_t                       i, reason, unread;
+    ngx_array_t                      list;
+    ngx_http_webhook_observation_t  *observation;
 
     if (ngx_array_init(&list, s->request->pool, 4,
                        sizeof(ngx_http_webhook_observation_t))
@@ -182,64 +211,35 @@ ngx_http_webhook_try_observations(ngx_http_webhook_status_t *s,
         return NGX_ERROR;
     }
 
-    /* before "omit" takes from the document what a rule may ask for */
-
-    rp = dry->route->priv;
-
-    require.status = s;
-    require.scope = &rp->scope;
-    require.n = 0;
-    require.shown = 0;
-
-    ngx_http_webhook_status_name(&s->text, "refused");
-    ngx_http_webhook_status_literal(&s->text, "[");
-
-    (void) ngx_http_webhook_api_elements(&rp->scope, doc,
-                                         ngx_http_webhook_try_require,
-                                         &require);
-
-    ngx_http_webhook_status_literal(&s->text, "]");
-
     unread = 0;
-    unknown = 0;
     rc = NGX_OK;
 
     reason = ngx_http_webhook_api_read(s->request, dry->api, dry->route, doc,
                                        &list, &unread);
 
-    ngx_http_webhook_status_number(&s->text, "executions",
-                                   list.nelts + unread);
-    ngx_http_webhook_status_number(&s->text, "unread", unread);
-    ngx_http_webhook_status_name(&s->text, "observations");
-    ngx_http_webhook_status_literal(&s->text, "[");
+    if (!dry->route->second) {
+        read->reason = reason;
+    }
+
+    read->ok |= (reason == NGX_HTTP_WEBHOOK_READ_OK);
+    read->executions += list.nelts + unread;
+    read->unread += unread;
 
     observation = list.elts;
 
     for (i = 0; rc == NGX_OK && i < list.nelts; i++) {
 
-        if (i && i < NGX_HTTP_WEBHOOK_TRY_SHOWN) {
+        if (read->n && read->n < NGX_HTTP_WEBHOOK_TRY_SHOWN) {
             ngx_http_webhook_status_literal(&s->text, ",");
         }
 
         rc = ngx_http_webhook_try_observation(s, dry, &observation[i],
-                                              i < NGX_HTTP_WEBHOOK_TRY_SHOWN);
-        unknown += observation[i].unknown;
+                                        read->n < NGX_HTTP_WEBHOOK_TRY_SHOWN);
+        read->n++;
+        read->unknown += observation[i].unknown;
     }
 
     ngx_http_webhook_api_free(&list);
-
-    ngx_http_webhook_status_literal(&s->text, "]");
-
-    if (dry->events) {
-        dry->counter = NGX_HTTP_WEBHOOK_CNT_MADE;
-
-    } else if (reason != NGX_HTTP_WEBHOOK_READ_OK) {
-        dry->counter = ngx_http_webhook_observe_reason(reason);
-
-    } else {
-        dry->counter = unknown ? NGX_HTTP_WEBHOOK_CNT_UNKNOWN
-                               : NGX_HTTP_WEBHOOK_CNT_STILL;
-    }
 
     return rc;
 }

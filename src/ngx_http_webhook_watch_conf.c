@@ -293,7 +293,7 @@ ngx_http_webhook_watch_route(ngx_conf_t *cf, ngx_http_webhook_api_t *api,
     rp = route->priv;
 
     own = (rp->scope.watch != NULL);
-    watch = own ? rp->scope.watch : outer->watch;
+    watch = (own || route->second) ? rp->scope.watch : outer->watch;
     headers = rp->scope.watch_headers ? rp->scope.watch_headers
                                       : outer->watch_headers;
 

@@ -268,6 +268,28 @@ for my $status ('', '4xx', '1xx', '2', '2xy', '200,', '199', '400', '204-200',
 	check("route GET /a 'status=$status' { # <<\n}", 'invalid status "');
 }
 
+check("%bare route GET ~^/(?<job>.+)\$ { id /id; } also { id \$job; launch; }\n" .
+	"also { each /a/*; id 1#; run 2/b; }\nid /id;");
+check("%none also { # <<\n}", 'has no "route" before it');
+check("route GET /a { ignore; } also { # <<\n}",
+	'reads nothing behind a "route" with "ignore"');
+check("route GET /a { } also { ignore; # <<\n}",
+	'"ignore" directive is not allowed in "also"');
+check("route GET /a { } also x { # <<\n}",
+	'invalid number of arguments in "also"');
+check("route GET /a { also { # <<\n} }", '"also" directive is not allowed here');
+check("route GET /a { } also { route GET /b { # <<\n} }",
+	'"route" directive is not allowed here');
+check("%bare %none route GET /a { id /id; } also { # <<\n}",
+	'no "id" for "route" "GET /a also"');
+check("route GET /a { } also { id 1/x; # <<\n}", '"id" can name nothing, as ' .
+	'the document has no name and nothing above it, for "route" "GET /a also"');
+check("%bare %none route GET ~^/(?<job>.+)\$ body=off { id \$job; }\n" .
+	"also { # <<\nid /id; }", '"body=off" needs an "id" with a variable, and ' .
+	'no "require", in "route" "GET ~^/(?<job>.+)$ also"');
+check("route GET /a status=200,404 { } also { # <<\nlaunch; }",
+	'the "status" of an error cannot be that of a "launch"');
+
 for my $kind ('launch', 'rerun') {
 	check("route GET /a status=200,404 { # <<\n$kind; }",
 		"the \"status\" of an error cannot be that of a \"launch\" or " .

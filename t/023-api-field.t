@@ -292,6 +292,76 @@ webhook_api field {
     }
 }
 
+map $request_body $batch_starts {
+    default            0;
+    ~"method":"start"  1;
+}
+
+webhook_api within {
+    id         /number;
+    execution  "";
+    state      /status;
+    states     LAUNCHED queued;
+    states     FINISHED ~^completed;
+
+    # a build, its jobs and their steps
+
+    route GET ~^/build/\d+$ {
+        each       /build;
+        state      "${/status} ${/result}" /status;
+        goal.name  /app;
+        omit       /jobs;
+        updated    /done;
+    }
+
+    also {
+        each       /build/jobs/*;
+        id         "${2/number}/${0#}";
+        state      /phase;
+        states     LAUNCHED waits;
+        states     FINISHED ok broken;
+        goal.name  "${2/app}: ${/name}";
+        omit       /steps /number;
+    }
+
+    also {
+        each       /build/jobs/*/steps/*;
+        require    /kind deploy;
+        id         /deployment;
+        execution  /deployment;
+        state      $http_x_deployed;
+        states     STARTED 0;
+        states     FINISHED 1;
+    }
+
+    # what launches beside what asks
+
+    route POST /batch when=$batch_starts {
+        each     /*/result;
+        require  /status;
+    }
+
+    also {
+        launch;
+        each     /*/result;
+        require  /status !*;
+    }
+
+    route POST /batch { each /*/result; }
+
+    # resources of all kinds in one list
+
+    route GET /resources { each /data /data/*; require /type runs; id /id; }
+
+    also {
+        each       /included/*;
+        require    /type plans;
+        id         /id;
+        state      /attributes/phase;
+        states     FINISHED finished;
+    }
+}
+
 map $upstream_http_location $created_id {
     ~/jobs/(?<location_id>\w+)$  $location_id;
 }
@@ -317,7 +387,7 @@ server {
     location / {
         proxy_pass                 %%URL_api%%;
         proxy_ignore_client_abort  on;
-        webhook_observe            field;
+        webhook_observe            field within;
     }
 }
 
@@ -566,6 +636,57 @@ is(events('GET /early/e9', 'not yet', answer => { status => 425 }),
 is(events('GET /early/e9', 'down', answer => { status => 503 }), '',
 	'what says nothing of it');
 is(events('GET /early/e9', 'the result'), 'e9 FINISHED', 'it is there');
+# others within, by other rules
+
+sub build {
+	my ($status, $done, @jobs) = @_;
+
+	my ($state, $result) = split / /, $status;
+
+	return { build => { number => 7, app => 'shop', status => $state, result =>
+		$result, done => $done, jobs => [ map { { name => "job$_", number =>
+		5, phase => $jobs[$_], steps => [ { kind =>
+		'compile', deployment => 'd9' }, ($jobs[$_] eq 'runs' ? { kind =>
+		'deploy', deployment => "d$_" } : ()) ] } } 0 .. $#jobs ] } };
+}
+
+my @deploys = (headers => [ 'X-Deployed' => 0 ]);
+
+is(events('GET /build/7', build('queued', 0)), '7 LAUNCHED',
+	'none within it yet');
+is(events('GET /build/7', build('running', 0, 'waits', 'runs'), @deploys),
+	'7 STARTED 7/0 LAUNCHED 7/1 STARTED d1 STARTED', 'a build and its jobs');
+is_deeply($new[0]{execution}, { number => 7, app => 'shop', status =>
+	'running', result => undef, done => 0, id => 7 },
+	'what is omitted of the build');
+is_deeply([ @new[2, 3] ], [ { type => 'EXECUTION', event => 'STARTED', execution
+	=> { name => 'job1', phase => 'runs', id => '7/1' }, goal => { name =>
+	'shop: job1' } }, { type => 'EXECUTION', event => 'STARTED', execution =>
+	{ id => 'd1' } } ], 'is read of its jobs');
+is(events('GET /build/7', build('running', 0, 'waits', 'runs'), @deploys), '',
+	'the same');
+is(events('GET /build/7', build('running', 0, 'waits', 'runs'),
+	headers => [ 'X-Deployed' => 1 ]), 'd1 FINISHED',
+	'a variable of the last alone is another');
+is(events('GET /build/7', build('running', 5, 'runs', 'broken'), @deploys),
+	'7 UPDATED 7/0 STARTED 7/1 FINISHED d0 STARTED', 'they go on');
+is(events('GET /build/8', { build => { status => 'queued', jobs => [] } }), '',
+	'nothing to be read');
+is(events('GET /build/7', build('completed failed', 9, 'ok', 'broken')),
+	'7 FINISHED 7/0 FINISHED', 'they end');
+is(events('GET /build/7', build('completed failed', 9, 'ok', 'broken')), '',
+	'once');
+is(events('POST /batch', [ { result => { number => 'b1' } }, { result =>
+	{ number => 'b0', status => 'completed' } }, { error => { } } ],
+	body => '[{"method":"start"},{"method":"status"}]'), 'b1 LAUNCHED',
+	'one is launched, one was');
+is(events('POST /batch', [ { result => { number => 'b1', status => 'runs' } } ],
+	body => '[{"method":"status"}]'), 'b1 STARTED', 'and asked for');
+is(events('GET /resources', { data => { type => 'runs', id => 'r1', status =>
+	'runs', number => 1 }, included => [ { type => 'users', id => 'u1' },
+	{ type => 'plans', id => 'p1', number => 1, attributes => { phase => 'x' }
+	} ] }), 'r1 STARTED p1 STARTED', 'resources of several kinds');
+
 # percent-encoded here, and there not
 
 my $op = 'p/l=1 ';

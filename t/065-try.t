@@ -54,6 +54,17 @@ webhook_api jobs {
     route GET /jobs/* { }
 }
 
+webhook_api within {
+    id         /id;
+    execution  "";
+    state      /status;
+    states     LAUNCHED queued;
+    states     FINISHED done;
+
+    route GET /x { require /kind job; omit /jobs; }
+    also { each /jobs/*; require /kind part; id "${2/id}.${/n}"; state x$arg_s; }
+}
+
 webhook_api gone {
     route GET ~^/file/(?<file>\w+)$ body=off {
         id      $file;
@@ -248,6 +259,24 @@ is_deeply($d->{refused}, [ { element => 1, require => '/tag' },
 is($d->{executions}, 1, 'require - the others count');
 is(@{ dry('uri=/jobs/some', '{"jobs":[' . join(',', ('{}') x 1100) . ']}')
 	->{refused} }, 20, 'require - shown');
+
+$d = dry('api=within&uri=/x', '{"id":1,"kind":"job","status":"queued","jobs":['
+	. '{"n":2},{"n":3,"kind":"part"}]}');
+is(join(' ', map { "$_->{id} @{ $_->{events} }" } @{ $d->{observations} }),
+	'1 LAUNCHED 1.3 STARTED', 'also - another kind');
+is_deeply($d->{observations}[0]{payloads}[0]{execution}, { id => 1, kind =>
+	'job', status => 'queued' }, 'also - omitted of the first alone');
+is_deeply($d->{refused}, [ { element => 0, require => '/kind part' } ],
+	'also - refused');
+is_deeply([ @{ $d }{qw/ executions events reason /} ], [ 2, 2, 'events' ],
+	'also - together');
+is($d->{route}{route}, 'GET /x', 'also - the route');
+is(dry('api=within&uri=/x', '{"id":1,"status":"done","kind":"job"}')->{reason},
+	'unchanged', 'also - nothing there');
+is(dry('api=within&uri=/x', '{"jobs":[{"n":3,"kind":"part"}],"id":1}')
+	->{reason}, 'events', 'also - that alone');
+is(dry('api=within&uri=/x', '{"jobs":[]}')->{reason}, 'require',
+	'also - neither');
 
 is(dry('uri=/jobs/1&status=404', '{"id":1}')->{reason}, 'status', 'status');
 ok(!dry('uri=/jobs/1&status=404', '{"id":1}')->{route}{accepts_status},

@@ -72,6 +72,12 @@ webhook_api jobs {
         every=300ms for=1s; }
     route GET /api/short/* { }
 
+    route POST /api/build { launch; each /build; }
+    also { launch; each /build/jobs/*;
+        watch /api/within/$webhook_execution every=100ms; }
+    also { launch; each /build/stages/*; }
+    route GET /api/within/* { }
+
     route POST /api/late { launch; watch /api/late/$webhook_execution
         every=1s; }
     route GET /api/late/* { }
@@ -306,6 +312,23 @@ is(events('d', 3), 'LAUNCHED STARTED FINISHED', 'another one');
 my $short = asked('/api/short/s');
 ok($short >= 1 && $short <= 2, "not asked for any longer: $short");
 is(asked('/inside/i'), 0, 'no internal location');
+
+###############################################################################
+
+# what stands within is asked for where it says so itself
+
+$api->set('/api/build' => { json => { build => { id => 'bb', status => 'queued',
+	jobs => [ map { { id => $_, status => 'queued' } } qw/ bj bk / ],
+	stages => [ { id => 'bs', status => 'queued' } ] } } },
+	'/api/jobs/bb/status' => [ job('bb', 'queued'), job('bb', 'done') ],
+	map { ("/api/within/$_" => [ job($_, 'running'), job($_, 'done') ]) }
+	qw/ bj bk /);
+$t->post('/api/build', '{}');
+
+is(events($_, 3), 'LAUNCHED STARTED FINISHED', "within - $_") for qw/ bb bj bk /;
+is(events('bs', 1), 'LAUNCHED', 'within - without a line of its own');
+is(asked('/api/jobs/bs/status'), 0, 'within - not asked for');
+is(asked('/api/jobs/bj/status'), 0, 'within - nor elsewhere');
 
 ###############################################################################
 
