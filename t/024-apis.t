@@ -979,6 +979,121 @@ $describes{oozie} = <<'EOF';
     route GET ~^/oozie/v[12]/jobs$ { each /workflows/*; }
 EOF
 
+# AppVeyor: a build and its jobs, of other ids and words, in one answer
+
+$describes{appveyor} = <<'EOF';
+    id             /buildId;
+    execution      "";
+    goal.name      1/project/slug;
+    snapshot.id    /commitId;
+
+    state          /status;
+    states         LAUNCHED queued;
+    states         FINISHED success failed cancelled;
+
+    route POST /api/builds { launch; }
+    route GET ~^/api/projects/[^/]+/[^/]+(?:/builds?/.+)?$ {
+        each  /build;
+        omit  /jobs;
+    }
+    also {
+        each       /build/jobs/*;
+        id         /jobId;
+        goal.name  3/project/slug;
+        updated    /passedTestsCount /failedTestsCount;
+    }
+EOF
+
+# aria2: JSON-RPC, one question or several, and a bare id as the result
+
+$maps{aria2} = <<'EOF';
+map $request_body $aria2_adds {
+    default                          0;
+    "~\"method\"\s*:\s*\"aria2\.add"  1;
+}
+EOF
+
+$describes{aria2} = <<'EOF';
+    id             /gid;
+    execution      "";
+
+    state          /status;
+    states         LAUNCHED waiting;
+    states         FINISHED error complete removed;
+    updated        /completedLength;
+
+    route POST /jsonrpc when=$aria2_adds {
+        launch;
+        each       /result /*/result;
+        id         "" ~^\w+$;
+        execution  "";
+    }
+    also { each /*/result; require /status; }
+    route POST /jsonrpc { each /result; each /*/result; each /result/*; }
+EOF
+
+# FHIR's bulk export: "Prefer: respond-async", and all in headers
+
+$describes{fhir} = <<'EOF';
+    id             $fhir_job;
+    execution.id   $fhir_job;
+
+    route GET,POST ~/\$export$ status=202 body=off {
+        launch;
+        id            $upstream_http_content_location ~%/bulkstatus/([^/?]+);
+        execution.id  $upstream_http_content_location ~%/bulkstatus/([^/?]+);
+    }
+    route GET ~/bulkstatus/(?<fhir_job>.+)$ status=200,202 body=off {
+        state    $status;
+        states   STARTED  202;
+        states   FINISHED 200;
+        updated  $upstream_http_x_progress;
+    }
+    route DELETE ~/bulkstatus/(?<fhir_job>.+)$ status=202 body=off {
+        state    over;
+        states   FINISHED over;
+    }
+EOF
+
+# TestRail: what is asked for is the query, which has no names
+
+$maps{testrail} = <<'EOF';
+map $args $testrail_add { default 0; ~^/api/v2/add_run/ 1; }
+map $args $testrail_one { default 0; ~^/api/v2/(?:get|close|update)_run/ 1; }
+map $args $testrail_all { default 0; ~^/api/v2/get_runs/ 1; }
+EOF
+
+$describes{testrail} = <<'EOF';
+    id             /id;
+    execution      "";
+    goal.name      /name;
+
+    present        STARTED  /is_completed=false;
+    present        FINISHED /is_completed=true;
+    updated        /passed_count /failed_count;
+
+    route POST /index.php when=$testrail_add { launch; }
+    route GET,POST /index.php when=$testrail_one { }
+    route GET /index.php when=$testrail_all { each /runs/* /*; }
+EOF
+
+# SAP's OData 2: dates as "/Date(1764331189809)/"
+
+$describes{odata2} = <<'EOF';
+    id             /JobId;
+    execution      "";
+    omit           /__metadata;
+
+    state          /Status;
+    states         LAUNCHED S P;
+    states         FINISHED F A;
+    run            /StartTime "~\((\d+)";
+
+    route POST ~/JobSet$ { launch; each /d; }
+    route GET "~/JobSet\('[^']+'\)$" { each /d; }
+    route GET ~/JobSet$ { each /d/results/*; }
+EOF
+
 my @apis = sort keys %describes;
 
 my $t = WebhookTest->new(workers => 1);
@@ -1977,6 +2092,100 @@ seen('GET /api/w/w/jobs/list', [ { id => $wid, type => 'QueuedJob', running =>
 	$true, script_path => 'f/etl', created_by => 'a' } ], "$wid STARTED", 'runs');
 seen("GET /api/w/w/jobs_u/$wid/state", "Done\r\n", "$wid FINISHED",
 	'a bare word', gzip => 1);
+
+$name = 'appveyor';
+
+sub appveyor {
+	my ($status, @jobs) = @_;
+
+	return { project => { projectId => 1, slug => 'shop' }, build => { buildId
+		=> 23864, version => '1.0.3', status => $status, commitId => 'c1',
+		jobs => [ map { { jobId => "j$_", name => '', status => $jobs[$_],
+		passedTestsCount => $jobs[$_] eq 'running' ? $_ : 9 } } 0 .. $#jobs ] }
+	};
+}
+
+seen('POST /api/builds', { buildId => 23864, jobs => [], status => 'queued' },
+	'23864 LAUNCHED', 'launched');
+seen('GET /api/projects/a/shop/build/1.0.3', appveyor('running', 'running',
+	'queued'), '23864 STARTED j0 STARTED j1 LAUNCHED', 'with its jobs');
+is_deeply([ @new[0, 1] ], [ { type => 'EXECUTION', event => 'STARTED', goal =>
+	{ name => 'shop' }, snapshot => { id => 'c1' }, execution => { buildId =>
+	23864, version => '1.0.3', status => 'running', commitId => 'c1', id =>
+	23864 } }, { type => 'EXECUTION', event => 'STARTED', goal => { name =>
+	'shop' }, execution => { jobId => 'j0', name => '', status => 'running',
+	passedTestsCount => 0, id => 'j0' } } ], 'appveyor - a build, a job');
+seen('GET /api/projects/a/shop', appveyor('running', 'success', 'running'),
+	'j0 FINISHED j1 STARTED', 'one ends');
+seen('GET /api/projects/a/shop', appveyor('failed', 'success', 'failed'),
+	'23864 FINISHED j1 FINISHED', 'all end');
+
+$name = 'aria2';
+
+sub rpc { (body => qq([{"jsonrpc":"2.0","id":"1","method":"aria2.$_[0]"}])) }
+sub gid { { id => '1', result => { gid => $_[0], status => $_[1],
+	completedLength => $_[2] } } }
+
+seen('POST /jsonrpc', { id => '1', result => '2089b0' }, '2089b0 LAUNCHED',
+	'added', rpc('addUri'));
+seen('POST /jsonrpc', gid('2089b0', 'active', '1'), '2089b0 STARTED', 'active',
+	rpc('tellStatus'));
+seen('POST /jsonrpc', { id => '1', result => [ gid('2089b0', 'active', '2')
+	->{result} ] }, '2089b0 UPDATED', 'a list', rpc('tellActive'));
+seen('POST /jsonrpc', { id => '1', error => { code => 1, message => 'x' } }, '',
+	'an error that is none', rpc('tellStatus'));
+seen('POST /jsonrpc', [ { id => '1', result => '7f' }, gid('2089b0', 'complete',
+	'3'), { id => '3', error => { code => 1 } } ],
+	'7f LAUNCHED 2089b0 FINISHED', 'several at once', rpc('addTorrent'));
+seen('POST /jsonrpc', [ gid('7f', 'waiting', '0'), gid('7f', 'error', '0') ],
+	'7f STARTED 7f FINISHED', 'twice', rpc('tellStatus'));
+
+$name = 'fhir';
+
+my $bulk = '/fhir/bulkstatus/a%2Fb';
+
+seen('GET /fhir/$export?_type=Patient', '', 'a/b LAUNCHED', 'accepted', status
+	=> 202, answer => { 'Content-Location' => "https://h$bulk" });
+seen("GET $bulk", '', 'a/b STARTED', 'not yet', status => 202, answer => {
+	'X-Progress' => '10%', 'Retry-After' => 1 });
+seen("GET $bulk", '', 'a/b UPDATED', 'goes on', status => 202, answer => {
+	'X-Progress' => '20%' });
+seen("GET $bulk", 'slower', '', 'too often', status => 429);
+seen("GET $bulk", { output => [] }, 'a/b FINISHED', 'complete');
+seen("DELETE $bulk", '', '', 'deleted', status => 202);
+
+$name = 'testrail';
+
+sub test_run {
+	return { id => 81, name => 'smoke', is_completed => $_[0], completed_on =>
+		undef, passed_count => $_[1], failed_count => 0 };
+}
+
+seen('POST /index.php?/api/v2/add_run/1', test_run($false, 0),
+	'81 LAUNCHED 81 STARTED', 'added');
+seen('GET /index.php?/api/v2/get_runs/1&is_completed=0', { offset => 0, limit
+	=> 250, size => 0, _links => { next => undef }, runs => [] }, '',
+	'an empty list');
+seen('GET /index.php?/api/v2/get_runs/1', [ test_run($false, 1) ], '81 UPDATED',
+	'a bare one');
+seen('GET /index.php?/api/v2/get_tests/81', { id => 81, is_completed => $true },
+	'', 'something else');
+seen('POST /index.php?/api/v2/close_run/81', test_run($true, 1), '81 FINISHED',
+	'closed');
+
+$name = 'odata2';
+
+sub sap { { JobId => 'J1', Status => $_[0], StartTime => $_[1], __metadata => {}
+	} }
+
+seen('POST /sap/JobSet', { d => sap('S') }, 'J1 LAUNCHED', 'scheduled', status
+	=> 201);
+seen("GET /sap/JobSet('J1')", { d => sap('R', '/Date(1764331189809)/') },
+	'J1 STARTED', 'runs');
+seen('GET /sap/JobSet?$top=9', { d => { results => [ sap('F',
+	'/Date(1764331189809+0000)/') ] } }, 'J1 FINISHED', 'finished');
+seen("GET /sap/JobSet('J1')", { d => sap('R', '/Date(1764331190000)/') },
+	'J1 LAUNCHED J1 STARTED', 'runs again');
 
 $t->done();
 
