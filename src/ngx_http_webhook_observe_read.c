@@ -451,9 +451,11 @@ ngx_http_webhook_observe_route(ngx_http_webhook_observe_ctx_t *ctx,
         observation[i].told = (ctx->events != events);
     }
 
-    if (ctx->ids.len == 0 || (before == 0 && ctx->events)) {
-        ngx_http_webhook_observe_ids(ctx, &list);
+    if (before == 0 && ctx->events) {
+        ctx->ids.len = 0;
     }
+
+    ngx_http_webhook_observe_ids(ctx, &list);
 
     ctx->executions += list.nelts + unread;
 
@@ -469,19 +471,30 @@ static void
 ngx_http_webhook_observe_ids(ngx_http_webhook_observe_ctx_t *ctx,
     ngx_array_t *list)
 {
-    u_char                          *p, *last;
+    u_char                          *p, *first, *last;
     ngx_uint_t                       i;
     ngx_http_webhook_observation_t  *observation, *ob;
 
     observation = list->elts;
+
+    if (ctx->ids.len >= NGX_HTTP_WEBHOOK_SEEN_IDS - 1) {
+        return;
+    }
 
     p = ngx_pnalloc(ctx->request->pool, NGX_HTTP_WEBHOOK_SEEN_IDS);
     if (p == NULL) {
         return;
     }
 
-    ctx->ids.data = p;
+    first = p;
     last = p + NGX_HTTP_WEBHOOK_SEEN_IDS;
+
+    if (ctx->ids.len) {
+        p = ngx_cpymem(p, ctx->ids.data, ctx->ids.len);
+        *p++ = '\0';
+    }
+
+    ctx->ids.data = first;
 
     for (i = 0; i < 2 * list->nelts; i++) {
 

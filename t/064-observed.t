@@ -32,6 +32,8 @@ webhook_api jobs {
     route POST /api/jobs { launch; each /jobs/* ""; }
     route GET /api/ignored { ignore; }
     route GET /api/strict { require /kind job; }
+    route GET /api/build { }
+    also { each /jobs/*; }
     route GET /api/jobs/* { }
     route GET /api/left/* { }
 }
@@ -166,6 +168,26 @@ answer('/api/jobs', '{"jobs":[{"id":"a"},{"id":"' . 'y' x 200 . '"}]}');
 $t->post('/api/jobs', '{}');
 is(join(' ', @{ observed()->[0]{executions} }), 'y' x 128,
 	'many - a long one');
+
+# executions of a route and of what reads its answers once more
+
+sub built {
+	my ($build, $jobs, $expected, $test) = @_;
+
+	answer('/api/build', qq({"id":"m1","status":"$build","jobs":[)
+		. join(',', map { qq({"id":"$_","status":"$jobs"}) } 'm2', 'y' x 130)
+		. ']}');
+	$t->get('/api/build');
+
+	my $o = observed()->[0];
+	is(join(' ', $o->{reason}, $o->{events} || 0, $o->{count}, @{
+		$o->{executions} }), $expected, "also - $test");
+}
+
+built('queued', 'queued', 'events 3 3 m1 m2', 'both');
+built('queued', 'running', 'events 2 3 m2', 'what there was an event of');
+built('running', 'running', 'events 1 3 m1 m2', 'the first alone');
+built('running', 'running', 'unchanged 0 3 m1 m2', 'nothing');
 
 ###############################################################################
 
