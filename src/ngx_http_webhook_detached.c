@@ -322,7 +322,7 @@ ngx_http_webhook_detached_begin(ngx_event_t *ev)
 
     if (ps) {
         ps->handler = ngx_http_webhook_detached_finalized;
-        ps->data = f;
+        ps->data = d;
     }
 
     if (ps == NULL
@@ -376,13 +376,13 @@ static ngx_int_t
 ngx_http_webhook_detached_finalized(ngx_http_request_t *sr, void *data,
     ngx_int_t rc)
 {
-    ngx_http_webhook_post_t  *f = data;
+    ngx_http_webhook_detached_t  *d = data;
 
-    f->detached.rc = rc;
+    d->rc = rc;
 
     /* anything else, 444 above all, would terminate a request with no client */
 
-    return NGX_OK;
+    return d->error ? d->error(d, sr, rc) : NGX_OK;
 }
 
 

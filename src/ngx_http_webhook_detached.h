@@ -62,13 +62,16 @@ typedef void (*ngx_http_webhook_detached_done_pt)(
 /*
  * For a subrequest that goes through nginx's phases and filters, in place of
  * what via.c does: whether it may be where it is (NGX_DECLINED: it may);
- * its answer's header; and body, every buffer of which is to be consumed.
+ * its answer's header; body, every buffer of which is to be consumed; and what
+ * it was finalized with, for which nginx goes on with what is returned.
  */
 
 typedef ngx_int_t (*ngx_http_webhook_detached_phase_pt)(
     ngx_http_webhook_detached_t *d, ngx_http_request_t *r);
 typedef ngx_int_t (*ngx_http_webhook_detached_body_pt)(
     ngx_http_webhook_detached_t *d, ngx_http_request_t *r, ngx_chain_t *in);
+typedef ngx_int_t (*ngx_http_webhook_detached_error_pt)(
+    ngx_http_webhook_detached_t *d, ngx_http_request_t *r, ngx_int_t rc);
 
 
 struct ngx_http_webhook_detached_s {
@@ -85,6 +88,7 @@ struct ngx_http_webhook_detached_s {
     ngx_http_webhook_detached_phase_pt   guard;     /* NULL: via.c's */
     ngx_http_webhook_detached_phase_pt   header;
     ngx_http_webhook_detached_body_pt    body;
+    ngx_http_webhook_detached_error_pt   error;     /* NULL: it ends */
     void                                *data;      /* the caller's */
     void                                *transport; /* the starter's */
 

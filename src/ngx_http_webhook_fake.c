@@ -88,12 +88,13 @@ ngx_http_webhook_fake_request(ngx_http_webhook_fake_t *f,
     f->read.data = c;
     f->read.log = &f->log;
     f->read.index = NGX_INVALID_INDEX;
-    f->read.handler = ngx_http_webhook_fake_event;
     f->read.active = 1;
 
     f->write = f->read;
     f->write.write = 1;
     f->write.ready = 1;
+
+    ngx_http_webhook_fake_handlers(c);
 
     /* a subrequest and its upstream, too: one piece of memory for all */
 
@@ -124,6 +125,14 @@ ngx_http_webhook_fake_request(ngx_http_webhook_fake_t *f,
     f->log_ctx.current_request = r;
 
     return r;
+}
+
+
+void
+ngx_http_webhook_fake_handlers(ngx_connection_t *c)
+{
+    c->read->handler = ngx_http_webhook_fake_event;
+    c->write->handler = ngx_http_webhook_fake_event;
 }
 
 

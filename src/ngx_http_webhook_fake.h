@@ -48,6 +48,10 @@ void ngx_http_webhook_fake_close(ngx_http_webhook_fake_t *fake);
 
 void ngx_http_webhook_fake_clear(ngx_event_t *ev);
 
+/* nginx takes the handlers of events when it makes a page for an error. */
+
+void ngx_http_webhook_fake_handlers(ngx_connection_t *c);
+
 /* NULL: the connection is a real one. */
 
 ngx_http_webhook_fake_t *ngx_http_webhook_fake_get(ngx_connection_t *c);

@@ -19,6 +19,10 @@ static ngx_int_t ngx_http_webhook_own_start(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *sr);
 static ngx_int_t ngx_http_webhook_own_guard(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *r);
+static ngx_int_t ngx_http_webhook_own_refuse(ngx_http_webhook_detached_t *d,
+    ngx_http_request_t *r, ngx_int_t rc);
+static ngx_int_t ngx_http_webhook_own_error(ngx_http_webhook_detached_t *d,
+    ngx_http_request_t *r, ngx_int_t rc);
 static ngx_uint_t ngx_http_webhook_own_observed(ngx_http_request_t *r,
     ngx_http_webhook_api_t *api);
 
@@ -156,6 +160,7 @@ ngx_http_webhook_own_run(ngx_http_webhook_detached_t *d, ngx_str_t *host,
 
     d->start = ngx_http_webhook_own_start;
     d->guard = ngx_http_webhook_own_guard;
+    d->error = ngx_http_webhook_own_error;
 
     /* locations are found by it */
 
@@ -188,7 +193,8 @@ ngx_http_webhook_own_start(ngx_http_webhook_detached_t *d,
 
 /*
  * Wherever a client's request would come to.  A subrequest may enter internal
- * locations, and is sent on by X-Accel-Redirect: not so here.
+ * locations, and is sent on by X-Accel-Redirect: not so here.  The page of an
+ * error that is not observed is not worth a credential.
  */
 
 static ngx_int_t
@@ -200,26 +206,90 @@ ngx_http_webhook_own_guard(ngx_http_webhook_detached_t *d,
 
     own = d->data;
 
-    if (r != d->sr || (r->upstream && r->upstream->headers_in.status_n)) {
-        return NGX_HTTP_FORBIDDEN;
+    if (r != d->sr
+        || (r->upstream
+            && r->upstream->headers_in.status_n
+            && r->upstream != own->upstream))
+    {
+        return ngx_http_webhook_own_refuse(d, r, NGX_HTTP_FORBIDDEN);
     }
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
     if (clcf->internal && !own->found) {
-        return NGX_HTTP_NOT_FOUND;
+        return ngx_http_webhook_own_refuse(d, r, NGX_HTTP_NOT_FOUND);
     }
 
     if (clcf->name.len) {
 
-        if (own->api && !ngx_http_webhook_own_observed(r, own->api)) {
-            return NGX_HTTP_FORBIDDEN;
+        if ((own->api || own->error)
+            && !ngx_http_webhook_own_observed(r, own->api))
+        {
+            return ngx_http_webhook_own_refuse(d, r, NGX_HTTP_FORBIDDEN);
         }
 
         own->found = 1;
     }
 
     return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_own_refuse(ngx_http_webhook_detached_t *d,
+    ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_webhook_own_t  *own;
+
+    own = d->data;
+
+    own->refused = 1;
+
+    /* what came of it is the error whose page this would be */
+
+    d->result.status = own->error;
+    r->headers_out.status = own->error;
+
+    return rc;
+}
+
+
+/* what nginx is to make an answer of, or to look for a page for, as it does */
+
+static ngx_int_t
+ngx_http_webhook_own_error(ngx_http_webhook_detached_t *d,
+    ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_webhook_own_t  *own;
+
+    own = d->data;
+
+    if (r->header_sent || own->refused) {
+        return NGX_OK;
+    }
+
+    if (rc == NGX_HTTP_CREATED || rc == NGX_HTTP_NO_CONTENT) {
+        return rc;
+    }
+
+    /* of these the last three would terminate a request with no client */
+
+    if (rc < NGX_HTTP_SPECIAL_RESPONSE
+        || rc == NGX_HTTP_REQUEST_TIME_OUT
+        || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST
+        || rc == NGX_HTTP_CLOSE)
+    {
+        return NGX_OK;
+    }
+
+    own->failed = 1;
+    own->upstream = r->upstream;
+
+    if (own->error == 0 && ngx_http_webhook_own_observed(r, own->api)) {
+        own->error = rc;
+    }
+
+    return rc;
 }
 
 
@@ -235,6 +305,10 @@ ngx_http_webhook_own_observed(ngx_http_request_t *r,
 
     if (wlcf->observe == NULL) {
         return 0;
+    }
+
+    if (api == NULL) {
+        return 1;
     }
 
     observe = wlcf->observe->elts;

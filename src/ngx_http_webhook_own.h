@@ -23,7 +23,12 @@
 typedef struct {
     ngx_http_webhook_api_t  *api;      /* NULL, or what a location must observe
                                           for the request to enter it */
+    ngx_http_upstream_t     *upstream; /* of the latest error */
+    ngx_uint_t               error;    /* the first status of a location that
+                                          observes which nginx took for one */
     unsigned                 found:1;  /* a location was found */
+    unsigned                 failed:1; /* there was an error, wherever */
+    unsigned                 refused:1; /* it was not to enter a location */
 } ngx_http_webhook_own_t;
 
 
@@ -48,7 +53,8 @@ ngx_int_t ngx_http_webhook_own_headers(ngx_http_webhook_detached_t *d,
 /*
  * Runs it as ngx_http_webhook_detached_run() does, through all phases but
  * that of access, in the location that a client's request with this URI would
- * come to.  Sets d->start and d->guard.  NGX_DECLINED: nginx would refuse the
+ * come to, and after an error in that of its page, if it is observed there.
+ * Sets d->start, d->guard and d->error.  NGX_DECLINED: nginx would refuse the
  * URI; NGX_ERROR: no memory.  In both cases d is freed.
  */
 

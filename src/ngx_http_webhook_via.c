@@ -11,6 +11,7 @@
  */
 
 
+#include "ngx_http_webhook_fake.h"
 #include "ngx_http_webhook_via.h"
 
 
@@ -250,6 +251,8 @@ ngx_http_webhook_via_header_filter(ngx_http_request_t *r)
 
     r->header_sent = 1;
 
+    ngx_http_webhook_fake_handlers(r->connection);
+
     if (d->header) {
         return d->header(d, r);
     }
@@ -419,6 +422,8 @@ ngx_http_webhook_via_guard(ngx_http_request_t *r)
     if (d == NULL) {
         return NGX_DECLINED;
     }
+
+    ngx_http_webhook_fake_handlers(r->connection);
 
     if (d->guard) {
         return d->guard(d, r);

@@ -488,16 +488,19 @@ ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d)
         ngx_http_webhook_watch_hide(d->sr, run);
     }
 
-    /* nginx's own error, as 502, is not sent by a subrequest */
+    answered = (run->ctx != NULL);
 
     if (d->result.error == NGX_HTTP_WEBHOOK_ERR_TIMEOUT) {
         status = NGX_HTTP_GATEWAY_TIME_OUT;
 
-    } else if (status == 0 && d->rc >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
-        status = d->rc;
+    } else if (run->own.error && !answered) {
+
+        /* its page says less */
+
+        status = run->own.error;
+        run->observed = 1;
     }
 
-    answered = (run->ctx != NULL);
     denied = (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN);
 
     if (worker->exiting && !answered) {
@@ -510,7 +513,9 @@ ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d)
                                 : denied ? NGX_HTTP_WEBHOOK_CNT_DENIED
                                          : NGX_HTTP_WEBHOOK_CNT_FAILED, 1);
 
-    if (status && status < NGX_HTTP_INTERNAL_SERVER_ERROR && !run->observed) {
+    if (status && status < NGX_HTTP_INTERNAL_SERVER_ERROR && !run->observed
+        && !run->own.failed)
+    {
 
         /* the location is gone, or observes no longer */
 

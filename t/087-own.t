@@ -1,0 +1,306 @@
+#!/usr/bin/perl
+
+# What watch and enrich ask for runs in locations that do more than to proxy,
+# as a client's request does: pages of errors, and answers of nginx's own.
+
+###############################################################################
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use WebhookTest;
+
+###############################################################################
+
+my $t = WebhookTest->new(workers => 1);
+my $api = $t->upstream('api');
+my $r = $t->receiver('hook');
+
+$t->http_config(<<'EOF');
+
+webhook_api jobs {
+    id       /id $job;
+    state    /status $status;
+    states   LAUNCHED queued;
+    states   STARTED running;
+    states   FINISHED done 204;
+    goal.id  /goal;
+
+    watch_header  Authorization operators-own;
+
+    route POST ~^/run/(?<where>\w+)$ {
+        launch;
+        watch   /$where/$webhook_execution every=100ms;
+        enrich  goal.name /$where/${goal.id} ttl=0;
+    }
+
+    route GET ~^/\w+/(?<job>\w+)$ { }
+}
+
+webhook_defaults { events EXECUTION; retry 1s; }
+
+limit_req_zone  $host zone=slow:1m rate=1r/m;
+
+server {
+    listen  127.0.0.1:%%PORT_0%%;
+
+    proxy_ignore_client_abort  on;
+    proxy_intercept_errors     on;
+    proxy_set_header           X-Page "";
+    webhook_observe            jobs;
+    webhook hook { url %%URL_hook%%/; }
+
+    location / {
+        proxy_pass  %%URL_api%%;
+    }
+
+    location /named/ {
+        proxy_pass  %%URL_api%%;
+        error_page  404 503 = @page;
+    }
+
+    location /dead/ {
+        proxy_pass  http://127.0.0.1:%%PORT_none%%;
+        error_page  502 = /page$uri;
+    }
+
+    location /page/ {
+        internal;
+        proxy_pass        %%URL_api%%/;
+        proxy_set_header  X-Page yes;
+    }
+
+    location @page {
+        proxy_pass        %%URL_api%%;
+        proxy_set_header  X-Page yes;
+    }
+
+    location /twice/ {
+        proxy_pass             %%URL_api%%;
+        recursive_error_pages  on;
+        error_page             404 = @first;
+    }
+
+    location @first {
+        proxy_pass             %%URL_api%%;
+        proxy_set_header       X-Page first;
+        recursive_error_pages  on;
+        error_page             409 = @page;
+    }
+
+    location /static/ {
+        proxy_pass  %%URL_api%%;
+        error_page  404 /404.json;
+        error_page  503 = @away;
+    }
+
+    location = /404.json {
+        internal;
+        root             %%TESTDIR%%;
+        webhook_observe  off;
+    }
+
+    location @away {
+        proxy_pass        %%URL_api%%;
+        proxy_set_header  X-Page away;
+        webhook_observe   off;
+    }
+
+    location /login/ {
+        proxy_pass  %%URL_api%%;
+        error_page  401 = @login;
+    }
+
+    location @login {
+        return  302 /login;
+    }
+
+    location /slow/ {
+        limit_req         zone=slow;
+        limit_req_status  429;
+        proxy_pass        %%URL_api%%;
+    }
+
+    location /empty/ {
+        return  204;
+    }
+
+    location /accel/ {
+        proxy_pass  %%URL_api%%;
+        error_page  404 = @page;
+    }
+
+    location /files/ {
+        root             %%TESTDIR%%;
+        webhook_observe  off;
+        error_page       404 = @page;
+    }
+
+    location /status/ { webhook_status; webhook_observe off; }
+}
+
+EOF
+
+$t->file('404.json', '{"status":"done","name":"a page"}');
+$t->allow(qr/Connection refused|limiting requests|No such file/);
+$t->run();
+
+###############################################################################
+
+sub job {
+	my ($id, $status, %o) = @_;
+	return { json => { id => $id, status => $status, %o } };
+}
+
+# events of an execution, in order, when there are so many
+
+sub events {
+	my ($id, $n) = @_;
+	my @events;
+
+	wait_for {
+		@events = grep { $_->{execution}{id} eq $id }
+			map { $_->json } $r->requests();
+		@events >= $n;
+	};
+
+	return @events;
+}
+
+sub names { join ' ', map { $_->{event} } events(@_) }
+
+# requests for a path, by what their page has added
+
+sub asked {
+	my ($path) = @_;
+	return join ' ', map { $_->header('x-page') || '-' }
+		grep { $_->path() eq $path } $api->requests();
+}
+
+sub launch {
+	my ($where, $id, %o) = @_;
+	$api->set("/run/$where" => job($id, 'queued', %o));
+	$t->post("/run/$where", '{}');
+}
+
+sub watch { $t->get('/status/hooks')->json()->{watch} }
+
+sub observed {
+	my ($path) = @_;
+	return join ' ', map { "$_->{reason} $_->{status}" }
+		grep { $_->{path} eq $path }
+		@{ $t->get('/status/observed')->json()->{observed} };
+}
+
+###############################################################################
+
+# a page that is observed, too: what a client sees
+
+$api->set('/named/n' => [ { status => 404 }, job('n', 'running'),
+	{ status => 503 }, job('n', 'done') ]);
+launch('named', 'n');
+is(names('n', 3), 'LAUNCHED STARTED FINISHED', 'a named location');
+is(asked('/named/n'), '- yes - yes', 'is asked for each error');
+
+$api->set('/dead/d' => job('d', 'done'));
+launch('dead', 'd');
+is(names('d', 3), 'LAUNCHED STARTED FINISHED', 'an internal one');
+
+$api->set('/twice/t' => [ { status => 404 }, { status => 409 },
+	job('t', 'done') ]);
+launch('twice', 't');
+is(names('t', 3), 'LAUNCHED STARTED FINISHED', 'pages of pages');
+is(asked('/twice/t'), '- first yes', 'in their order');
+
+$api->set('/files/f' => job('f', 'done'));
+launch('files', 'f');
+is(names('f', 3), 'LAUNCHED STARTED FINISHED', 'of a location that is not');
+
+is(watch()->{failed}, 0, 'none has failed');
+
+# nginx's own answer
+
+launch('empty', 'e');
+is(names('e', 3), 'LAUNCHED STARTED FINISHED', 'an answer of nginx');
+
+# one that is not observed: it is the error that counts
+
+$t->mark_log();
+$api->set('/static/s' => [ { status => 404 }, { status => 503 },
+	job('s', 'done') ]);
+launch('static', 's');
+is(names('s', 3), 'LAUNCHED STARTED FINISHED', 'pages that are not observed');
+is(asked('/static/s'), '- - -', 'are not asked for');
+is(watch()->{failed}, 2, 'are failures');
+ok($t->wait_log(qr/webhook_api "jobs" answered with status 404$/),
+	'said, with the status');
+
+$api->set('/login/l' => [ { status => 401 }, job('l', 'done') ]);
+launch('login', 'l');
+ok($t->wait_log(qr/credential of .* is refused with status 401,/),
+	'a credential that is refused leads to a page');
+is(watch()->{denied}, 1, 'is counted');
+
+# nginx's own refusal
+
+my $failed = watch()->{failed};
+
+$api->set("/slow/w$_" => job("w$_", 'running')) for 1 .. 2;
+launch('slow', "w$_") for 1 .. 2;
+ok(wait_for { watch()->{failed} > $failed }, 'a limit');
+is(scalar(() = $t->grep_log(qr/comes to no location/)), 0,
+	'nobody says that there is no location');
+
+# a page does not steer
+
+$api->set('/accel/a' => [ { status => 404 }, { status => 200,
+	headers => { 'X-Accel-Redirect' => '/named/a' } }, job('a', 'done') ],
+	'/named/a' => job('a', 'running'));
+launch('accel', 'a');
+is(names('a', 3), 'LAUNCHED STARTED FINISHED', 'a page that sends elsewhere');
+is(asked('/named/a'), '', 'is not followed');
+
+###############################################################################
+
+# enrich
+
+sub goal {
+	my ($where, $id) = @_;
+	launch($where, $id, goal => "g$id");
+	my ($event) = events($id, 1);
+	return $event->{goal}{name};
+}
+
+$api->set('/named/gen' => [ { status => 404 }, { json => { name => 'N' } } ],
+	'/named/en' => job('en', 'done'));
+is(goal('named', 'en'), 'N', 'enrich - a named location');
+
+$api->set('/dead/ged' => { json => { name => 'D' } },
+	'/dead/ed' => job('ed', 'done'));
+is(goal('dead', 'ed'), 'D', 'enrich - an internal one');
+
+$api->set('/static/ges' => { status => 404 },
+	'/static/es' => job('es', 'done'));
+is(goal('static', 'es'), undef, 'enrich - a page that is not observed');
+is(asked('/static/ges'), '-', 'enrich - is not asked for');
+is(observed('/static/ges'), 'not enriched 404', 'enrich - the error is shown');
+
+$api->set('/static/geu' => { status => 503 },
+	'/static/eu' => job('eu', 'done'));
+is(goal('static', 'eu'), undef, 'enrich - another');
+is(observed('/static/geu'), 'not enriched 503', 'enrich - and its error');
+
+$api->set('/login/gel' => { status => 401 },
+	'/login/el' => job('el', 'done'));
+is(goal('login', 'el'), undef, 'enrich - a page that sends elsewhere');
+is(observed('/login/gel'), 'not enriched 302', 'enrich - is what there is');
+
+$api->set('/files/ef' => job('ef', 'done'),
+	'/files/gef' => { json => { name => 'F' } });
+is(goal('files', 'ef'), undef, 'enrich - not by way of what is not observed');
+
+$t->done();
+
+###############################################################################
