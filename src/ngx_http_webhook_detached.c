@@ -20,7 +20,6 @@
 
 
 #include "ngx_http_webhook_detached.h"
-#include "ngx_http_webhook_fake.h"
 #include "ngx_http_webhook_spare.h"
 
 
@@ -340,6 +339,7 @@ ngx_http_webhook_detached_begin(ngx_event_t *ev)
     sr->method = r->method;
     sr->method_name = r->method_name;
     sr->valid_unparsed_uri = 1;
+    ngx_http_webhook_detached_headers(sr);
 
     sr->write_event_handler = ngx_http_webhook_detached_start;
 

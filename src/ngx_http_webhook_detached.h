@@ -23,6 +23,7 @@
 
 
 #include "ngx_http_webhook.h"
+#include "ngx_http_webhook_fake.h"
 
 
 typedef struct ngx_http_webhook_detached_s  ngx_http_webhook_detached_t;
@@ -116,6 +117,13 @@ ngx_http_webhook_detached_t *ngx_http_webhook_detached_create(
 ngx_int_t ngx_http_webhook_detached_header(ngx_http_webhook_detached_t *d,
     ngx_str_t *name, ngx_str_t *value);
 
+/*
+ * Makes headers that are added to its subrequest later, as by lua, the
+ * subrequest's: nginx would add them to those of the main request.
+ */
+
+void ngx_http_webhook_detached_headers(ngx_http_request_t *sr);
+
 /* Frees what was prepared and is not to be run. */
 
 void ngx_http_webhook_detached_discard(ngx_http_webhook_detached_t *d);
@@ -156,7 +164,7 @@ void ngx_http_webhook_detached_cancel(ngx_http_webhook_detached_t *d,
  */
 
 #define ngx_http_webhook_detached_get(r)                                      \
-    (((r)->connection->fd == (ngx_socket_t) -1)                               \
+    (((r)->connection->fd == NGX_HTTP_WEBHOOK_FAKE_FD)                        \
      ? ngx_http_webhook_detached_find(r) : NULL)
 
 ngx_http_webhook_detached_t *ngx_http_webhook_detached_find(

@@ -101,6 +101,19 @@ ngx_http_webhook_detached_header(ngx_http_webhook_detached_t *d,
 }
 
 
+void
+ngx_http_webhook_detached_headers(ngx_http_request_t *sr)
+{
+    ngx_list_t  *headers;
+
+    headers = &sr->headers_in.headers;
+
+    if (headers->last == &sr->parent->headers_in.headers.part) {
+        headers->last = &headers->part;
+    }
+}
+
+
 static ngx_int_t
 ngx_http_webhook_detached_name(ngx_pool_t *pool, ngx_table_elt_t *h)
 {

@@ -55,7 +55,7 @@ ngx_http_webhook_fake_request(ngx_http_webhook_fake_t *f,
     f->sockaddr.sin_family = AF_INET;
     f->sockaddr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 
-    c->fd = (ngx_socket_t) -1;
+    c->fd = NGX_HTTP_WEBHOOK_FAKE_FD;
     c->type = SOCK_STREAM;
     c->data = &f->hc;
     c->log = &f->log;

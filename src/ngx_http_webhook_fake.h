@@ -17,6 +17,11 @@
 #include "ngx_http_webhook.h"
 
 
+/* no socket; with -1 lua disables most of what it has */
+
+#define NGX_HTTP_WEBHOOK_FAKE_FD  ((ngx_socket_t) -2)
+
+
 typedef struct {
     ngx_connection_t         connection;       /* must be first */
     ngx_event_t              read;

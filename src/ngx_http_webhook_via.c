@@ -11,7 +11,6 @@
  */
 
 
-#include "ngx_http_webhook_fake.h"
 #include "ngx_http_webhook_via.h"
 
 

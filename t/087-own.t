@@ -301,6 +301,90 @@ $api->set('/files/ef' => job('ef', 'done'),
 	'/files/gef' => { json => { name => 'F' } });
 is(goal('files', 'ef'), undef, 'enrich - not by way of what is not observed');
 
-$t->done();
+$t->done(more => 1);
+
+###############################################################################
+
+# lua, which the installed nginx may have
+
+SKIP: {
+
+my $lua = '/usr/lib/nginx/modules/ngx_http_lua_module.so';
+
+skip 'no lua', 1 unless -e $lua && !$ENV{WEBHOOK_SANITIZE}
+	&& ($ENV{WEBHOOK_NGINX} || '/usr/sbin/nginx') eq '/usr/sbin/nginx';
+
+$t = WebhookTest->new(workers => 1,
+	modules => [ '/usr/lib/nginx/modules/ndk_http_module.so', $lua ]);
+$api = $t->upstream('api');
+$r = $t->receiver('hook');
+
+$t->http_config(<<'EOF');
+
+webhook_api jobs {
+    id       /id;
+    state    /status;
+    states   LAUNCHED queued;
+    states   FINISHED done;
+    goal.id  /goal;
+
+    watch    /jobs/$webhook_execution every=100ms;
+    enrich   goal.name /goals/${goal.id};
+
+    route POST /run { launch; }
+    route GET /jobs/* { }
+}
+
+webhook_defaults { events EXECUTION; retry 1s; }
+
+server {
+    listen  127.0.0.1:%%PORT_0%%;
+
+    webhook_observe            jobs;
+    proxy_ignore_client_abort  on;
+
+    webhook hook { url %%URL_hook%%/; via @hook; }
+
+    rewrite_by_lua_block {
+        ngx.req.set_header('X-Lua', 'by ' .. ngx.var.request_method)
+    }
+
+    location / {
+        proxy_pass  %%URL_api%%;
+    }
+
+    location /goals/ {
+        content_by_lua_block {
+            ngx.header.content_type = 'application/json'
+            ngx.say('{"name":"of ' .. ngx.req.get_method() .. '"}')
+        }
+    }
+
+    location @hook {
+        include     %%CONF%%/webhook/via.conf;
+        proxy_pass  %%URL_hook%%;
+    }
+}
+
+EOF
+
+$t->run();
+
+$api->set('/run' => job('a', 'queued', goal => 'g'),
+	'/jobs/a' => job('a', 'done'));
+$t->post('/run', '{}');
+
+is(names('a', 3), 'LAUNCHED STARTED FINISHED', 'lua - all events');
+is((events('a', 1))[0]{goal}{name}, 'of GET', 'lua - its own answer');
+is(join(' ', map { $_->header('x-lua') } $api->requests()), 'by POST by GET',
+	'lua - a header that it adds');
+is(join(' ', map { $_->header('x-lua') } $r->requests()),
+	'by POST by POST by POST', 'lua - by via, too');
+
+$t->done(more => 1);
+
+}
+
+done_testing();
 
 ###############################################################################
