@@ -291,6 +291,8 @@ typedef struct {
     ngx_array_t                   declared;  /* "webhook" blocks; conf.c's */
     ngx_array_t                   statuses;  /* module.c's own */
     ngx_array_t                   watched;   /* servers; watch.c's own */
+    ngx_int_t                     scheme;    /* indices of variables */
+    ngx_int_t                     https;
 
     uint32_t                      generation;  /* random: of this
                                                   configuration */

@@ -12,9 +12,13 @@
 
 #include "ngx_http_webhook_own.h"
 #include "ngx_http_webhook_observe.h"
+#include "ngx_http_webhook_watch.h"
 
 
 static ngx_int_t ngx_http_webhook_own_shortcuts(ngx_http_request_t *r);
+static void ngx_http_webhook_own_scheme(ngx_http_request_t *r);
+static void ngx_http_webhook_own_variable(ngx_http_request_t *r,
+    ngx_int_t index, char *value);
 static ngx_int_t ngx_http_webhook_own_start(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *sr);
 static ngx_int_t ngx_http_webhook_own_guard(ngx_http_webhook_detached_t *d,
@@ -177,7 +181,50 @@ ngx_http_webhook_own_run(ngx_http_webhook_detached_t *d, ngx_str_t *host,
 
     d->request->uri = path;
 
+    ngx_http_webhook_own_scheme(d->request);
+
     return NGX_OK;
+}
+
+
+/* what an API is told of it; else it would answer with a redirect */
+
+static void
+ngx_http_webhook_own_scheme(ngx_http_request_t *r)
+{
+    ngx_uint_t                        i;
+    ngx_http_core_srv_conf_t         *cscf;
+    ngx_http_webhook_main_conf_t     *mcf;
+    ngx_http_webhook_watch_server_t  *server;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    server = mcf->watched.elts;
+
+    for (i = 0; i < mcf->watched.nelts; i++) {
+
+        if (server[i].cscf == cscf && server[i].secure) {
+            ngx_http_webhook_own_variable(r, mcf->scheme, "https");
+            ngx_http_webhook_own_variable(r, mcf->https, "on");
+        }
+    }
+}
+
+
+static void
+ngx_http_webhook_own_variable(ngx_http_request_t *r, ngx_int_t index,
+    char *value)
+{
+    ngx_http_variable_value_t  *v;
+
+    v = &r->variables[index];
+
+    v->data = (u_char *) value;
+    v->len = ngx_strlen(value);
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
 }
 
 

@@ -71,6 +71,7 @@ struct ngx_http_webhook_watch_s {
 typedef struct {
     uint32_t                      hash;        /* of its name and addresses */
     ngx_http_core_srv_conf_t     *cscf;
+    unsigned                      secure:1;    /* some address is "ssl" */
 } ngx_http_webhook_watch_server_t;
 
 

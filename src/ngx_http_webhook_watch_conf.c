@@ -28,8 +28,8 @@ static ngx_int_t ngx_http_webhook_watch_captures(ngx_conf_t *cf,
     ngx_array_t *parts, ngx_uint_t own);
 static ngx_uint_t ngx_http_webhook_watch_given(
     ngx_http_webhook_api_route_t *rp, ngx_array_t *parts, ngx_str_t *name);
-static uint32_t ngx_http_webhook_watch_hash(ngx_http_core_main_conf_t *cmcf,
-    ngx_http_core_srv_conf_t *cscf);
+static void ngx_http_webhook_watch_server(ngx_http_core_main_conf_t *cmcf,
+    ngx_http_webhook_watch_server_t *watched);
 
 
 static ngx_str_t  ngx_http_webhook_watch_reserved[] = {
@@ -433,6 +433,7 @@ ngx_http_webhook_watch_given(ngx_http_webhook_api_route_t *rp,
 ngx_int_t
 ngx_http_webhook_watch_init(ngx_conf_t *cf)
 {
+    ngx_str_t                         name;
     ngx_uint_t                        i;
     ngx_http_core_srv_conf_t        **cscfp;
     ngx_http_core_main_conf_t        *cmcf;
@@ -458,30 +459,41 @@ ngx_http_webhook_watch_init(ngx_conf_t *cf)
             return NGX_ERROR;
         }
 
-        server->hash = ngx_http_webhook_watch_hash(cmcf, cscfp[i]);
         server->cscf = cscfp[i];
+
+        ngx_http_webhook_watch_server(cmcf, server);
     }
 
-    return NGX_OK;
+    ngx_str_set(&name, "scheme");
+    mcf->scheme = ngx_http_get_variable_index(cf, &name);
+
+    ngx_str_set(&name, "https");
+    mcf->https = ngx_http_get_variable_index(cf, &name);
+
+    return (mcf->scheme == NGX_ERROR || mcf->https == NGX_ERROR) ? NGX_ERROR
+                                                                 : NGX_OK;
 }
 
 
-/* of its name and where it listens, in any order */
+/* a hash of its name and where it listens, in any order */
 
-static uint32_t
-ngx_http_webhook_watch_hash(ngx_http_core_main_conf_t *cmcf,
-    ngx_http_core_srv_conf_t *cscf)
+static void
+ngx_http_webhook_watch_server(ngx_http_core_main_conf_t *cmcf,
+    ngx_http_webhook_watch_server_t *watched)
 {
-    uint32_t                    hash;
+    ngx_str_t                  *name;
     ngx_uint_t                  i, k, n;
     ngx_http_conf_port_t       *port;
     ngx_http_conf_addr_t       *addr;
     ngx_http_core_srv_conf_t  **server;
 
-    hash = ngx_crc32_short(cscf->server_name.data, cscf->server_name.len);
+    name = &watched->cscf->server_name;
+
+    watched->hash = ngx_crc32_short(name->data, name->len);
+    watched->secure = 0;
 
     if (cmcf->ports == NULL) {
-        return hash;
+        return;
     }
 
     port = cmcf->ports->elts;
@@ -494,13 +506,14 @@ ngx_http_webhook_watch_hash(ngx_http_core_main_conf_t *cmcf,
 
             for (n = 0; n < addr[k].servers.nelts; n++) {
 
-                if (server[n] == cscf) {
-                    hash += ngx_crc32_short(addr[k].opt.addr_text.data,
-                                            addr[k].opt.addr_text.len);
+                if (server[n] != watched->cscf) {
+                    continue;
                 }
+
+                watched->hash += ngx_crc32_short(addr[k].opt.addr_text.data,
+                                                 addr[k].opt.addr_text.len);
+                watched->secure |= addr[k].opt.ssl;
             }
         }
     }
-
-    return hash;
 }

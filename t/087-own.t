@@ -18,6 +18,8 @@ my $t = WebhookTest->new(workers => 1);
 my $api = $t->upstream('api');
 my $r = $t->receiver('hook');
 
+$t->cert('nginx');
+
 $t->http_config(<<'EOF');
 
 webhook_api jobs {
@@ -132,6 +134,11 @@ server {
         error_page  404 = @page;
     }
 
+    location /scheme/ {
+        proxy_set_header  X-Page $scheme,$https;
+        proxy_pass        %%URL_api%%;
+    }
+
     location /files/ {
         root             %%TESTDIR%%;
         webhook_observe  off;
@@ -139,6 +146,30 @@ server {
     }
 
     location /status/ { webhook_status; webhook_observe off; }
+}
+
+server {
+    listen  127.0.0.1:%%PORT_1%%;
+    listen  127.0.0.1:%%PORT_tls%% ssl;
+
+    ssl_certificate            %%TESTDIR%%/certs/nginx.pem;
+    ssl_certificate_key        %%TESTDIR%%/certs/nginx.key;
+    proxy_ignore_client_abort  on;
+    proxy_set_header           X-Page $scheme,$https;
+    webhook_observe            jobs;
+    webhook hook { url %%URL_hook%%/; }
+
+    location / {
+        if ($scheme = http) {
+            return  301 https://$host$request_uri;
+        }
+
+        proxy_pass  %%URL_api%%;
+    }
+
+    location /run/ {
+        proxy_pass  %%URL_api%%;
+    }
 }
 
 EOF
@@ -181,8 +212,9 @@ sub asked {
 
 sub launch {
 	my ($where, $id, %o) = @_;
+	my $port = $t->port(delete $o{port} || 0);
 	$api->set("/run/$where" => job($id, 'queued', %o));
-	$t->post("/run/$where", '{}');
+	$t->post("/run/$where", '{}', port => $port);
 }
 
 sub watch { $t->get('/status/hooks')->json()->{watch} }
@@ -252,6 +284,16 @@ launch('slow', "w$_") for 1 .. 2;
 ok(wait_for { watch()->{failed} > $failed }, 'a limit');
 is(scalar(() = $t->grep_log(qr/comes to no location/)), 0,
 	'nobody says that there is no location');
+
+# a server with TLS
+
+$api->set('/scheme/t0' => job('t0', 'done'), '/scheme/gt' => { status => 404 },
+	'/scheme/t1' => job('t1', 'done'));
+launch('scheme', "t$_", port => $_, goal => 'gt') for 0 .. 1;
+is(names("t$_", 3), 'LAUNCHED STARTED FINISHED', "server $_") for 0 .. 1;
+is(asked('/scheme/t0'), 'http,', 'without TLS');
+is(asked('/scheme/t1'), 'https,on', 'with TLS');
+is(asked('/scheme/gt'), 'http, https,on', 'enrich');
 
 # a page does not steer
 
