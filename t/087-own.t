@@ -347,7 +347,7 @@ $t->done(more => 1);
 
 ###############################################################################
 
-# lua, which the installed nginx may have
+# lua, a module of the installed nginx
 
 SKIP: {
 
