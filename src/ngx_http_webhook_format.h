@@ -5,7 +5,7 @@
 
 
 /*
- * format: UUIDs and times as text, and back.  Pure.
+ * format: numbers, UUIDs and times as text, and back.  Pure.
  */
 
 
@@ -42,6 +42,19 @@ void ngx_http_webhook_time_text(uint64_t ms, u_char *text);
  */
 
 int64_t ngx_http_webhook_time_parse(ngx_str_t *text);
+
+/* The digits of n, which end before "last"; where they begin. */
+
+static ngx_inline u_char *
+ngx_http_webhook_number_text(uint64_t n, u_char *last)
+{
+    do {
+        *--last = (u_char) ('0' + n % 10);
+        n /= 10;
+    } while (n);
+
+    return last;
+}
 
 
 #endif /* _NGX_HTTP_WEBHOOK_FORMAT_H_INCLUDED_ */

@@ -12,12 +12,13 @@
 
 
 #include "ngx_http_webhook_json.h"
+#include "ngx_http_webhook_format.h"
 
 
 static json_t *ngx_http_webhook_pointer_step(json_t *value,
     const ngx_str_t *segment);
 static void ngx_http_webhook_pointer_at(ngx_http_webhook_place_t *place,
-    char *index, size_t i);
+    u_char *index, size_t i);
 static size_t ngx_http_webhook_pointer_index(json_t *list,
     const ngx_str_t *segment);
 static size_t ngx_http_webhook_pointer_which(json_t *list,
@@ -242,7 +243,7 @@ ngx_http_webhook_pointer_walk(const ngx_http_webhook_place_t *place,
     const ngx_str_t *segments, ngx_uint_t n,
     ngx_http_webhook_pointer_pt handler, void *data)
 {
-    char                      index[NGX_INT_T_LEN + 1];
+    u_char                    index[NGX_INT_T_LEN];
     void                     *iter, *next;
     size_t                    i;
     json_t                   *value, *element;
@@ -327,14 +328,18 @@ ngx_http_webhook_pointer_walk(const ngx_http_webhook_place_t *place,
 }
 
 
-/* "index": NGX_INT_T_LEN + 1 bytes, which last as long as the place */
+/* "index": NGX_INT_T_LEN bytes, which last as long as the place */
 
 static void
-ngx_http_webhook_pointer_at(ngx_http_webhook_place_t *place, char *index,
+ngx_http_webhook_pointer_at(ngx_http_webhook_place_t *place, u_char *index,
     size_t i)
 {
-    place->name.len = snprintf(index, NGX_INT_T_LEN + 1, "%zu", i);
-    place->name.data = (u_char *) index;
+    u_char  *last;
+
+    last = index + NGX_INT_T_LEN;
+
+    place->name.data = ngx_http_webhook_number_text(i, last);
+    place->name.len = last - place->name.data;
 }
 
 
