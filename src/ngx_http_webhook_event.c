@@ -30,6 +30,15 @@
 #define NGX_HTTP_WEBHOOK_RUN_STALE  2
 
 
+/* each piece alone would be a call of SHA256_Update() */
+
+typedef struct {
+    SHA256_CTX  sha;
+    size_t      len;
+    u_char      text[256];
+} ngx_http_webhook_event_hash_t;
+
+
 typedef struct {
     const ngx_http_webhook_sighting_t  *sighting;
     ngx_http_webhook_state_t           *state;
@@ -60,8 +69,12 @@ static void ngx_http_webhook_event_baseline(ngx_http_webhook_transition_t *t);
 static void ngx_http_webhook_event_updated(ngx_http_webhook_transition_t *t);
 static void ngx_http_webhook_event_chain(ngx_http_webhook_state_t *state);
 static void ngx_http_webhook_event_number(u_char *p, uint64_t n);
-static void ngx_http_webhook_event_hash(SHA256_CTX *ctx, const void *data,
-    size_t len);
+static void ngx_http_webhook_event_hash_init(
+    ngx_http_webhook_event_hash_t *hash);
+static void ngx_http_webhook_event_hash(ngx_http_webhook_event_hash_t *hash,
+    const void *data, size_t len);
+static void ngx_http_webhook_event_hash_end(
+    ngx_http_webhook_event_hash_t *hash, u_char *digest);
 
 
 ngx_uint_t
@@ -496,28 +509,28 @@ void
 ngx_http_webhook_event_uuid(u_char uuid[16], ngx_str_t *hook, ngx_str_t *api,
     ngx_str_t *realm, ngx_str_t *execution, ngx_http_webhook_event_t *event)
 {
-    u_char      number[8], digest[SHA256_DIGEST_LENGTH];
-    SHA256_CTX  ctx;
+    u_char                         number[8], digest[SHA256_DIGEST_LENGTH];
+    ngx_http_webhook_event_hash_t  hash;
 
-    SHA256_Init(&ctx);
+    ngx_http_webhook_event_hash_init(&hash);
 
-    ngx_http_webhook_event_hash(&ctx, hook->data, hook->len);
-    ngx_http_webhook_event_hash(&ctx, api->data, api->len);
-    ngx_http_webhook_event_hash(&ctx, realm->data, realm->len);
-    ngx_http_webhook_event_hash(&ctx, execution->data, execution->len);
+    ngx_http_webhook_event_hash(&hash, hook->data, hook->len);
+    ngx_http_webhook_event_hash(&hash, api->data, api->len);
+    ngx_http_webhook_event_hash(&hash, realm->data, realm->len);
+    ngx_http_webhook_event_hash(&hash, execution->data, execution->len);
 
     ngx_http_webhook_event_number(number, event->run);
-    ngx_http_webhook_event_hash(&ctx, number, sizeof(number));
+    ngx_http_webhook_event_hash(&hash, number, sizeof(number));
 
     ngx_http_webhook_event_number(number, event->event);
-    ngx_http_webhook_event_hash(&ctx, number, sizeof(number));
+    ngx_http_webhook_event_hash(&hash, number, sizeof(number));
 
     if (event->event == NGX_HTTP_WEBHOOK_UPDATED) {
-        ngx_http_webhook_event_hash(&ctx, event->chain,
+        ngx_http_webhook_event_hash(&hash, event->chain,
                                     NGX_HTTP_WEBHOOK_CHAIN_LEN);
     }
 
-    SHA256_Final(digest, &ctx);
+    ngx_http_webhook_event_hash_end(&hash, digest);
 
     ngx_memcpy(uuid, digest, 16);
 
@@ -544,16 +557,16 @@ void
 ngx_http_webhook_event_key(u_char key[16], ngx_str_t *api, ngx_str_t *realm,
     ngx_str_t *execution)
 {
-    u_char      digest[SHA256_DIGEST_LENGTH];
-    SHA256_CTX  ctx;
+    u_char                         digest[SHA256_DIGEST_LENGTH];
+    ngx_http_webhook_event_hash_t  hash;
 
-    SHA256_Init(&ctx);
+    ngx_http_webhook_event_hash_init(&hash);
 
-    ngx_http_webhook_event_hash(&ctx, api->data, api->len);
-    ngx_http_webhook_event_hash(&ctx, realm->data, realm->len);
-    ngx_http_webhook_event_hash(&ctx, execution->data, execution->len);
+    ngx_http_webhook_event_hash(&hash, api->data, api->len);
+    ngx_http_webhook_event_hash(&hash, realm->data, realm->len);
+    ngx_http_webhook_event_hash(&hash, execution->data, execution->len);
 
-    SHA256_Final(digest, &ctx);
+    ngx_http_webhook_event_hash_end(&hash, digest);
 
     ngx_memcpy(key, digest, 16);
 }
@@ -562,22 +575,55 @@ ngx_http_webhook_event_key(u_char key[16], ngx_str_t *api, ngx_str_t *realm,
 static void
 ngx_http_webhook_event_number(u_char *p, uint64_t n)
 {
-    ngx_int_t  i;
+    p[0] = (u_char) (n >> 56);
+    p[1] = (u_char) (n >> 48);
+    p[2] = (u_char) (n >> 40);
+    p[3] = (u_char) (n >> 32);
+    p[4] = (u_char) (n >> 24);
+    p[5] = (u_char) (n >> 16);
+    p[6] = (u_char) (n >> 8);
+    p[7] = (u_char) n;
+}
 
-    for (i = 7; i >= 0; i--) {
-        p[i] = n & 0xff;
-        n >>= 8;
+
+static void
+ngx_http_webhook_event_hash_init(ngx_http_webhook_event_hash_t *hash)
+{
+    SHA256_Init(&hash->sha);
+    hash->len = 0;
+}
+
+
+static void
+ngx_http_webhook_event_hash(ngx_http_webhook_event_hash_t *hash,
+    const void *data, size_t len)
+{
+    if (hash->len + 8 > sizeof(hash->text)) {
+        SHA256_Update(&hash->sha, hash->text, hash->len);
+        hash->len = 0;
+    }
+
+    ngx_http_webhook_event_number(hash->text + hash->len, len);
+    hash->len += 8;
+
+    if (len > sizeof(hash->text) - hash->len) {
+        SHA256_Update(&hash->sha, hash->text, hash->len);
+        SHA256_Update(&hash->sha, data, len);
+        hash->len = 0;
+        return;
+    }
+
+    if (len) {
+        ngx_memcpy(hash->text + hash->len, data, len);
+        hash->len += len;
     }
 }
 
 
 static void
-ngx_http_webhook_event_hash(SHA256_CTX *ctx, const void *data, size_t len)
+ngx_http_webhook_event_hash_end(ngx_http_webhook_event_hash_t *hash,
+    u_char *digest)
 {
-    u_char  prefix[8];
-
-    ngx_http_webhook_event_number(prefix, len);
-
-    SHA256_Update(ctx, prefix, sizeof(prefix));
-    SHA256_Update(ctx, data, len);
+    SHA256_Update(&hash->sha, hash->text, hash->len);
+    SHA256_Final(digest, &hash->sha);
 }

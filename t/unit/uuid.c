@@ -12,6 +12,12 @@
 #include "unit.h"
 #include "ngx_http_webhook_event.h"
 
+#include <openssl/evp.h>
+
+
+static void lengths(void);
+static u_char *part(u_char *p, ngx_str_t *text);
+
 
 int
 main(void)
@@ -84,5 +90,61 @@ main(void)
 
     check_number(i, 100, "uuid: of pings, version 4, random");
 
+    lengths();
+
     return 0;
+}
+
+
+static void
+lengths(void)
+{
+    size_t      n, m;
+    u_char     *p, key[16], digest[EVP_MAX_MD_SIZE];
+    ngx_str_t   api, realm, execution;
+
+    static u_char  data[600], all[2048];
+
+    memset(data, 'x', sizeof(data));
+
+    api = text("virtuoso");
+
+    realm.data = data;
+    execution.data = data;
+
+    for (n = 0; n < sizeof(data); n++) {
+        for (m = 0; m < sizeof(data); m += 37) {
+            realm.len = m;
+            execution.len = n;
+
+            p = part(all, &api);
+            p = part(p, &realm);
+            p = part(p, &execution);
+
+            EVP_Digest(all, p - all, digest, NULL, EVP_sha256(), NULL);
+
+            ngx_http_webhook_event_key(key, &api, &realm, &execution);
+
+            if (memcmp(key, digest, 16) != 0) {
+                check_number(n, sizeof(data), "key: parts of all lengths");
+                return;
+            }
+        }
+    }
+
+    check_number(n, sizeof(data), "key: parts of all lengths");
+}
+
+
+static u_char *
+part(u_char *p, ngx_str_t *text)
+{
+    memset(p, 0, 8);
+
+    p[6] = text->len >> 8;
+    p[7] = text->len & 0xff;
+
+    memcpy(p + 8, text->data, text->len);
+
+    return p + 8 + text->len;
 }
