@@ -35,6 +35,8 @@ static void ngx_http_webhook_json_object(ngx_http_webhook_text_t *text,
     json_t *object, ngx_http_webhook_redact_t *redact);
 static ngx_uint_t ngx_http_webhook_json_secret(
     ngx_http_webhook_redact_t *redact, const char *name, size_t len);
+static ngx_uint_t ngx_http_webhook_json_begins(const char *name, size_t len,
+    ngx_str_t *word);
 static ngx_uint_t ngx_http_webhook_json_secret_pair(
     ngx_http_webhook_redact_t *redact, json_t *object);
 static ngx_inline void ngx_http_webhook_text_char(
@@ -329,6 +331,7 @@ ngx_http_webhook_json_secret_pair(ngx_http_webhook_redact_t *redact,
     json_t *object)
 {
     void        *iter;
+    u_char       first;
     json_t      *value;
     const char  *key;
 
@@ -337,8 +340,11 @@ ngx_http_webhook_json_secret_pair(ngx_http_webhook_redact_t *redact,
          iter = json_object_iter_next(object, iter))
     {
         key = json_object_iter_key(iter);
+        first = ngx_tolower((u_char) key[0]);
 
-        if (strcasecmp(key, "key") != 0 && strcasecmp(key, "name") != 0) {
+        if ((first != 'k' || strcasecmp(key, "key") != 0)
+            && (first != 'n' || strcasecmp(key, "name") != 0))
+        {
             continue;
         }
 
@@ -360,7 +366,7 @@ static ngx_uint_t
 ngx_http_webhook_json_secret(ngx_http_webhook_redact_t *redact,
     const char *name, size_t len)
 {
-    size_t      i, k, n;
+    size_t      i;
     u_char      c;
     uint32_t    first;
     ngx_str_t  *word;
@@ -372,39 +378,43 @@ ngx_http_webhook_json_secret(ngx_http_webhook_redact_t *redact,
 
         c = ngx_tolower((u_char) name[i]);
 
-        first = redact->first[c & 31];
+        for (first = redact->first[c & 31]; first; first &= first - 1) {
 
-        if (first == 0) {
-            continue;
-        }
+            for (w = __builtin_ctz(first); w < redact->words->nelts; w += 32) {
 
-        for (w = 0; w < redact->words->nelts; w++) {
-
-            if (!(first & ((uint32_t) 1 << (w & 31)))) {
-                continue;
-            }
-
-            n = 0;
-
-            for (k = i; k < len && n < word[w].len; k++) {
-
-                c = ngx_tolower((u_char) name[k]);
-
-                if (c == word[w].data[n]) {
-                    n++;
-
-                } else if (n == 0 || (c != '_' && c != '-')) {
-                    break;
+                if (ngx_http_webhook_json_begins(name + i, len - i, &word[w]))
+                {
+                    return 1;
                 }
-            }
-
-            if (n && n == word[w].len) {
-                return 1;
             }
         }
     }
 
     return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_json_begins(const char *name, size_t len, ngx_str_t *word)
+{
+    size_t  k, n;
+    u_char  c;
+
+    n = 0;
+
+    for (k = 0; k < len && n < word->len; k++) {
+
+        c = ngx_tolower((u_char) name[k]);
+
+        if (c == word->data[n]) {
+            n++;
+
+        } else if (n == 0 || (c != '_' && c != '-')) {
+            break;
+        }
+    }
+
+    return n && n == word->len;
 }
 
 
