@@ -25,6 +25,7 @@ static ngx_int_t ngx_http_webhook_payload_members(json_t *payload,
 static json_t *ngx_http_webhook_payload_fill(json_t *base, u_char *path,
     size_t len, json_t *constant);
 static u_char *ngx_http_webhook_payload_dot(ngx_str_t *name);
+static json_t *ngx_http_webhook_payload_word(json_t **word, ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_payload_set(json_t *object, const char *name,
     json_t *value);
 static json_t *ngx_http_webhook_payload_events(ngx_uint_t events);
@@ -46,6 +47,13 @@ static ngx_str_t  ngx_http_webhook_types[] = {
     ngx_string("EXECUTION"),
     ngx_string("PING")
 };
+
+
+/* the same as values, made when they are needed first */
+
+static json_t  *ngx_http_webhook_event_words[
+    sizeof(ngx_http_webhook_events) / sizeof(ngx_str_t)];
+static json_t  *ngx_http_webhook_execution_word;
 
 
 /* in the order of NGX_HTTP_WEBHOOK_EXECUTION, ... */
@@ -104,11 +112,12 @@ ngx_http_webhook_payload_execution(ngx_uint_t event,
     payload = json_object();
 
     if (ngx_http_webhook_payload_set(payload, "type",
-            ngx_http_webhook_json_string(
-                ngx_http_webhook_event_type(event)))
+            ngx_http_webhook_payload_word(&ngx_http_webhook_execution_word,
+                                          ngx_http_webhook_event_type(event)))
         != NGX_OK
         || ngx_http_webhook_payload_set(payload, "event",
-               ngx_http_webhook_json_string(
+               ngx_http_webhook_payload_word(
+                   &ngx_http_webhook_event_words[event],
                    ngx_http_webhook_event_name(event)))
            != NGX_OK)
     {
@@ -333,6 +342,17 @@ ngx_http_webhook_payload_dot(ngx_str_t *name)
     p = memchr(name->data, '.', name->len);
 
     return p ? p : name->data + name->len;
+}
+
+
+static json_t *
+ngx_http_webhook_payload_word(json_t **word, ngx_str_t *text)
+{
+    if (*word == NULL) {
+        *word = ngx_http_webhook_json_string(text);
+    }
+
+    return json_incref(*word);
 }
 
 
