@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_webhook_sign.h"
+#include "ngx_http_webhook_format.h"
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -46,15 +47,18 @@ struct ngx_http_webhook_signer_s {
 
 typedef struct {
     ngx_http_webhook_signer_t    *signer;
-    ngx_str_t                    *id;
     ngx_str_t                    *body;
     ngx_array_t                  *headers;
     time_t                        now;
-    ngx_str_t                     time;        /* the same as text */
-    u_char                        buf[NGX_TIME_T_LEN + 1];
+    ngx_str_t                     prefix;      /* "ID.TIME." */
+    ngx_str_t                     id;          /* parts of it */
+    ngx_str_t                     time;
+    ngx_str_t                     dated;       /* "TIME." */
 } ngx_http_webhook_sign_ctx_t;
 
 
+static ngx_int_t ngx_http_webhook_sign_prefix(
+    ngx_http_webhook_sign_ctx_t *ctx, ngx_str_t *id);
 static EVP_MAC_CTX *ngx_http_webhook_sign_mac(EVP_MAC *mac, char *digest,
     ngx_str_t *key);
 static ngx_int_t ngx_http_webhook_sign_standard(
@@ -68,10 +72,12 @@ static ngx_int_t ngx_http_webhook_sign_github(
 static ngx_http_webhook_sign_key_t *ngx_http_webhook_sign_next(
     ngx_http_webhook_sign_ctx_t *ctx, ngx_http_webhook_sign_key_t *key,
     ngx_uint_t text);
-static ngx_int_t ngx_http_webhook_sign_digest(EVP_MAC_CTX *mac, ngx_str_t *id,
-    ngx_str_t *time, ngx_str_t *body, u_char *digest, size_t *len);
+static ngx_int_t ngx_http_webhook_sign_digest(EVP_MAC_CTX *mac,
+    ngx_str_t *prefix, ngx_str_t *body, u_char *digest, size_t *len);
 static ngx_int_t ngx_http_webhook_sign_ed25519(
     ngx_http_webhook_sign_ctx_t *ctx, EVP_PKEY *key, u_char *signature);
+static ngx_int_t ngx_http_webhook_sign_set(ngx_http_webhook_sign_ctx_t *ctx,
+    char *name, ngx_str_t *value);
 static ngx_str_t *ngx_http_webhook_sign_push(ngx_http_webhook_sign_ctx_t *ctx,
     char *name, size_t len);
 static u_char *ngx_http_webhook_sign_hex(u_char *p, u_char *data, size_t len);
@@ -204,24 +210,16 @@ ngx_int_t
 ngx_http_webhook_sign(ngx_http_webhook_signer_t *signer, ngx_uint_t event,
     ngx_str_t *id, time_t now, ngx_str_t *body, ngx_array_t *headers)
 {
-    u_char                       *p;
-    ngx_http_webhook_sign_ctx_t   ctx;
+    ngx_http_webhook_sign_ctx_t  ctx;
 
     ctx.signer = signer;
-    ctx.id = id;
     ctx.body = body;
     ctx.headers = headers;
     ctx.now = now;
 
-    p = ctx.buf + sizeof(ctx.buf);
-    ctx.time.data = p;
-
-    do {
-        *--ctx.time.data = (u_char) ('0' + now % 10);
-        now /= 10;
-    } while (now);
-
-    ctx.time.len = p - ctx.time.data;
+    if (ngx_http_webhook_sign_prefix(&ctx, id) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if ((signer->schemes & NGX_HTTP_WEBHOOK_SIGN_STANDARD)
         && ngx_http_webhook_sign_standard(&ctx) != NGX_OK)
@@ -259,6 +257,42 @@ ngx_http_webhook_sign(ngx_http_webhook_signer_t *signer, ngx_uint_t event,
 }
 
 
+/* in one piece: each would be a call down through the layers of OpenSSL */
+
+static ngx_int_t
+ngx_http_webhook_sign_prefix(ngx_http_webhook_sign_ctx_t *ctx, ngx_str_t *id)
+{
+    u_char  *p, *last, *digits, buf[NGX_TIME_T_LEN];
+
+    last = buf + sizeof(buf);
+    digits = ngx_http_webhook_number_text(ctx->now, last);
+
+    p = ngx_pnalloc(ctx->headers->pool, id->len + 1 + sizeof(buf) + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->prefix.data = p;
+    ctx->id.data = p;
+    ctx->id.len = id->len;
+
+    p = ngx_cpymem(p, id->data, id->len);
+    *p++ = '.';
+
+    ctx->time.data = p;
+    ctx->time.len = last - digits;
+    ctx->dated.data = p;
+
+    p = ngx_cpymem(p, digits, last - digits);
+    *p++ = '.';
+
+    ctx->dated.len = p - ctx->dated.data;
+    ctx->prefix.len = p - ctx->prefix.data;
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_webhook_sign_standard(ngx_http_webhook_sign_ctx_t *ctx)
 {
@@ -269,20 +303,12 @@ ngx_http_webhook_sign_standard(ngx_http_webhook_sign_ctx_t *ctx)
     ngx_uint_t                    n;
     ngx_http_webhook_sign_key_t  *key;
 
-    value = ngx_http_webhook_sign_push(ctx, "webhook-id", ctx->id->len);
-    if (value == NULL) {
+    if (ngx_http_webhook_sign_set(ctx, "webhook-id", &ctx->id) != NGX_OK
+        || ngx_http_webhook_sign_set(ctx, "webhook-timestamp", &ctx->time)
+           != NGX_OK)
+    {
         return NGX_ERROR;
     }
-
-    ngx_memcpy(value->data, ctx->id->data, ctx->id->len);
-
-    value = ngx_http_webhook_sign_push(ctx, "webhook-timestamp",
-                                       ctx->time.len);
-    if (value == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(value->data, ctx->time.data, ctx->time.len);
 
     n = 0;
 
@@ -328,9 +354,8 @@ ngx_http_webhook_sign_standard(ngx_http_webhook_sign_ctx_t *ctx)
 
         } else {
 
-            if (ngx_http_webhook_sign_digest(key->standard, ctx->id,
-                                             &ctx->time, ctx->body, signature,
-                                             &len)
+            if (ngx_http_webhook_sign_digest(key->standard, &ctx->prefix,
+                                             ctx->body, signature, &len)
                 != NGX_OK)
             {
                 return NGX_ERROR;
@@ -385,8 +410,8 @@ ngx_http_webhook_sign_stripe(ngx_http_webhook_sign_ctx_t *ctx)
          key;
          key = ngx_http_webhook_sign_next(ctx, key, 1))
     {
-        if (ngx_http_webhook_sign_digest(key->sha256, NULL, &ctx->time,
-                                         ctx->body, digest, &len)
+        if (ngx_http_webhook_sign_digest(key->sha256, &ctx->dated, ctx->body,
+                                         digest, &len)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -417,7 +442,7 @@ ngx_http_webhook_sign_body(ngx_http_webhook_sign_ctx_t *ctx, char *name,
     }
 
     if (ngx_http_webhook_sign_digest(sha1 ? key->sha1 : key->sha256, NULL,
-                                     NULL, ctx->body, digest, &len)
+                                     ctx->body, digest, &len)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -444,7 +469,7 @@ static ngx_int_t
 ngx_http_webhook_sign_github(ngx_http_webhook_sign_ctx_t *ctx,
     ngx_uint_t event)
 {
-    ngx_str_t   kind, *value;
+    ngx_str_t  kind;
 
     if (event == NGX_HTTP_WEBHOOK_PING) {
         ngx_str_set(&kind, "ping");
@@ -453,19 +478,12 @@ ngx_http_webhook_sign_github(ngx_http_webhook_sign_ctx_t *ctx,
         ngx_str_set(&kind, "execution");
     }
 
-    value = ngx_http_webhook_sign_push(ctx, "X-GitHub-Event", kind.len);
-    if (value == NULL) {
+    if (ngx_http_webhook_sign_set(ctx, "X-GitHub-Event", &kind) != NGX_OK
+        || ngx_http_webhook_sign_set(ctx, "X-GitHub-Delivery", &ctx->id)
+           != NGX_OK)
+    {
         return NGX_ERROR;
     }
-
-    ngx_memcpy(value->data, kind.data, kind.len);
-
-    value = ngx_http_webhook_sign_push(ctx, "X-GitHub-Delivery", ctx->id->len);
-    if (value == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(value->data, ctx->id->data, ctx->id->len);
 
     if (ngx_http_webhook_sign_body(ctx, "X-Hub-Signature-256", 0) != NGX_OK) {
         return NGX_ERROR;
@@ -516,26 +534,12 @@ ngx_http_webhook_sign_next(ngx_http_webhook_sign_ctx_t *ctx,
 
 
 static ngx_int_t
-ngx_http_webhook_sign_digest(EVP_MAC_CTX *mac, ngx_str_t *id, ngx_str_t *time,
+ngx_http_webhook_sign_digest(EVP_MAC_CTX *mac, ngx_str_t *prefix,
     ngx_str_t *body, u_char *digest, size_t *len)
 {
-    if (EVP_MAC_init(mac, NULL, 0, NULL) != 1) {
-        return NGX_ERROR;
-    }
-
-    if (id && (EVP_MAC_update(mac, id->data, id->len) != 1
-               || EVP_MAC_update(mac, (u_char *) ".", 1) != 1))
-    {
-        return NGX_ERROR;
-    }
-
-    if (time && (EVP_MAC_update(mac, time->data, time->len) != 1
-                 || EVP_MAC_update(mac, (u_char *) ".", 1) != 1))
-    {
-        return NGX_ERROR;
-    }
-
-    if (EVP_MAC_update(mac, body->data, body->len) != 1
+    if (EVP_MAC_init(mac, NULL, 0, NULL) != 1
+        || (prefix && EVP_MAC_update(mac, prefix->data, prefix->len) != 1)
+        || EVP_MAC_update(mac, body->data, body->len) != 1
         || EVP_MAC_final(mac, digest, len, NGX_HTTP_WEBHOOK_SIGN_MAX) != 1)
     {
         return NGX_ERROR;
@@ -555,15 +559,12 @@ ngx_http_webhook_sign_ed25519(ngx_http_webhook_sign_ctx_t *ctx, EVP_PKEY *key,
     size_t      len;
     ngx_int_t   rc;
 
-    text = malloc(ctx->id->len + 1 + ctx->time.len + 1 + ctx->body->len);
+    text = malloc(ctx->prefix.len + ctx->body->len);
     if (text == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_cpymem(text, ctx->id->data, ctx->id->len);
-    *p++ = '.';
-    p = ngx_cpymem(p, ctx->time.data, ctx->time.len);
-    *p++ = '.';
+    p = ngx_cpymem(text, ctx->prefix.data, ctx->prefix.len);
     p = ngx_cpymem(p, ctx->body->data, ctx->body->len);
 
     len = NGX_HTTP_WEBHOOK_ED25519_SIGN;
@@ -583,27 +584,44 @@ ngx_http_webhook_sign_ed25519(ngx_http_webhook_sign_ctx_t *ctx, EVP_PKEY *key,
 }
 
 
-static ngx_str_t *
-ngx_http_webhook_sign_push(ngx_http_webhook_sign_ctx_t *ctx, char *name,
-    size_t len)
+static ngx_int_t
+ngx_http_webhook_sign_set(ngx_http_webhook_sign_ctx_t *ctx, char *name,
+    ngx_str_t *value)
 {
     ngx_http_webhook_sign_header_t  *header;
 
     header = ngx_array_push(ctx->headers);
     if (header == NULL) {
-        return NULL;
+        return NGX_ERROR;
     }
 
     header->name.data = (u_char *) name;
     header->name.len = ngx_strlen(name);
-    header->value.len = len;
+    header->value = *value;
 
-    header->value.data = ngx_pnalloc(ctx->headers->pool, len);
-    if (header->value.data == NULL) {
+    return NGX_OK;
+}
+
+
+static ngx_str_t *
+ngx_http_webhook_sign_push(ngx_http_webhook_sign_ctx_t *ctx, char *name,
+    size_t len)
+{
+    ngx_str_t                        value;
+    ngx_http_webhook_sign_header_t  *header;
+
+    value.len = len;
+    value.data = ngx_pnalloc(ctx->headers->pool, len);
+
+    if (value.data == NULL
+        || ngx_http_webhook_sign_set(ctx, name, &value) != NGX_OK)
+    {
         return NULL;
     }
 
-    return &header->value;
+    header = ctx->headers->elts;
+
+    return &header[ctx->headers->nelts - 1].value;
 }
 
 
