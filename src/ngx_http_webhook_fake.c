@@ -15,7 +15,8 @@
 #include "ngx_http_webhook_fake.h"
 
 
-#define NGX_HTTP_WEBHOOK_FAKE_POOL  16384      /* bytes */
+#define NGX_HTTP_WEBHOOK_FAKE_POOL    20480    /* bytes */
+#define NGX_HTTP_WEBHOOK_FAKE_BUFFER  4096     /* bytes */
 
 
 static void ngx_http_webhook_fake_event(ngx_event_t *ev);
@@ -109,6 +110,10 @@ ngx_http_webhook_fake_request(ngx_http_webhook_fake_t *f,
     if (r == NULL) {
         return NULL;
     }
+
+    /* the buffer of an upstream, too, which is a byte too long for pools */
+
+    r->pool->max = ngx_max(r->pool->max, NGX_HTTP_WEBHOOK_FAKE_BUFFER);
 
     /* it is no client's request, and is not logged as one */
 
