@@ -60,9 +60,6 @@ ngx_http_webhook_curl_progress(ngx_http_webhook_curl_handle_t *h)
 
     dns = connect = tls = sent = first = 0;
 
-    (void) curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &dns);
-    (void) curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connect);
-    (void) curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &tls);
     (void) curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
     (void) curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
 
@@ -71,6 +68,10 @@ ngx_http_webhook_curl_progress(ngx_http_webhook_curl_handle_t *h)
     result->tls = NGX_CONF_UNSET_MSEC;
 
     if (!result->reused) {
+
+        (void) curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &dns);
+        (void) curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connect);
+        (void) curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &tls);
 
         if (h->dns == NGX_CONF_UNSET_MSEC && dns) {
             result->dns = ngx_http_webhook_curl_ms(0, dns);

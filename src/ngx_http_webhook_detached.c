@@ -20,6 +20,7 @@
 
 
 #include "ngx_http_webhook_detached.h"
+#include "ngx_http_webhook_format.h"
 #include "ngx_http_webhook_spare.h"
 
 
@@ -179,12 +180,14 @@ ngx_http_webhook_detached_run(ngx_http_webhook_detached_t *d, ngx_str_t *host,
 
     if (body->len || d->method != NGX_HTTP_GET) {
 
-        length.data = ngx_pnalloc(d->pool, NGX_SIZE_T_LEN);
-        if (length.data == NULL) {
+        p = ngx_pnalloc(d->pool, NGX_SIZE_T_LEN);
+        if (p == NULL) {
             goto failed;
         }
 
-        length.len = ngx_sprintf(length.data, "%uz", body->len) - length.data;
+        p += NGX_SIZE_T_LEN;
+        length.data = ngx_http_webhook_number_text(body->len, p);
+        length.len = p - length.data;
 
         ngx_str_set(&name, "Content-Length");
 
@@ -426,11 +429,9 @@ ngx_http_webhook_detached_background(ngx_event_t *ev)
 void
 ngx_http_webhook_detached_complete(ngx_http_webhook_detached_t *d)
 {
-    ngx_connection_t         *c;
     ngx_http_webhook_post_t  *f;
 
     f = ngx_http_webhook_detached_post(d);
-    c = &f->fake.connection;
 
     if (f->ending) {
         return;
@@ -439,7 +440,7 @@ ngx_http_webhook_detached_complete(ngx_http_webhook_detached_t *d)
     f->completed = 1;
 
     ngx_http_finalize_request(d->sr, NGX_OK);
-    ngx_http_run_posted_requests(c);
+    ngx_http_run_posted_requests(&f->fake.connection);
 }
 
 

@@ -101,6 +101,8 @@ struct ngx_http_webhook_detached_s {
     unsigned                             patient:1; /* what it left in the
                                                        background, as a cache's
                                                        update, is awaited */
+    unsigned                             direct:1;  /* the transport alone sees
+                                                       its headers */
 };
 
 

@@ -7,7 +7,8 @@
 /*
  * In: a header to be sent.  Out: it is one of the detached request, with what
  * nginx wants beside a name, lower case and hash: for the few names that a
- * configuration has, these are made once.  Next room: detached.
+ * configuration has, these are made once.  No module of nginx looks for those
+ * of a transport that needs no phases.  Next room: detached.
  */
 
 
@@ -53,6 +54,10 @@ ngx_http_webhook_detached_header(ngx_http_webhook_detached_t *d,
 
     h->key = *name;
     h->value = *value;
+
+    if (d->direct) {
+        return NGX_OK;
+    }
 
     if (ngx_http_webhook_detached_name(d->pool, h) != NGX_OK) {
         return NGX_ERROR;

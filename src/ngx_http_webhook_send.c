@@ -164,6 +164,8 @@ ngx_http_webhook_send_run(ngx_http_webhook_try_t *from)
 
     *t = *from;
 
+    d->direct = (t->hook->via.len == 0);
+
     payload.len = t->job.payload;
     payload.data = p;
 
@@ -430,13 +432,8 @@ ngx_http_webhook_send_number(ngx_pool_t *pool, ngx_http_webhook_try_t *t,
     }
 
     p += NGX_INT_T_LEN;
-    value.data = p;
 
-    do {
-        *--value.data = (u_char) ('0' + number % 10);
-        number /= 10;
-    } while (number);
-
+    value.data = ngx_http_webhook_number_text(number, p);
     value.len = p - value.data;
 
     return ngx_http_webhook_send_line(t, name, &value, 0);
