@@ -298,16 +298,22 @@ ngx_http_webhook_hide_headers(ngx_http_webhook_main_conf_t *mcf,
 ngx_uint_t
 ngx_http_webhook_redacted(ngx_array_t *redact, ngx_str_t *name)
 {
-    u_char       ch;
+    u_char       ch, first;
     size_t       start, i, n;
     ngx_str_t   *word;
     ngx_uint_t   w;
 
     word = redact->elts;
 
-    for (w = 0; w < redact->nelts; w++) {
+    for (start = 0; start < name->len; start++) {
 
-        for (start = 0; start < name->len; start++) {
+        first = ngx_tolower(name->data[start]);
+
+        for (w = 0; w < redact->nelts; w++) {
+
+            if (first != word[w].data[0]) {
+                continue;
+            }
 
             n = 0;
 
