@@ -218,9 +218,11 @@ my $close = sub {
 series('connect', ALLOC, calls => 50, before => $close);
 series('system', SYSCALL, calls => 3, before => $close);
 
-# a socket that cannot be looked at is not another one
+# a socket that cannot be looked at is not another one; what is still under way
+# would leave a connection open
 
 for (1 .. 3) {
+	wait_for { my $h = hook(); !$h->{waiting} && !$h->{in_flight} };
 	$close->();
 	$f->arm(pid => $pid, kinds => SYSCALL, nth => 2, only => 'fstat64');
 	launch("fstat$_");
