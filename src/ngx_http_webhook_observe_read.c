@@ -207,6 +207,13 @@ ngx_http_webhook_observe_document(ngx_http_webhook_observe_ctx_t *ctx,
            ? ngx_http_webhook_json_line(ctx->data, ctx->len, &reason)
            : ngx_http_webhook_json_parse(ctx->data, ctx->len, &reason);
 
+    /* a line of text and a number do not say where they end */
+
+    if (*doc && !whole && (ctx->route->text || json_is_number(*doc))) {
+        json_decref(*doc);
+        *doc = NULL;
+    }
+
     if (*doc) {
         return NGX_HTTP_WEBHOOK_OBSERVE_NO;
     }

@@ -150,6 +150,8 @@ webhook_api test {
     route POST,PUT /launch/*    { launch; }
     route POST /accel/launch    { launch; }
     route POST /body            { launch; id $request_body; }
+    route POST /number          { launch; id ""; }
+    route POST /text body=text  { launch; id ""; }
     route POST ~^/bare/(?<bare_id>[^/]+)$ { launch; id $bare_id; execution $bare_id; }
     route GET /list/*           { each /items/*; }
     route GET /ignored/*        { ignore; }
@@ -408,6 +410,21 @@ $up->set('/doc/cut' => { json => doc('cut'), truncate => 10, then => 'close' },
 is_read('/doc/cut', 0, 'cut off');
 is_read('/doc/cutc', 0, 'cut off, chunked');
 is_read('/doc/cutr', 0, 'reset');
+
+# a number, or a line of text, does not say where it ends
+
+for my $uri ('/number', '/text') {
+	$up->set($uri => [ { body => 12345, truncate => 3, then => 'close' },
+		{ raw => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+			. "3\r\n123\r\n", then => 'close' },
+		{ body => 12345, chunked => 2 },
+		{ raw => "HTTP/1.0 200 OK\r\n\r\n12345", then => 'close' } ]);
+
+	is_read($uri, 0, "cut off: $uri", method => 'POST');
+	is_read($uri, 0, "cut off, chunked: $uri", method => 'POST');
+	is_read($uri, 1, "whole, chunked: $uri", method => 'POST');
+	is_read($uri, 1, "whole, until it closes: $uri", method => 'POST');
+}
 
 # lists
 
