@@ -301,7 +301,9 @@ void
 ngx_http_webhook_queue_use(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zone_use_t *use)
 {
-    ngx_http_webhook_shm_t  *sh;
+    uint32_t                   i;
+    ngx_http_webhook_shm_t    *sh;
+    ngx_http_webhook_zslot_t  *slot;
 
     sh = zone->sh;
 
@@ -319,6 +321,15 @@ ngx_http_webhook_queue_use(ngx_http_webhook_zone_t *zone,
     use->deliveries = sh->ndeliveries;
     use->waiting = sh->queued;
     use->rebuilt = sh->rebuilt;
+    use->removed = 0;
+
+    for (i = 0; i < sh->nslots; i++) {
+        slot = &zone->slots[i];
+
+        if (slot->id && slot->removed) {
+            use->removed += slot->waiting + slot->spilled;
+        }
+    }
 
     ngx_http_webhook_zone_unlock(zone);
 }

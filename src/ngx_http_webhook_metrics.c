@@ -48,6 +48,7 @@ static void ngx_http_webhook_metrics_enrichments(
 static void ngx_http_webhook_metrics_headers(ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_connections(
     ngx_http_webhook_metrics_t *m);
+static void ngx_http_webhook_metrics_removed(ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_executions(
     ngx_http_webhook_metrics_t *m);
 static void ngx_http_webhook_metrics_watches(ngx_http_webhook_metrics_t *m);
@@ -128,6 +129,10 @@ static ngx_http_webhook_family_t  ngx_http_webhook_families[] = {
     { "nginx_webhook_last_success_timestamp_seconds", NGX_HTTP_WEBHOOK_GAUGE,
       "seconds", "When a delivery of the webhook last succeeded.",
       ngx_http_webhook_metrics_success },
+
+    { "nginx_webhook_removed_deliveries_waiting", NGX_HTTP_WEBHOOK_GAUGE, NULL,
+      "Deliveries that wait, for 24 hours, for webhooks that were removed.",
+      ngx_http_webhook_metrics_removed },
 
     { "nginx_webhook_executions", NGX_HTTP_WEBHOOK_GAUGE, NULL,
       "Executions whose state is known.",
@@ -468,6 +473,14 @@ ngx_http_webhook_metrics_connections(ngx_http_webhook_metrics_t *m)
     ngx_http_webhook_metrics_number(m,
                    ngx_http_webhook_zone_counter(zone,
                                                 NGX_HTTP_WEBHOOK_CNT_REUSED));
+}
+
+
+static void
+ngx_http_webhook_metrics_removed(ngx_http_webhook_metrics_t *m)
+{
+    ngx_http_webhook_metrics_sample(m, "", NULL, NULL, NULL);
+    ngx_http_webhook_metrics_number(m, m->use.removed);
 }
 
 

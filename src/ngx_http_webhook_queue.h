@@ -386,6 +386,8 @@ typedef struct {
     uint32_t                      watches;
     uint32_t                      deliveries;  /* waiting and logged */
     uint32_t                      waiting;     /* of them not yet ended */
+    uint64_t                      removed;     /* waiting, of webhooks that the
+                                                  configuration has not */
     uint64_t                      rebuilt;     /* after a worker's death */
 } ngx_http_webhook_zone_use_t;
 

@@ -95,6 +95,13 @@ sub hook {
 	return $t->get("/status/hooks/$name")->json;
 }
 
+sub removed {
+	my ($n) = $t->get('/status/metrics')->body
+		=~ /^nginx_webhook_removed_deliveries_waiting (\d+)$/m;
+
+	return $n // -1;
+}
+
 sub uuids {
 	my (@requests) = @_;
 
@@ -211,6 +218,7 @@ my $removed = delete $hooks{gone};
 configure();
 ok($t->reload(), 'removed');
 is($t->get('/status/hooks/gone')->status, 404, 'removed - not there');
+ok((wait_for { removed() == 3 }), 'removed - what waits is counted');
 
 my ($ping) = grep { ids($_) eq 'PING' } $r->requests('/gone');
 my $again = $t->post('/status/deliveries/' . $ping->header('X-Webhook-Delivery')
@@ -231,6 +239,7 @@ configure();
 ok($t->reload(), 'returned');
 
 ok((wait_for { hook('gone')->{delivered} == 6 } 20), 'returned - all delivered');
+is(removed(), 0, 'returned - nothing waits for what is not there');
 is(join(' ', sort split / /, ids($r->requests('/gone'))),
 	'PING g1 g2 g3 g4 g5', 'returned - each once, and no ping');
 is($r->requests('/new'), 1, 'returned - no ping of others');
