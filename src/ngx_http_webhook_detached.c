@@ -28,6 +28,7 @@
 #define NGX_HTTP_WEBHOOK_BACKGROUND_WAIT  20   /* ms */
 #define NGX_HTTP_WEBHOOK_BEFORE           100  /* ms */
 #define NGX_HTTP_WEBHOOK_LATE             1    /* ms */
+#define NGX_HTTP_WEBHOOK_OVER_WAIT        500  /* ms */
 #define NGX_HTTP_WEBHOOK_COUNT            1000 /* references that are never
                                                   given back */
 
@@ -581,23 +582,18 @@ ngx_http_webhook_detached_timeout(ngx_event_t *ev)
         return;
     }
 
-    /*
-     * A worker that was held up finds the deadline and the answer at one time:
-     * what has come is read first, and then what reading it has posted.
-     */
+    /* what a worker that was held up finds beside it is read first */
 
-    switch (f->late++) {
-
-    case 0:
+    if (f->late == 0) {
+        f->late = 1;
         ngx_add_timer(ev, NGX_HTTP_WEBHOOK_LATE);
         return;
+    }
 
-    case 1:
+    if (f->late == 1) {
+        f->late = 2;
         ngx_post_event(ev, &ngx_posted_events);
         return;
-
-    default:
-        break;
     }
 
     if (f->cut) {
@@ -606,6 +602,11 @@ ngx_http_webhook_detached_timeout(ngx_event_t *ev)
 
         ngx_http_webhook_detached_cancel(d, NGX_HTTP_WEBHOOK_ERR_INTERNAL,
                                          "nginx is shutting down");
+        return;
+    }
+
+    if (d->over && d->over(d) == NGX_AGAIN) {
+        ngx_add_timer(ev, NGX_HTTP_WEBHOOK_OVER_WAIT);
         return;
     }
 

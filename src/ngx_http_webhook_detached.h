@@ -74,6 +74,14 @@ typedef ngx_int_t (*ngx_http_webhook_detached_body_pt)(
 typedef ngx_int_t (*ngx_http_webhook_detached_error_pt)(
     ngx_http_webhook_detached_t *d, ngx_http_request_t *r, ngx_int_t rc);
 
+/*
+ * Its time is over.  NGX_OK: it ends now; NGX_AGAIN: d->done() was called, is
+ * another one now, and this is to be called again a little later.
+ */
+
+typedef ngx_int_t (*ngx_http_webhook_detached_over_pt)(
+    ngx_http_webhook_detached_t *d);
+
 
 struct ngx_http_webhook_detached_s {
     ngx_http_request_t                  *request;   /* the main request */
@@ -90,6 +98,7 @@ struct ngx_http_webhook_detached_s {
     ngx_http_webhook_detached_phase_pt   header;
     ngx_http_webhook_detached_body_pt    body;
     ngx_http_webhook_detached_error_pt   error;     /* NULL: it ends */
+    ngx_http_webhook_detached_over_pt    over;      /* NULL: it ends */
     void                                *data;      /* the caller's */
     void                                *transport; /* the starter's */
 

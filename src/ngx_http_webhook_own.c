@@ -12,7 +12,11 @@
 
 #include "ngx_http_webhook_own.h"
 #include "ngx_http_webhook_observe.h"
+#include "ngx_http_webhook_spare.h"
 #include "ngx_http_webhook_watch.h"
+
+
+#define NGX_HTTP_WEBHOOK_OWN_LEFT  16   /* of a worker */
 
 
 static ngx_int_t ngx_http_webhook_own_shortcuts(ngx_http_request_t *r);
@@ -27,8 +31,15 @@ static ngx_int_t ngx_http_webhook_own_refuse(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *r, ngx_int_t rc);
 static ngx_int_t ngx_http_webhook_own_error(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *r, ngx_int_t rc);
+static ngx_int_t ngx_http_webhook_own_over(ngx_http_webhook_detached_t *d);
+static ngx_uint_t ngx_http_webhook_own_connecting(
+    ngx_http_webhook_detached_t *d);
+static void ngx_http_webhook_own_left(ngx_http_webhook_detached_t *d);
 static ngx_uint_t ngx_http_webhook_own_observed(ngx_http_request_t *r,
     ngx_http_webhook_api_t *api);
+
+
+static ngx_uint_t  ngx_http_webhook_own_nleft;
 
 
 ngx_int_t
@@ -165,6 +176,7 @@ ngx_http_webhook_own_run(ngx_http_webhook_detached_t *d, ngx_str_t *host,
     d->start = ngx_http_webhook_own_start;
     d->guard = ngx_http_webhook_own_guard;
     d->error = ngx_http_webhook_own_error;
+    d->over = ngx_http_webhook_own_over;
 
     /* locations are found by it */
 
@@ -337,6 +349,72 @@ ngx_http_webhook_own_error(ngx_http_webhook_detached_t *d,
     }
 
     return rc;
+}
+
+
+/*
+ * nginx takes a server that it tries again for live as soon as a request to it
+ * is given up, and would send clients there.  So who connects goes on until
+ * nginx itself finds that nobody answers.
+ */
+
+static ngx_int_t
+ngx_http_webhook_own_over(ngx_http_webhook_detached_t *d)
+{
+    ngx_http_webhook_own_t  *own;
+
+    own = d->data;
+
+    if (!ngx_http_webhook_own_connecting(d)) {
+        return NGX_OK;
+    }
+
+    if (own->left) {
+        return NGX_AGAIN;
+    }
+
+    if (ngx_http_webhook_own_nleft == NGX_HTTP_WEBHOOK_OWN_LEFT) {
+        return NGX_OK;
+    }
+
+    own->left = 1;
+    ngx_http_webhook_own_nleft++;
+
+    d->result.error = NGX_HTTP_WEBHOOK_ERR_TIMEOUT;
+
+    d->done(d);
+
+    d->done = ngx_http_webhook_own_left;
+    d->error = NULL;
+
+    /* no other server is tried */
+
+    d->sr->upstream->peer.tries = 0;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_own_connecting(ngx_http_webhook_detached_t *d)
+{
+    ngx_http_upstream_t  *u;
+
+    u = d->sr ? d->sr->upstream : NULL;
+
+    return u
+           && u->peer.connection
+           && u->state
+           && u->state->connect_time == (ngx_msec_t) -1
+           && !ngx_exiting
+           && ngx_http_webhook_spare();
+}
+
+
+static void
+ngx_http_webhook_own_left(ngx_http_webhook_detached_t *d)
+{
+    ngx_http_webhook_own_nleft--;
 }
 
 

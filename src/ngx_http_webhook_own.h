@@ -29,6 +29,7 @@ typedef struct {
     unsigned                 found:1;  /* a location was found */
     unsigned                 failed:1; /* there was an error, wherever */
     unsigned                 refused:1; /* it was not to enter a location */
+    unsigned                 left:1;   /* nobody waits for it any more */
 } ngx_http_webhook_own_t;
 
 
@@ -54,8 +55,9 @@ ngx_int_t ngx_http_webhook_own_headers(ngx_http_webhook_detached_t *d,
  * Runs it as ngx_http_webhook_detached_run() does, through all phases but
  * that of access, in the location that a client's request with this URI would
  * come to, and after an error in that of its page, if it is observed there.
- * Sets d->start, d->guard and d->error.  NGX_DECLINED: nginx would refuse the
- * URI; NGX_ERROR: no memory.  In both cases d is freed.
+ * Sets d->start, d->guard, d->error and d->over; d->done may come while it
+ * still connects.  NGX_DECLINED: nginx would refuse the URI; NGX_ERROR: no
+ * memory.  In both cases d is freed.
  */
 
 ngx_int_t ngx_http_webhook_own_run(ngx_http_webhook_detached_t *d,

@@ -17,10 +17,11 @@ use WebhookTest;
 my $t = WebhookTest->new(workers => 1);
 my $api = $t->upstream('api');
 my $r = $t->receiver('hook');
+my $blackhole = $t->blackhole();
 
 $t->cert('nginx');
 
-$t->http_config(<<'EOF');
+my $conf = <<'EOF';
 
 webhook_api jobs {
     id       /id $job;
@@ -44,6 +45,11 @@ webhook_api jobs {
 webhook_defaults { events EXECUTION; retry 1s; }
 
 limit_req_zone  $host zone=slow:1m rate=1r/m;
+
+upstream gone {
+    server  127.0.0.1:BLACKHOLE fail_timeout=1h;
+    server  %%HOST_api%% backup;
+}
 
 server {
     listen  127.0.0.1:%%PORT_0%%;
@@ -139,6 +145,11 @@ server {
         proxy_pass        %%URL_api%%;
     }
 
+    location /gone/ {
+        proxy_pass             http://gone;
+        proxy_connect_timeout  4s;
+    }
+
     location /files/ {
         root             %%TESTDIR%%;
         webhook_observe  off;
@@ -174,6 +185,8 @@ server {
 
 EOF
 
+$conf =~ s/BLACKHOLE/$blackhole/;
+$t->http_config($conf);
 $t->file('404.json', '{"status":"done","name":"a page"}');
 $t->allow(qr/Connection refused|limiting requests|No such file/);
 $t->run();
@@ -342,6 +355,20 @@ is(observed('/login/gel'), 'not enriched 302', 'enrich - is what there is');
 $api->set('/files/ef' => job('ef', 'done'),
 	'/files/gef' => { json => { name => 'F' } });
 is(goal('files', 'ef'), undef, 'enrich - not by way of what is not observed');
+
+# a server that takes no connection is found out, as by a client's request: it
+# would be tried again by clients
+
+$t->allow(qr/temporarily disabled|timed out/);
+$t->mark_log();
+$api->set('/run/gone' => job('e', 'done', goal => 'ge'),
+	'/gone/e' => job('e', 'done'));
+$t->post('/run/gone', '{}');
+is((events('e', 1))[0]{goal}{name}, undef, 'enrich - nobody answers');
+ok($t->wait_log(qr/temporarily disabled while connecting/),
+	'enrich - and nginx is waited for');
+is($t->get('/gone/e')->status, 200, 'enrich - a client is sent elsewhere');
+is(asked('/gone/ge'), '', 'enrich - and nobody is asked in its stead');
 
 $t->done(more => 1);
 
