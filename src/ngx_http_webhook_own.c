@@ -265,10 +265,16 @@ ngx_http_webhook_own_guard(ngx_http_webhook_detached_t *d,
 
     own = d->data;
 
-    if (r != d->sr
-        || (r->upstream
-            && r->upstream->headers_in.status_n
-            && r->upstream != own->upstream))
+    if (r != d->sr) {
+
+        /* what came of the other one is left as it is */
+
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    if (r->upstream
+        && r->upstream->headers_in.status_n
+        && r->upstream != own->upstream)
     {
         return ngx_http_webhook_own_refuse(d, r, NGX_HTTP_FORBIDDEN);
     }

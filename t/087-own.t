@@ -44,7 +44,8 @@ webhook_api jobs {
 
 webhook_defaults { events EXECUTION; retry 1s; }
 
-limit_req_zone  $host zone=slow:1m rate=1r/m;
+limit_req_zone    $host zone=slow:1m rate=1r/m;
+proxy_cache_path  %%TESTDIR%%/cache keys_zone=kept:1m;
 
 upstream gone {
     server  127.0.0.1:BLACKHOLE fail_timeout=1h;
@@ -148,6 +149,22 @@ server {
     location /gone/ {
         proxy_pass             http://gone;
         proxy_connect_timeout  4s;
+    }
+
+    location /kept/ {
+        proxy_cache                    kept;
+        proxy_cache_key                $uri;
+        proxy_cache_use_stale          updating;
+        proxy_cache_background_update  on;
+        error_page                     502 = @page;
+
+        set  $to "%%URL_api%%";
+
+        if (-f %%TESTDIR%%/down) {
+            set  $to "http://unix:%%TESTDIR%%/none:";
+        }
+
+        proxy_pass  $to;
     }
 
     location /files/ {
@@ -322,8 +339,8 @@ is(asked('/named/a'), '', 'is not followed');
 # enrich
 
 sub goal {
-	my ($where, $id) = @_;
-	launch($where, $id, goal => "g$id");
+	my ($where, $id, $goal) = @_;
+	launch($where, $id, goal => $goal || "g$id");
 	my ($event) = events($id, 1);
 	return $event->{goal}{name};
 }
@@ -369,6 +386,15 @@ ok($t->wait_log(qr/temporarily disabled while connecting/),
 	'enrich - and nginx is waited for');
 is($t->get('/gone/e')->status, 200, 'enrich - a client is sent elsewhere');
 is(asked('/gone/ge'), '', 'enrich - and nobody is asked in its stead');
+
+# an answer of the cache, which cannot be brought up to date
+
+$api->set('/kept/gek' => { json => { name => 'K' },
+	headers => { 'X-Accel-Expires' => '@1' } },
+	"/kept/ek$_" => job("ek$_", 'done')) for 1 .. 2;
+is(goal('kept', 'ek1', 'gek'), 'K', 'enrich - an answer to keep');
+$t->file('down', '');
+is(goal('kept', 'ek2', 'gek'), 'K', 'enrich - an old one');
 
 $t->done(more => 1);
 
