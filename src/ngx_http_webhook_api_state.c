@@ -94,6 +94,10 @@ ngx_http_webhook_api_require_one(json_t *element,
     ngx_http_webhook_api_tally_t     tally;
     ngx_http_webhook_value_match_t  *match;
 
+    if (element == NULL) {
+        return 0;
+    }
+
     if (require->pointer.pointer.wildcards == 0) {
         return ngx_http_webhook_api_holds(
                             ngx_http_webhook_pointer_get(element,

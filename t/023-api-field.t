@@ -362,6 +362,15 @@ webhook_api within {
     }
 }
 
+webhook_api bodiless {
+    id      $asked;
+    state   $status;
+    states  STARTED 200 404;
+
+    route GET ~^/bodiless/(?<asked>\w+)$ status=200,404 { }
+    also { require /error !*; id "$asked.log"; }
+}
+
 map $upstream_http_location $created_id {
     ~/jobs/(?<location_id>\w+)$  $location_id;
 }
@@ -387,7 +396,7 @@ server {
     location / {
         proxy_pass                 %%URL_api%%;
         proxy_ignore_client_abort  on;
-        webhook_observe            field within;
+        webhook_observe            field within bodiless;
     }
 }
 
@@ -718,6 +727,9 @@ is(events('GET /within/e7', '', answer => { status => 404 }), 'e7 FINISHED',
 	'it is gone without a word');
 is(events('GET /within/e8', '', answer => { status => 204 }), 'e8 STARTED',
 	'no content');
+is(events('GET /bodiless/e1', '', answer => { status => 404 }),
+	'e1 STARTED', 'what must not be in a body is not looked for in none');
+is(events('GET /bodiless/e1', '{}'), 'e1.log STARTED', 'but in one');
 is(events('POST /bare-within', '17'), '17 LAUNCHED',
 	'a number that may be within an envelope');
 is(events('POST /bare-within', { item => 'e18' }), 'e18 LAUNCHED',
