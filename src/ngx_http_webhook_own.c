@@ -287,7 +287,7 @@ ngx_http_webhook_own_guard(ngx_http_webhook_detached_t *d,
 
     if (clcf->name.len) {
 
-        if ((own->api || own->error)
+        if ((own->api || own->failed)
             && !ngx_http_webhook_own_observed(r, own->api))
         {
             return ngx_http_webhook_own_refuse(d, r, NGX_HTTP_FORBIDDEN);
@@ -312,8 +312,8 @@ ngx_http_webhook_own_refuse(ngx_http_webhook_detached_t *d,
 
     /* what came of it is the error whose page this would be */
 
-    d->result.status = own->error;
-    r->headers_out.status = own->error;
+    d->result.status = own->error ? own->error : own->failed;
+    r->headers_out.status = d->result.status;
 
     return rc;
 }
@@ -347,7 +347,10 @@ ngx_http_webhook_own_error(ngx_http_webhook_detached_t *d,
         return NGX_OK;
     }
 
-    own->failed = 1;
+    if (own->failed == 0) {
+        own->failed = rc;
+    }
+
     own->upstream = r->upstream;
 
     if (own->error == 0 && ngx_http_webhook_own_observed(r, own->api)) {

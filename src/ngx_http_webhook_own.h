@@ -26,8 +26,8 @@ typedef struct {
     ngx_http_upstream_t     *upstream; /* of the latest error */
     ngx_uint_t               error;    /* the first status of a location that
                                           observes which nginx took for one */
+    ngx_uint_t               failed;   /* the same, wherever it was */
     unsigned                 found:1;  /* a location was found */
-    unsigned                 failed:1; /* there was an error, wherever */
     unsigned                 refused:1; /* it was not to enter a location */
     unsigned                 left:1;   /* nobody waits for it any more */
 } ngx_http_webhook_own_t;

@@ -117,6 +117,12 @@ server {
         webhook_observe   off;
     }
 
+    location /plain/ {
+        proxy_pass       %%URL_api%%;
+        error_page       404 = @away;
+        webhook_observe  off;
+    }
+
     location /login/ {
         proxy_pass  %%URL_api%%;
         error_page  401 = @login;
@@ -314,6 +320,13 @@ launch('slow', "w$_") for 1 .. 2;
 ok(wait_for { watch()->{failed} > $failed }, 'a limit');
 is(scalar(() = $t->grep_log(qr/comes to no location/)), 0,
 	'nobody says that there is no location');
+
+# nor does a location that is not observed lead to another
+
+$api->set('/plain/p' => { status => 404 });
+launch('plain', 'p');
+ok(wait_for { asked('/plain/p') =~ / / }, 'a location that is not observed');
+is(asked('/plain/p'), '- -', 'and its page, which is not either');
 
 # a server with TLS
 
