@@ -170,6 +170,7 @@ async function all() {
     await load_panel();
     await load_observed();
     fine();
+    try_again();
   } catch (e) {
     trouble(e);
   }

@@ -46,6 +46,7 @@ function forget() {
   refused = null;
   newer = 0;
   top_answer = null;
+  tried = null;
   $('list').setAttribute('aria-busy', 'true');
   if ($('list').getBoundingClientRect().top < 0) $('h-list').scrollIntoView();
 }
@@ -101,17 +102,27 @@ async function load_window() {
 }
 
 let loading = null;
+let tried = null;                 /* what was asked for last */
 
 function load_more() {
   if (!next || !loaded) return loading;
   loading = loading || (async () => {
     const mine = turn, after = next;
+    tried = after;
     const page = await deliveries(most, after);
     if (mine === turn && after === next) {
       merge(seq(after), page.next, page.deliveries);
     }
   })().catch(trouble).finally(() => { loading = null; render(); });
   return loading;
+}
+
+/* what did not come is asked for again once the rest was answered */
+
+function try_again() {
+  if (!next || next !== tried) return;
+  tried = null;
+  render();
 }
 
 function merge(from, cursor, found) {
@@ -205,7 +216,9 @@ function render() {
   measure();
   show_panel_place();
   show_ends();
-  if (last > items.length - 30 && scrollY > 0 && !printed) load_more();
+  if (last > items.length - 30 && scrollY > 0 && next !== tried && !printed) {
+    load_more();
+  }
 }
 
 /* paper has all that was loaded */

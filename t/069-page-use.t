@@ -140,6 +140,8 @@ is($saw{cleared}, 'h-list', 'filters, too');
 is($saw{all}, 'bad12', 'and the endpoints that were not shown');
 is($saw{several}, 'waiting,delivered', 'an address with several statuses');
 is($saw{told}, '3 deliveries', 'a filter\'s result is told');
+cmp_ok($saw{pause}, '<=', 16, 'what does not come is asked for in peace');
+is($saw{went_on}, 150, 'and comes when it can');
 
 # one click
 

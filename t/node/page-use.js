@@ -100,6 +100,24 @@ run(async (browser) => {
         .catch(() => {});
     say('told', await text('#live'));
 
+    /* what does not come is not asked for without a pause */
+
+    const older = /after=/;
+
+    await page.goto(spec.url + '/status/?hook=ci');
+    await page.waitForSelector('#list .row', wait);
+    await page.route(older, (route) => route.fulfill({ json: { deliveries: [],
+        next: null, incomplete: true } }));
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    await page.waitForResponse(older);
+    page.asked.length = 0;
+    await turn(4);
+    say('pause', page.asked.filter((a) => older.test(a)).length);
+    await page.unroute(older);
+    await until(page, () => items.length === 150).catch(() => {});
+    say('went_on', await page.evaluate(() => items.length));
+    await page.evaluate(() => scrollTo(0, 0));
+
     /* what was observed */
 
     await page.locator('#seen summary').click();
