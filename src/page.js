@@ -118,6 +118,7 @@ function trouble(e) {
   if (e.status === 400) {
     refused = e.message;
     next = null;
+    top_from = 0;
     put([]);
     fine();
     return;

@@ -13,6 +13,7 @@ const beyond = 400;               /* px above and below the window */
 let items = [], places = new Map(), next = null, loaded = false;
 let turn = 0, stop = new AbortController();
 let refused = null;               /* what is wrong with the filters */
+let told = true;                  /* what the filters found was said */
 let incomplete = false;           /* the store cannot be read */
 let newer = 0;                    /* came while one looked further down */
 
@@ -33,7 +34,8 @@ async function deliveries(limit, after) {
   /* what the store has, and cannot be read now, is not gone */
 
   return { deliveries: page.deliveries,
-           next: page.next || page.deliveries.at(-1)?.cursor || after };
+           next: page.next || page.deliveries.at(-1)?.cursor || after
+    || null };
 }
 
 /* answers of before a change of filters are of no use */
@@ -44,8 +46,10 @@ function forget() {
   stop = new AbortController();
   loaded = false;
   refused = null;
+  told = false;
   newer = 0;
   top_answer = null;
+  top_from = 0;
   tried = null;
   $('list').setAttribute('aria-busy', 'true');
   if ($('list').getBoundingClientRect().top < 0) $('h-list').scrollIntoView();
@@ -54,13 +58,16 @@ function forget() {
 /* the newest; all between them and what is there already, if that is little */
 
 let top_answer = null, top_end = 0;
+let top_from = 0;                 /* what the first answer went down to */
 
 async function load_top() {
   const mine = turn;
   let page = await deliveries(newest);
   if (mine !== turn || page === top_answer) return;
   top_answer = page;
-  const head = loaded && items.length ? seq(items[0].cursor) : 0;
+  const head = !loaded ? 0
+    : Math.max(top_from, items.length ? seq(items[0].cursor) : 0);
+  top_from = seq(page.next);
   let found = page.deliveries;
   for (let n = 0; head && seq(page.next) > head && n < gap; n++) {
     page = await deliveries(most, page.next);
@@ -79,11 +86,9 @@ async function load_top() {
     }
     merge(Infinity, page.next, found);
   }
-  const told = loaded;
   loaded = true;
   $('list').removeAttribute('aria-busy');
   render();
-  if (!told && turn > 0) say($('count').textContent || 'no deliveries');
 }
 
 /* what is looked at further down */
@@ -216,7 +221,10 @@ function render() {
   measure();
   show_panel_place();
   show_ends();
-  if (last > items.length - 30 && scrollY > 0 && next !== tried && !printed) {
+  tell();
+  if (last > items.length - 30 && (scrollY > 0 || items.length < newest)
+      && next !== tried && !printed)
+  {
     load_more();
   }
 }
@@ -291,11 +299,14 @@ function fill_row(b, d) {
 
 function show_ends() {
   const filtered = names.some((n) => filter[n]);
+  const sure = !next && !incomplete;
   $('none').hidden = items.length > 0 || !(loaded || refused);
-  part($('none'), [filtered, refused, write], () => filtered
-    ? [el('p', {}, refused ? 'These filters do not work: ' + refused + '.'
+  part($('none'), [filtered, refused, write, incomplete, sure], () => filtered
+    || !sure ? [el('p', {}, refused ? 'These filters do not work: ' + refused
+      + '.' : incomplete ? 'The store cannot be read now: what it has is not '
+      + 'shown.' : next ? 'None so far; older ones are being looked at.'
       : 'No delivery matches these filters.'),
-       button('Clear the filters', clear)]
+       filtered ? button('Clear the filters', clear) : null]
     : [el('p', {}, 'No deliveries yet. Launch an execution through the API, '
         + (write ? 'or ping an endpoint above' : 'or ping an endpoint (with '
         + 'webhook_status write=on)') + ': it shows up here by itself.'),
@@ -308,6 +319,14 @@ function show_ends() {
       : ' delivery') + (incomplete ? '; the store cannot be read now' : '');
   $('newer').hidden = !newer;
   $('newer').textContent = '↑ ' + newer + ' new';
+}
+
+/* once something was found, or all was looked at */
+
+function tell() {
+  if (told || !loaded || (!items.length && next)) return;
+  told = true;
+  say($('count').textContent || 'no deliveries');
 }
 
 /* keyboard */

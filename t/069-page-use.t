@@ -140,6 +140,11 @@ is($saw{cleared}, 'h-list', 'filters, too');
 is($saw{all}, 'bad12', 'and the endpoints that were not shown');
 is($saw{several}, 'waiting,delivered', 'an address with several statuses');
 is($saw{told}, '3 deliveries', 'a filter\'s result is told');
+is($saw{far}, 'None so far; older ones are being looked at.',
+	'none yet is not none');
+is($saw{far_found}, '1 1 delivery', 'the rest comes by itself');
+like($saw{no_store}, qr/^The store cannot be read now/,
+	'nor is what cannot be read');
 cmp_ok($saw{pause}, '<=', 16, 'what does not come is asked for in peace');
 is($saw{went_on}, 150, 'and comes when it can');
 

@@ -100,6 +100,37 @@ run(async (browser) => {
         .catch(() => {});
     say('told', await text('#live'));
 
+    /* few among many: an answer may have none, and where to go on */
+
+    const one = await page.evaluate(() => ({ ...items[0], cursor: '3' }));
+    const far = /deliveries.*execution=far/;
+    let go_on = null;
+    const held = new Promise((resolve) => { go_on = resolve; });
+
+    await page.route(far, async (route) => {
+        const after = new URL(route.request().url()).searchParams.get('after');
+
+        if (after) await held;
+        await route.fulfill({ json: after === null
+            ? { deliveries: [], next: '9' } : after === '9'
+            ? { deliveries: [], next: '7' }
+            : { deliveries: [one], next: null } });
+    });
+    await page.goto(spec.url + '/status/?execution=far');
+    await page.waitForSelector('#none p', wait);
+    await turn(2);
+    say('far', await text('#none p'));
+    go_on();
+    await page.waitForSelector('#list .row', wait).catch(() => {});
+    say('far_found', await count('#list .row') + ' ' + await text('#live'));
+    await page.unroute(far);
+    await page.route(far, (route) => route.fulfill({ json: { deliveries: [],
+        next: null, incomplete: true } }));
+    await page.reload();
+    await page.waitForSelector('#none p', wait);
+    say('no_store', await text('#none p'));
+    await page.unroute(far);
+
     /* what does not come is not asked for without a pause */
 
     const older = /after=/;
