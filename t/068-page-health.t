@@ -159,6 +159,7 @@ is($saw{axe_dark_down}, '', 'dark, down - nothing serious');
 is($saw{axe_dark_unfolded}, '', 'dark, unfolded - nothing serious');
 is($saw{axe_small}, '', '360 px, unfolded - nothing serious');
 is($saw{small}, 360, '360 px are enough');
+is($saw{small_names}, 360, 'with long names, too');
 is($saw{errors}, '', 'no faults');
 
 $t->done();

@@ -221,6 +221,19 @@ run(async (browser) => {
     say('small', await small.evaluate(
         () => document.documentElement.scrollWidth));
 
+    await small.route(/\/hooks$/, async (route) => {
+        const headers = { ...route.request().headers() };
+
+        delete headers['if-none-match'];
+        const j = await (await route.fetch({ headers })).json();
+
+        await route.fulfill({ json: { ...j, hooks: j.hooks.map((h, i) => ({
+            ...h, name: 'w'.repeat(63) + i, state: 'gone' })) } });
+    });
+    await small.locator('#health').getByText('wwww').waitFor(wait);
+    say('small_names', await small.evaluate(
+        () => document.documentElement.scrollWidth));
+
     say('errors', [page, dark, small].flatMap((p) => p.faults)
         .filter((f) => !/Failed to load resource/.test(f)).join(' | '));
 });
