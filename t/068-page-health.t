@@ -160,6 +160,8 @@ is($saw{axe_dark_unfolded}, '', 'dark, unfolded - nothing serious');
 is($saw{axe_small}, '', '360 px, unfolded - nothing serious');
 is($saw{small}, 360, '360 px are enough');
 is($saw{small_names}, 360, 'with long names, too');
+is($saw{forced}, '', 'bars are seen where the system has the colours');
+is($saw{axe_forced}, '', 'there, too - nothing serious');
 is($saw{errors}, '', 'no faults');
 
 $t->done();

@@ -34,6 +34,12 @@ exports.run = async function (visit) {
         process.exitCode = 1;
     }
 
+    /* what a page asks at the end is nobody's fault */
+
+    for (const page of browser.contexts().flatMap((c) => c.pages())) {
+        await page.unrouteAll({ behavior: 'ignoreErrors' });
+    }
+
     await browser.close();
 };
 

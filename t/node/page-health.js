@@ -234,6 +234,19 @@ run(async (browser) => {
     say('small_names', await small.evaluate(
         () => document.documentElement.scrollWidth));
 
+    /* colours of the system alone */
+
+    const forced = await open(await browser.newContext({
+        forcedColors: 'active' }), '/status/?hook=mixed');
+
+    await forced.locator('#list .row').first().click();
+    await forced.waitForSelector('.tries .bar i:visible', wait);
+    say('forced', await forced.evaluate(() => ['.strip i.y', '.strip i.n',
+        '.legend i', '.bar i:not([hidden])'].filter((s) => getComputedStyle(
+        document.querySelector(s)).backgroundColor === getComputedStyle(
+        document.body).backgroundColor).join()));
+    say('axe_forced', await axe(forced));
+
     say('errors', [page, dark, small].flatMap((p) => p.faults)
         .filter((f) => !/Failed to load resource/.test(f)).join(' | '));
 });
