@@ -24,7 +24,9 @@ const hints = {
   encoding: 'it came in another encoding than gzip',
   truncated: 'it was cut off',
   aborted: 'the client left before its end',
-  refused: 'the zone is full'
+  refused: 'the zone is full',
+  'not enriched': 'what “enrich” asks for did not come: its status, or none if '
+    + 'it was not there in time or there was no room'
 };
 
 let observed = null, reason = '';

@@ -126,6 +126,8 @@ is($saw{reasons}, 'no route 2, events 5', 'what responses came to');
 is($saw{reason}, '2 no route of the description has this method and path, or '
 	. 'its “when” does not hold', 'those of one reason');
 is($saw{executions}, 'job-5', 'executions');
+is($saw{hints}, join(', ', sort $t->get('/status/metrics')->body
+	=~ /observations_total\{reason="([^"]+)"/g), 'a hint for each reason');
 
 # keyboard
 

@@ -72,6 +72,9 @@ run(async (browser) => {
     await page.getByRole('button', { name: 'Show all' }).click();
     await page.locator('#seen summary').click();
 
+    say('hints', await page.evaluate(() => ['events', ...Object.keys(hints)]
+        .sort().join(', ')));
+
     /* all that failed */
 
     const asked = [];
