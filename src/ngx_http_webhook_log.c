@@ -37,6 +37,10 @@ static u_char *ngx_http_webhook_log_text(ngx_http_webhook_cursor_t *cursor,
     u_char *p, ngx_str_t *text, size_t len);
 static uint64_t ngx_http_webhook_log_due(ngx_http_webhook_zdelivery_t *d,
     ngx_http_webhook_zslot_t *slot);
+static ngx_http_webhook_zdelivery_t *ngx_http_webhook_log_oldest(
+    ngx_http_webhook_zone_t *zone, ngx_http_webhook_zslot_t *slot);
+static ngx_http_webhook_zdelivery_t *ngx_http_webhook_log_first(
+    ngx_http_webhook_zone_t *zone, ngx_http_webhook_zslot_t *slot);
 
 
 ngx_uint_t
@@ -484,20 +488,18 @@ ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t index,
     ngx_http_webhook_hook_stat_t *stat)
 {
     uint64_t                       hold;
-    ngx_rbtree_node_t             *sentinel;
     ngx_http_webhook_zslot_t      *slot;
     ngx_http_webhook_zdelivery_t  *d;
 
     ngx_memzero(stat, sizeof(ngx_http_webhook_hook_stat_t));
 
     slot = &zone->slots[index];
-    sentinel = &zone->sh->sentinel;
 
     ngx_http_webhook_zone_lock(zone);
 
     stat->health = slot->health;
     stat->owner = slot->owner;
-    stat->waiting = slot->waiting + slot->spilled;
+    stat->waiting = ngx_http_webhook_queue_length(slot);
     stat->in_flight = slot->in_flight;
     stat->delivered = slot->ended[NGX_HTTP_WEBHOOK_DELIVERED];
     stat->failed = slot->ended[NGX_HTTP_WEBHOOK_FAILED];
@@ -509,16 +511,15 @@ ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t index,
     stat->nrecent = slot->nrecent;
     stat->tally = slot->tally;
 
-    if (slot->queue.head) {
-        d = ngx_http_webhook_block(zone, slot->queue.head);
+    d = ngx_http_webhook_log_oldest(zone, slot);
+
+    if (d) {
         stat->oldest = ngx_http_webhook_clock_to_wall(zone, d->created);
     }
 
-    if (slot->due != sentinel
-        && slot->health.state <= NGX_HTTP_WEBHOOK_HEALTH_PROBING)
-    {
-        d = ngx_http_webhook_delivery_by_due(ngx_rbtree_min(slot->due,
-                                                            sentinel));
+    d = ngx_http_webhook_log_first(zone, slot);
+
+    if (d && slot->health.state <= NGX_HTTP_WEBHOOK_HEALTH_PROBING) {
         stat->next = ngx_http_webhook_log_due(d, slot);
 
         if (slot->flush) {
@@ -535,4 +536,55 @@ ngx_http_webhook_queue_stat(ngx_http_webhook_zone_t *zone, uint32_t index,
     }
 
     ngx_http_webhook_zone_unlock(zone);
+}
+
+
+/* these two are known to be wanted; NULL: none is */
+
+static ngx_http_webhook_zdelivery_t *
+ngx_http_webhook_log_oldest(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zslot_t *slot)
+{
+    uint32_t                       i;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    for (i = slot->queue.head; i; i = d->queue.next) {
+        d = ngx_http_webhook_block(zone, i);
+
+        if (!(d->flags & NGX_HTTP_WEBHOOK_UNSURE)) {
+            return d;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_http_webhook_zdelivery_t *
+ngx_http_webhook_log_first(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zslot_t *slot)
+{
+    ngx_rbtree_t                   tree;
+    ngx_rbtree_node_t             *node;
+    ngx_http_webhook_zdelivery_t  *d;
+
+    tree.root = slot->due;
+    tree.sentinel = &zone->sh->sentinel;
+
+    if (tree.root == tree.sentinel) {
+        return NULL;
+    }
+
+    for (node = ngx_rbtree_min(tree.root, tree.sentinel);
+         node;
+         node = ngx_rbtree_next(&tree, node))
+    {
+        d = ngx_http_webhook_delivery_by_due(node);
+
+        if (!(d->flags & NGX_HTTP_WEBHOOK_UNSURE)) {
+            return d;
+        }
+    }
+
+    return NULL;
 }

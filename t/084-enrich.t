@@ -676,7 +676,13 @@ ok(wait_for { $t->get('/status/hooks/again')->json->{failed} },
 $api->set('/api/again' => { json => { id => 'g2', status => 'queued' } },
 	'/api/project/g2' => { json => { id => 7 }, hold => 1 });
 $t->post('/api/again', '{}');
-ok(wait_for { counts('again') eq '0 1 0' }, 'full - another is unsure');
+is(scalar $api->wait_requests(1, 10, '/api/project/g2'), 1,
+	'full - another is unsure');
+is(counts('again'), '0 0 0', 'full - which is none that waits');
+is(join(' ', grep { defined } @{ $t->get('/status/hooks/again')->json }
+	{qw/ oldest next_attempt /}), '', 'full - nor is to be attempted');
+like($t->get('/status/metrics')->body,
+	qr/deliveries_waiting\{webhook="again"\} 0\n/, 'full - in metrics');
 is($t->post('/status/hooks/again/recover', '',
 	headers => [ 'X-Webhook-Write' => 1 ])->json->{count}, 1,
 	'full - it is delivered again');
