@@ -176,6 +176,22 @@ my $node = start('node', $jobs);
 wait_for { IO::Socket::INET->new(PeerAddr => '127.0.0.1:' . $t->port('p9002')) }
 	or die "jobs.js does not listen\n";
 
+# how much a zone holds: about as much as is said
+
+for (['8m', qr/of 8192K holds about (\d+) states of executions and (\d+) /],
+	['32m', qr/zone of 32m holds: about ()(\d+)\s+deliveries of 5 KB/])
+{
+	my ($size, $re) = @$_;
+	my ($states, $deliveries) = $readme =~ $re;
+	my ($has, $holds) = ($t->test_file("%%GLOBALS%%\n" . substituted(
+		$text =~ s/zone=webhooks:\K8m/$size/r)))[1]
+		=~ /holds about (\d+) states of executions and (\d+) /;
+
+	cmp_ok(abs($deliveries - $holds), '<', $holds / 50, "$size: $holds");
+	cmp_ok(abs($states - $has), '<', $has / 50, "$size: $has states")
+		if $states;
+}
+
 $t->config("%%GLOBALS%%\n" . substituted($text))->run();
 
 my %api = (port => 'p8080', host => 'localhost');
