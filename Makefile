@@ -121,7 +121,7 @@ endif
 install: all
 	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(CONF_DIR) \
 	    $(DESTDIR)$(DOC_DIR)
-	install -m 644 $(so) $(DESTDIR)$(MODULES_DIR)/
+	$(if $(so),install -m 644 $(so) $(DESTDIR)$(MODULES_DIR)/)
 	install -m 644 conf/webhook/*.conf $(DESTDIR)$(CONF_DIR)/
 	install -m 644 README.md LICENSE conf/nginx.conf conf/openapi.yaml \
 	    conf/alerts.yml conf/grafana-dashboard.json $(DESTDIR)$(DOC_DIR)/

@@ -54,6 +54,18 @@ for my $place (map { /^(.*)\// } @found) {
 		"README.md has /$place");
 }
 
+# linked in there is no module to put anywhere, but all the rest
+
+$said = `env -u MAKEFLAGS make -C $repo -o all install so= \\
+	DESTDIR=$dir/static 2>&1`;
+
+is($?, 0, 'linked in') or diag($said);
+
+chomp(my @static = `cd $dir/static && find . -type f | sort`);
+s!^\./!! for @static;
+
+is_deeply(\@static, [ grep { !/\.so$/ } @found ], 'linked in - the rest');
+
 done_testing();
 
 ###############################################################################
