@@ -52,6 +52,11 @@ here = $(CURDIR)
 quiet = $(if $(V),,-s)
 jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
+ifneq ($(word 2,$(CURDIR)),)
+$(error the path of this directory has a space, which make and nginx's \
+    configure do not take)
+endif
+
 ifdef NGX_SRC
 
 tree = $(abspath $(NGX_SRC))

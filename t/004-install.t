@@ -66,6 +66,13 @@ s!^\./!! for @static;
 
 is_deeply(\@static, [ grep { !/\.so$/ } @found ], 'linked in - the rest');
 
+# a place that neither make nor nginx's configure can take
+
+mkdir "$dir/a b";
+$said = `cd '$dir/a b' && env -u MAKEFLAGS make -f $repo/Makefile 2>&1`;
+
+like($said, qr/the path of this directory has a space/, 'a space');
+
 done_testing();
 
 ###############################################################################
