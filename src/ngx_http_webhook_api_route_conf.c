@@ -629,7 +629,13 @@ ngx_http_webhook_api_route_always(ngx_str_t *value)
         }
 
         if (p + 1 < last && p[1] == '{') {
-            p = ngx_strlchr(p, last, '}');
+
+            /* it was compiled, so the other bracket is there */
+
+            while (*p != '}') {
+                p++;
+            }
+
             continue;
         }
 

@@ -215,6 +215,9 @@ ngx_http_webhook_arg_next(ngx_http_webhook_status_t *s, u_char **p,
         return NGX_DONE;
     }
 
+    name->len = 0;
+    value->len = 0;
+
     end = ngx_strlchr(*p, last, '&');
 
     if (end == NULL) {
