@@ -66,7 +66,6 @@ ngx_http_webhook_cache_find(ngx_http_webhook_cache_t *cache, u_char *key,
         }
 
         if (entry->expires <= now) {
-            ngx_http_webhook_cache_remove(cache, entry);
             return NULL;
         }
 
@@ -86,13 +85,11 @@ ngx_http_webhook_cache_put(ngx_http_webhook_cache_t *cache, u_char *key,
 {
     size_t                           size;
     ngx_uint_t                       i;
-    ngx_http_webhook_cache_entry_t  *entry;
+    ngx_http_webhook_cache_entry_t  *entry, *old;
 
-    entry = ngx_http_webhook_cache_find(cache, key, now);
+    /* one that has expired is found, too */
 
-    if (entry) {
-        ngx_http_webhook_cache_remove(cache, entry);
-    }
+    old = ngx_http_webhook_cache_find(cache, key, 0);
 
     size = sizeof(ngx_http_webhook_cache_entry_t) + n * sizeof(json_t *);
 
@@ -131,6 +128,10 @@ ngx_http_webhook_cache_put(ngx_http_webhook_cache_t *cache, u_char *key,
 
     cache->number++;
     cache->size += size;
+
+    if (old) {
+        ngx_http_webhook_cache_remove(cache, old);
+    }
 
     while (cache->number > cache->max_number || cache->size > cache->max_size) {
         entry = ngx_queue_data(ngx_queue_last(&cache->lru),
