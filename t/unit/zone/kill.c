@@ -31,6 +31,7 @@
 /* what the child had been told, and what it was doing */
 
 typedef struct {
+    uint64_t             steps;
     uint64_t             last;                  /* event */
     uint64_t             adding;                /* event, or 0 */
     uint64_t             execution;
@@ -109,6 +110,7 @@ work(unsigned seed)
         }
 
         unit_time(ngx_current_msec + 1);
+        journal->steps++;
     }
 }
 
@@ -254,10 +256,7 @@ test_kill(ngx_uint_t n)
             work(i + 1);
         }
 
-        usleep(500 + random() % 3000);
-
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
+        unit_kill(pid, &journal->steps, random() % 60);
 
         locked += unit_force_unlock(w.shpool, pid);
 

@@ -15,7 +15,9 @@
 #include "zone/zone.h"
 
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <sched.h>
+#include <signal.h>
 
 
 static ngx_cycle_t       cycle;
@@ -156,6 +158,31 @@ void
 ngx_shmtx_unlock(ngx_shmtx_t *mtx)
 {
     (void) ngx_atomic_cmp_set(mtx->lock, ngx_pid, 0);
+}
+
+
+/*
+ * At a moment by chance, but not before it has done that much: how far it comes
+ * in a time depends on what else the machine does.
+ */
+
+void
+unit_kill(pid_t pid, volatile uint64_t *steps, uint64_t much)
+{
+    uint64_t  before;
+
+    before = *steps;
+
+    while (*steps - before < much) {
+        usleep(100);
+
+        if (waitpid(pid, NULL, WNOHANG) != 0) {
+            abort();                            /* it does not end itself */
+        }
+    }
+
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
 }
 
 

@@ -33,6 +33,7 @@
 
 
 typedef struct {
+    uint64_t    steps;
     uint64_t    last;                           /* event */
     uint64_t    adding;                         /* event, or 0 */
     ngx_uint_t  to;
@@ -214,6 +215,7 @@ work(unsigned seed)
         }
 
         unit_time(ngx_current_msec + 1);
+        journal->steps++;
     }
 }
 
@@ -376,10 +378,7 @@ life(unsigned seed, ngx_uint_t last)
         work(seed);
     }
 
-    usleep(500 + random() % 6000);
-
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
+    unit_kill(pid, &journal->steps, random() % 300);
 
     (void) unit_force_unlock(w.shpool, pid);
 

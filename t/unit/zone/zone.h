@@ -28,6 +28,7 @@ void unit_time(uint64_t ms);
 void unit_wall(int64_t seconds);
 void unit_silence(ngx_uint_t quiet);
 ngx_slab_pool_t *unit_map(size_t size);
+void unit_kill(pid_t pid, volatile uint64_t *steps, uint64_t much);
 ngx_uint_t unit_force_unlock(ngx_slab_pool_t *pool, ngx_pid_t pid);
 
 
