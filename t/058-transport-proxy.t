@@ -144,7 +144,7 @@ for my $kind (sort keys %apart) {
 
 $t->http_config(<<"EOF", main => join ' ', map { "env $_;" } @environment);
 
-webhook_defaults { retry off; timeout 5s; }
+webhook_defaults { retry off; timeout 20s; }
 
 server {
     listen 127.0.0.1:%%PORT_0%%;
