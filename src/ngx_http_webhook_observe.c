@@ -142,7 +142,7 @@ ngx_http_webhook_observe_start(ngx_http_request_t *r)
     if (wlcf->observe == NULL
         || mcf->zone == NULL
         || r->method == NGX_HTTP_HEAD
-        || r->header_only)
+        || r->post_action)
     {
         return NULL;
     }

@@ -20,9 +20,11 @@ my $t = WebhookTest->new(workers => 2);
 my $up = $t->upstream('up');
 my $dir = $t->dir();
 
-mkdir "$dir/html/$_" for qw/ ex pages /;
+my $dav = `$t->{binary} -V 2>&1` =~ /--with-http_dav_module/;
 
-$t->http_config(<<'EOF');
+mkdir "$dir/html/$_" for qw/ ex pages put /;
+
+$t->http_config(<<'EOF' =~ s/DAV/$dav ? 'dav_methods PUT;' : ''/er);
 
 log_format events '$request_method $request_uri $status events=$webhook_events';
 access_log %%TESTDIR%%/access.log events;
@@ -130,6 +132,11 @@ server {
         proxy_pass %%URL_up%%;
         post_action @up;
     }
+
+    location /put/ {
+        root %%TESTDIR%%/html;
+        DAV
+    }
 }
 
 webhook_api other {
@@ -153,6 +160,7 @@ webhook_api test {
     route POST /number          { launch; id ""; }
     route POST /text body=text  { launch; id ""; }
     route POST ~^/bare/(?<bare_id>[^/]+)$ { launch; id $bare_id; execution $bare_id; }
+    route PUT ~^/put/(?<put_id>[^/]+)$ body=off { launch; id $put_id; }
     route GET /list/*           { each /items/*; }
     route GET /ignored/*        { ignore; }
     route GET /strict/* status=201 { }
@@ -511,6 +519,18 @@ is($r->body, qq/{"id":"in","status":"running","x":$running}/,
 
 $up->set('/post-action/1' => { json => doc('action') });
 is_read('/post-action/1', 1, 'post_action');
+
+SKIP: {
+
+skip 'no dav', 4 unless $dav;
+
+$r = is_read('/put/1', 1, 'a file that is put', method => 'PUT', body => 'x');
+is($r->status, 201, 'put');
+$r = is_read('/put/1', 1, 'one that is put again', method => 'PUT',
+	body => 'x');
+is($r->status, 204, 'put again');
+
+}
 
 # clients that leave
 
