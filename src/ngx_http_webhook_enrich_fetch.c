@@ -382,10 +382,15 @@ ngx_http_webhook_enrich_done(ngx_http_webhook_detached_t *d)
     ask = d->data;
     doc = NULL;
 
-    if (d->result.error == NGX_HTTP_WEBHOOK_ERR_NONE
-        && ask->last && !ask->refused)
-    {
+    if (d->result.error == NGX_HTTP_WEBHOOK_ERR_NONE && !ask->refused) {
         doc = ngx_http_webhook_json_parse(ask->data, ask->len, &reason);
+
+        /* some filters keep the end to themselves; a number may be a half */
+
+        if (doc && !ask->last && json_is_number(doc)) {
+            json_decref(doc);
+            doc = NULL;
+        }
     }
 
     if (doc) {
