@@ -35,6 +35,7 @@ typedef struct {
     ngx_uint_t                       nbusy;
     time_t                           failed;   /* complained of a status */
     time_t                           astray;   /* the same, of no location */
+    time_t                           ended;    /* ... of no answer */
     time_t                           unread;   /* the same, of no route */
     time_t                           crowded;  /* the same, of no room */
     time_t                           denied;   /* the same, of 401 */
@@ -578,6 +579,17 @@ ngx_http_webhook_watch_complain(ngx_http_webhook_watch_run_t *run,
                           "for the URI in %s:%ui",
                           &run->api->name, status, run->watch->file,
                           run->watch->line);
+        }
+
+        return;
+    }
+
+    if (status == 0 && !run->own.refused) {
+        if (!ngx_http_webhook_watch_often(&worker->ended)) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "webhook watch: nginx ended the request to the URI "
+                          "in %s:%ui without an answer",
+                          run->watch->file, run->watch->line);
         }
 
         return;

@@ -467,6 +467,8 @@ webhook_api jobs {
     route POST /api/read { launch; watch /api/unread every=100ms; }
     route POST /api/gone { launch; watch /api/gone every=100ms; }
     route GET /api/gone { }
+    route POST /api/ended { launch; watch /api/ends every=100ms; }
+    route GET /api/ends { }
 }
 
 server {
@@ -476,6 +478,10 @@ server {
         proxy_pass       %%URL_api%%;
         webhook_observe  jobs;
         webhook hook { url http://127.0.0.1:%%PORT_none%%/; retry 1h; }
+
+        location /api/ends {
+            return  444;
+        }
     }
 }
 
@@ -485,7 +491,8 @@ $t->run();
 
 my @complaints = (fails => qr/answered with status 503/,
 	read => qr/no route of webhook_api reads the answer/,
-	away => qr/comes to no location with "webhook_observe"/);
+	away => qr/comes to no location with "webhook_observe"/,
+	ended => qr/ended the request to the URI in \S+:\d+ without an answer/);
 
 $api->set('/api/broken' => { status => 503 },
 	'/api/unread' => job('read', 'queued'));
@@ -496,7 +503,7 @@ while (my ($name, $complaint) = splice @complaints, 0, 2) {
 	ok($t->wait_log($complaint), "said: $name");
 }
 
-is(scalar $t->grep_log(qr/webhook watch:/), 3, 'each once');
+is(scalar $t->grep_log(qr/webhook watch:/), 4, 'each once');
 
 # an API that is gone for a while, and back: neither a location's fault
 
