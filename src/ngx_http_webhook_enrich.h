@@ -100,6 +100,11 @@ char *ngx_http_webhook_enrich_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t ngx_http_webhook_enrich_route(ngx_conf_t *cf,
     ngx_http_webhook_route_t *route, ngx_http_webhook_api_scope_t *outer);
 
+/* Warns of lines of the outer block that no route can use. */
+
+void ngx_http_webhook_enrich_warn(ngx_conf_t *cf,
+    ngx_http_webhook_api_t *api, ngx_http_webhook_api_scope_t *outer);
+
 
 /* enrich_text.c: pure */
 

@@ -399,3 +399,50 @@ ngx_http_webhook_enrich_route(ngx_conf_t *cf, ngx_http_webhook_route_t *route,
 
     return NGX_OK;
 }
+
+
+void
+ngx_http_webhook_enrich_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api,
+    ngx_http_webhook_api_scope_t *outer)
+{
+    ngx_str_t                         name;
+    ngx_uint_t                        i, k, lacks;
+    ngx_http_webhook_route_t         *route;
+    ngx_http_webhook_api_route_t     *rp;
+    ngx_http_webhook_enrich_line_t  **lp;
+
+    if (outer->enrich == NULL) {
+        return;
+    }
+
+    lp = outer->enrich->elts;
+    route = api->routes.elts;
+
+    for (i = 0; i < outer->enrich->nelts; i++) {
+
+        lacks = 0;
+
+        for (k = 0; k < api->routes.nelts; k++) {
+
+            rp = route[k].priv;
+
+            if (route[k].ignore || rp->scope.enrich) {
+                continue;
+            }
+
+            if (ngx_http_webhook_watch_captured(rp, lp[i]->uri, &name)) {
+                break;
+            }
+
+            lacks = 1;
+        }
+
+        if (k == api->routes.nelts && lacks) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"enrich\" in %s:%ui has no effect, as \"$%V\" is "
+                          "a named capture of no \"route\" of webhook_api "
+                          "\"%V\"",
+                          lp[i]->file, lp[i]->line, &name, &api->name);
+        }
+    }
+}

@@ -515,6 +515,16 @@ my ($ok, $said) = $t->test_config('webhook_api x { id /id;
 
 ok($ok, 'an outer line is for routes that have what it needs')
 	or diag($said);
+unlike($said, qr/\[warn\]/, 'and some route has it');
+
+($ok, $said) = $t->test_config('webhook_api x { id /id;
+	enrich goal /a/$remote_user; enrich project /b;
+	route GET /list { } route POST ~^/run/(?<job>.+)$ { launch; } }');
+
+ok($ok, 'an outer line that no route can use');
+like($said, qr/"enrich" in \S+:\d+ has no effect, as "\$remote_user" is a named/,
+	'is warned of');
+is(() = $said =~ /\[warn\]/g, 1, 'alone');
 
 $t->done(more => 1);
 
