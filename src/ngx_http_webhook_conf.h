@@ -85,6 +85,11 @@ char *ngx_http_webhook_hooks_merge(ngx_conf_t *cf,
 ngx_int_t ngx_http_webhook_hooks_check(ngx_conf_t *cf, ngx_uint_t hooks,
     ngx_uint_t deliveries);
 
+/* Whether a location is one that a webhook's "via" leads to. */
+
+ngx_uint_t ngx_http_webhook_is_via(ngx_http_webhook_main_conf_t *mcf,
+    ngx_http_core_srv_conf_t *cscf, ngx_http_core_loc_conf_t *clcf);
+
 /* Logs what is wrong with something that was declared in "file" at "line". */
 
 void ngx_cdecl ngx_http_webhook_conf_log(ngx_uint_t level, ngx_conf_t *cf,

@@ -195,6 +195,38 @@ ngx_http_webhook_check_via(ngx_conf_t *cf,
 }
 
 
+ngx_uint_t
+ngx_http_webhook_is_via(ngx_http_webhook_main_conf_t *mcf,
+    ngx_http_core_srv_conf_t *cscf, ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_uint_t                    i;
+    ngx_http_webhook_hook_t      *block;
+    ngx_http_webhook_declared_t  *declared;
+
+    if (!clcf->named) {
+        return 0;
+    }
+
+    declared = mcf->declared.elts;
+
+    for (i = 0; i < mcf->declared.nelts; i++) {
+
+        block = declared[i].block;
+
+        if (block->via.len
+            && block->via.len == clcf->name.len
+            && ngx_strncmp(block->via.data, clcf->name.data, clcf->name.len)
+               == 0
+            && (block->via_ctx == NULL || block->via_ctx == cscf->ctx))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_http_core_loc_conf_t *
 ngx_http_webhook_named_location(ngx_http_core_srv_conf_t *cscf,
     ngx_str_t *name)

@@ -11,6 +11,7 @@
  */
 
 
+#include "ngx_http_webhook_conf.h"
 #include "ngx_http_webhook_observe.h"
 
 
@@ -380,6 +381,7 @@ static ngx_int_t
 ngx_http_webhook_observe_inner(ngx_http_webhook_observe_walk_t *walk,
     ngx_http_webhook_core_loc_t *loc)
 {
+    ngx_uint_t                 place;
     ngx_http_core_loc_conf_t  *clcf;
 
     if (loc == NULL) {
@@ -387,8 +389,9 @@ ngx_http_webhook_observe_inner(ngx_http_webhook_observe_walk_t *walk,
     }
 
     clcf = ngx_http_webhook_core_loc_conf(loc);
+    place = !ngx_http_webhook_is_via(walk->main, walk->server, clcf);
 
-    if (ngx_http_webhook_observe_location(walk, clcf, clcf->loc_conf, 1)
+    if (ngx_http_webhook_observe_location(walk, clcf, clcf->loc_conf, place)
         != NGX_OK)
     {
         return NGX_ERROR;

@@ -139,6 +139,20 @@ quiet($api . server("webhook_observe one; location / { $a }"),
 quiet($api . server("webhook_observe one; $a location / { $b
 	webhook_observe two; }"), 'different descriptions');
 
+# where deliveries go is no place of the API's
+
+my $via = 'webhook v { url http://127.0.0.1:1/; via @v; queue 100; }';
+my $to = 'location @v { proxy_pass http://127.0.0.1:83; }';
+
+quiet($api . server("webhook_observe two; location / { $via
+	proxy_pass http://127.0.0.1:81; proxy_ignore_client_abort on; } $to"),
+	'by via');
+quiet($api . $via . server("webhook_observe two; location / { $a
+	proxy_pass http://127.0.0.1:81; proxy_ignore_client_abort on; } $to"),
+	'by via, of a webhook at http level');
+warned($api . server("webhook_observe one; location / { $a } $to"),
+	qr/under different webhooks in location/, 'another named location');
+
 # different proxies
 
 my $up = 'upstream u { server 127.0.0.1:1; } upstream v { server 127.0.0.1:2; }';
