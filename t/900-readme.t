@@ -192,6 +192,20 @@ for (['8m', qr/of 8192K holds about (\d+) states of executions and (\d+) /],
 		if $states;
 }
 
+# and how many webhooks, to the last
+
+my %rooms = $readme =~ /has room for (\d+) webhooks in (1m), ([\d,]+) in (32m),/
+	? ($2 => $1, $4 => $3 =~ tr/,//dr) : ();
+
+for my $size (qw/ 1m 32m /) {
+	my $hooks = join(' ', map { "webhook w$_ { url http://127.0.0.1:1/; }" }
+		0 .. $rooms{$size} || 0);
+	my $said = ($t->test_config("webhook_zone zone=z:$size;\nserver {\n"
+		. "listen 127.0.0.1:%%PORT_0%%;\n$hooks\n}\n"))[1];
+
+	like($said, qr/holds $rooms{$size} webhooks/, "$size: webhooks");
+}
+
 $t->config("%%GLOBALS%%\n" . substituted($text))->run();
 
 my %api = (port => 'p8080', host => 'localhost');
