@@ -23,6 +23,7 @@
 
 static char *ngx_http_webhook_watch_parameter(ngx_conf_t *cf,
     ngx_http_webhook_watch_t *watch, ngx_str_t *value);
+static ngx_uint_t ngx_http_webhook_watch_variable(ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_watch_captures(ngx_conf_t *cf,
     ngx_http_webhook_route_t *route, ngx_http_webhook_watch_t *watch,
     ngx_array_t *parts, ngx_uint_t own);
@@ -200,6 +201,32 @@ invalid:
 }
 
 
+/* "$token", "Bearer ${token}" */
+
+static ngx_uint_t
+ngx_http_webhook_watch_variable(ngx_str_t *text)
+{
+    u_char  ch, *p, *last;
+
+    last = text->data + text->len;
+
+    for (p = text->data; p + 1 < last; p++) {
+
+        if (*p != '$' || (p > text->data && p[-1] != ' ')) {
+            continue;
+        }
+
+        ch = p[1] | 0x20;
+
+        if ((ch >= 'a' && ch <= 'z') || p[1] == '_' || p[1] == '{') {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* a value is never shown: it may be a credential */
 
 char *
@@ -266,6 +293,12 @@ ngx_http_webhook_watch_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
         if (text.data[i] < 0x20 || text.data[i] == 0x7f) {
             return "has a value with a control byte";
         }
+    }
+
+    if (!hidden && ngx_http_webhook_watch_variable(&text)) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "the value of header \"%V\" looks like a variable, "
+                           "but is sent as it is written", &value[1]);
     }
 
     header = ngx_array_push(ctx->scope->watch_headers);

@@ -444,6 +444,20 @@ my ($ok, $said) = $t->test_config('webhook_api x { id /id; watch /a/$job;
 ok($ok, 'an outer line is for routes that have what it needs')
 	or diag($said);
 
+# a value is text
+
+for (['$token', 1], ['Bearer ${token}', 1], ['Bearer a$token', 0],
+	['$5', 0], ['Bearer $', 0])
+{
+	($ok, $said) = $t->test_config("webhook_api x { id /id; watch /a;
+		watch_header Authorization \"$_->[0]\";
+		route POST /run { launch; } }");
+
+	ok($ok, "header $_->[0]") or diag($said);
+	is($said =~ /header "Authorization" looks like a variable/ || 0, $_->[1],
+		"header $_->[0] - warned of");
+}
+
 $t->done(more => 1);
 
 ###############################################################################
