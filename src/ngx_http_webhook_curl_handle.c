@@ -346,11 +346,10 @@ ngx_http_webhook_curl_prepare(ngx_http_webhook_curl_handle_t *h)
         || curl_easy_setopt(easy, CURLOPT_NOPROXY, "")
         || curl_easy_setopt(easy, CURLOPT_PROXY,
                             hook->proxy.len ? (char *) hook->proxy.data : "")
-        || (hook->proxy.len
-            && (curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L)
-                || curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION,
-                                    ngx_http_webhook_curl_connecting)
-                || curl_easy_setopt(easy, CURLOPT_XFERINFODATA, h)))
+        || curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L)
+        || curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION,
+                            ngx_http_webhook_curl_advance)
+        || curl_easy_setopt(easy, CURLOPT_XFERINFODATA, h)
         || ngx_http_webhook_curl_trust(easy, hook) != NGX_OK
         || ngx_http_webhook_curl_pem(easy, CURLOPT_SSLCERT_BLOB,
                                      &hook->ssl_certificate_pem) != NGX_OK

@@ -502,20 +502,44 @@ ngx_http_webhook_curl_send(void *ctx, char *peer, char *local, int peer_port,
 /*
  * A proxy's answer to CONNECT is read by libcurl byte by byte for as long as
  * there is something to read, with a call of this for each: a long one keeps
- * the worker.
+ * the worker.  So does what comes between the bytes of a body, as an extension
+ * of a chunk: it is read, a hundred buffers for each call, and told to nobody.
+ * By HTTP/2 there are calls for what other transfers read.
  */
 
 int
-ngx_http_webhook_curl_connecting(void *ctx, curl_off_t dltotal,
-    curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow)
+ngx_http_webhook_curl_advance(void *ctx, curl_off_t dltotal, curl_off_t dlnow,
+    curl_off_t ultotal, curl_off_t ulnow)
 {
     ngx_http_webhook_curl_handle_t *h = ctx;
 
-    if (h->ready) {
+    long  version;
+
+    if (!h->ready) {
+        return ++h->connecting > NGX_HTTP_WEBHOOK_CURL_ANSWER;
+    }
+
+    if (!h->answered) {
         return 0;
     }
 
-    return ++h->connecting > NGX_HTTP_WEBHOOK_CURL_ANSWER;
+    if (h->advanced != dlnow + ulnow) {
+        h->advanced = dlnow + ulnow;
+        h->vain = 0;
+        return 0;
+    }
+
+    if (++h->vain <= NGX_HTTP_WEBHOOK_CURL_VAIN
+        || curl_easy_getinfo(h->easy, CURLINFO_HTTP_VERSION, &version)
+           != CURLE_OK
+        || version > CURL_HTTP_VERSION_1_1)
+    {
+        return 0;
+    }
+
+    h->enough = 1;
+
+    return 1;
 }
 
 
@@ -585,6 +609,7 @@ ngx_http_webhook_curl_forget(ngx_http_webhook_curl_handle_t *h)
 
     h->status = 0;
     h->received = 0;
+    h->vain = 0;
     h->answered = 0;
     h->enough = 0;
     h->no_memory = 0;

@@ -27,6 +27,7 @@
 #define NGX_HTTP_WEBHOOK_CURL_BODY       (64 * 1024)    /* beyond body_max */
 #define NGX_HTTP_WEBHOOK_CURL_RETRY_AFTER  256          /* of its value */
 #define NGX_HTTP_WEBHOOK_CURL_ANSWER     (64 * 1024)    /* to CONNECT */
+#define NGX_HTTP_WEBHOOK_CURL_VAIN       16             /* calls, no body */
 #define NGX_HTTP_WEBHOOK_CURL_SOCKETS    8              /* connecting at once */
 
 
@@ -75,6 +76,8 @@ struct ngx_http_webhook_curl_handle_s {
     size_t                           body;      /* allocated */
     size_t                           connecting;   /* bytes of a proxy's
                                                       answer, at most */
+    curl_off_t                       advanced;  /* bodies, bytes */
+    ngx_uint_t                       vain;      /* calls since */
     int                              error;     /* of the latest socket() */
 
     ngx_socket_t                     fds[NGX_HTTP_WEBHOOK_CURL_SOCKETS];
@@ -186,7 +189,7 @@ int ngx_http_webhook_curl_send(void *ctx, char *peer, char *local,
 
 /* A CURLOPT_XFERINFOFUNCTION. */
 
-int ngx_http_webhook_curl_connecting(void *ctx, curl_off_t dltotal,
+int ngx_http_webhook_curl_advance(void *ctx, curl_off_t dltotal,
     curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow);
 
 /* libcurl is through with a transfer that is still in the multi handle. */

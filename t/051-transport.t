@@ -8,7 +8,9 @@
 use warnings;
 use strict;
 
+use IO::Socket::INET;
 use MIME::Base64 qw/ encode_base64 /;
+use POSIX ();
 use Test::More;
 
 use WebhookTest;
@@ -48,6 +50,8 @@ my %cases = (
 		{ error => 'protocol', message => qr/large/ } ],
 	trailers => [ undef, 'url %%URL_r%%/trailers; timeout 3s;',
 		{ code => 200, body => 'hello' } ],
+	extension => [ undef, 'url http://127.0.0.1:%%PORT_endless%%/;'
+		. 'timeout 1m;', { code => 200, body => 'hello' } ],
 	line => [ undef, 'url %%URL_r%%/line;',
 		{ error => 'protocol', message => qr/large/ } ],
 	reason => [ undef, 'url %%URL_r%%/reason;',
@@ -131,6 +135,7 @@ $r->set('/trailers' => { raw => "HTTP/1.1 200 OK\r\n"
 	. "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
 	. "X-A: v\r\n" x 100_000, then => 'hang' });
 
+my $endless = endless();
 my $hooks = '';
 
 for my $name (sort keys %cases) {
@@ -246,6 +251,9 @@ is($q->header('Host'), 'nosuch.invalid', 'proxy - Host of the endpoint');
 is($r->requests('/ok'), 1, 'redirect - not followed');
 unlike($t->error_log(), qr/s3cret|pa55|t0k/, 'log - no secret');
 
+kill 'KILL', $endless;
+waitpid $endless, 0;
+
 $t->done();
 
 ###############################################################################
@@ -261,6 +269,31 @@ sub ended {
 	};
 
 	return $t->get("/status/deliveries/$d->{uuid}")->json;
+}
+
+# a chunk, and an extension of the next one that has no end; the pid
+
+sub endless {
+	my $listen = IO::Socket::INET->new(
+		LocalAddr => '127.0.0.1', LocalPort => $t->port('endless'),
+		Listen => 1, ReuseAddr => 1
+	)
+		or die "listen: $!\n";
+
+	my $pid = fork();
+	die "fork: $!\n" unless defined $pid;
+
+	return $pid if $pid;
+
+	$SIG{PIPE} = 'DEFAULT';
+
+	my $s = $listen->accept();
+	sysread $s, my $request, 65536;
+	syswrite $s, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		. "5\r\nhello\r\n5;";
+	1 while syswrite $s, 'x' x 65536;
+
+	POSIX::_exit(0);
 }
 
 sub same {
