@@ -377,13 +377,20 @@ ngx_http_webhook_api_shadow(ngx_http_webhook_route_t *route, ngx_uint_t n)
 }
 
 
-/* of regexes no more is known than that two are the same */
+/* of two regexes no more is known than that they are the same */
 
 static ngx_uint_t
 ngx_http_webhook_api_covers(ngx_http_webhook_api_route_t *first,
     ngx_http_webhook_api_route_t *rp)
 {
     if (first->type == NGX_HTTP_WEBHOOK_URI_REGEX) {
+
+#if (NGX_PCRE)
+        if (rp->type == NGX_HTTP_WEBHOOK_URI_EXACT) {
+            return ngx_regex_exec(first->regex->regex, &rp->uri, NULL, 0) >= 0;
+        }
+#endif
+
         return rp->type == NGX_HTTP_WEBHOOK_URI_REGEX
                && rp->uri.len == first->uri.len
                && ngx_memcmp(rp->uri.data, first->uri.data, rp->uri.len) == 0

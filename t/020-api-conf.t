@@ -268,7 +268,7 @@ for my $status ('', '4xx', '1xx', '2', '2xy', '200,', '199', '400', '204-200',
 	check("route GET /a 'status=$status' { # <<\n}", 'invalid status "');
 }
 
-check("%bare route GET ~^/(?<job>.+)\$ { id /id; } also { id \$job; launch; }\n" .
+check("%bare route GET ~^/x/(?<job>.+)\$ { id /id; } also { id \$job; launch; }\n" .
 	"also { each /a/*; id 1#; run 2/b; }\nid /id;");
 check("%none also { # <<\n}", 'has no "route" before it');
 check("route GET /a { ignore; } also { # <<\n}",
@@ -296,7 +296,7 @@ for my $kind ('launch', 'rerun') {
 		'"rerun", in "route" "GET /a"');
 }
 
-check("%bare route GET ~^/(?<job>.+)\$ body=off status=200,202 { id \$job; }\n" .
+check("%bare route GET ~^/x/(?<job>.+)\$ body=off status=200,202 { id \$job; }\n" .
 	"id /id;");
 check("route GET /a body=off { # <<\n}", '"body=off" needs an "id" with a ' .
 	'variable, and no "require", in "route" "GET /a"');
@@ -424,7 +424,17 @@ for (
 		'route "GET ~^/x$" is never used' ],
 	[ "route * /* { }\nroute GET ~^/x\$ { } # <<",
 		'route "GET ~^/x$" is never used' ],
+	[ "route GET ~^/x/[^/]+\$ { }\nroute GET /x/search { } # <<",
+		'route "GET /x/search" is never used, "GET ~^/x/[^/]+$" in' ],
+	[ "route GET ~/search\$ { }\nroute GET /x/search { } # <<",
+		'route "GET /x/search" is never used' ],
+	[ "route GET ~*^/X/(?<one>.+)\$ { }\nroute GET /x/search { } # <<",
+		'route "GET /x/search" is never used' ],
 	[ "route GET ~^/x\$ { }\nroute GET ~*^/x\$ { }" ],
+	[ "route GET ~^/x/[^/]+\$ { }\nroute GET /x/a/b { }" ],
+	[ "route GET ~^/X/[^/]+\$ { }\nroute GET /x/search { }" ],
+	[ "route GET ~^/x/[^/]+\$ { }\nroute GET /x/search* { }" ],
+	[ "route GET ~^/x/[^/]+\$ when=\$arg_a { }\nroute GET /x/search { }" ],
 	[ "route GET ~^/x\$ when=\$arg_a { }\nroute GET ~^/x\$ { }" ],
 	[ "route GET ~^/x { }\nroute GET ~^/x/ { }" ],
 	[ "route GET ~^/x { }\nroute POST ~^/x { }" ],
