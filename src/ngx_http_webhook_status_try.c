@@ -36,6 +36,8 @@ static ngx_int_t ngx_http_webhook_try_body(ngx_http_webhook_status_t *s,
     ngx_str_t *body);
 static ngx_int_t ngx_http_webhook_try_enter(ngx_http_webhook_status_t *s,
     ngx_http_webhook_dry_t *dry, ngx_http_webhook_try_saved_t *saved);
+static ngx_int_t ngx_http_webhook_try_request_body(ngx_http_request_t *r,
+    ngx_str_t *text, ngx_http_request_body_t **body);
 static void ngx_http_webhook_try_leave(ngx_http_webhook_status_t *s,
     ngx_http_webhook_try_saved_t *saved);
 static ngx_int_t ngx_http_webhook_try_routes(ngx_http_webhook_status_t *s,
@@ -135,10 +137,11 @@ ngx_http_webhook_try_params(ngx_http_webhook_status_t *s,
         { ngx_string("method"), ngx_null_string },
         { ngx_string("uri"), ngx_null_string },
         { ngx_string("status"), ngx_null_string },
-        { ngx_string("hook"), ngx_null_string }
+        { ngx_string("hook"), ngx_null_string },
+        { ngx_string("body"), ngx_null_string }
     };
 
-    rc = ngx_http_webhook_status_params(s, params, 5);
+    rc = ngx_http_webhook_status_params(s, params, 6);
 
     if (rc != NGX_OK) {
         return rc;
@@ -189,6 +192,7 @@ ngx_http_webhook_try_params(ngx_http_webhook_status_t *s,
     }
 
     dry->status = status;
+    dry->request = params[5].value;
 
     if (params[4].value.len == 0) {
         return NGX_OK;
@@ -272,9 +276,14 @@ ngx_http_webhook_try_enter(ngx_http_webhook_status_t *s,
     size_t                      size;
     ngx_str_t                   name;
     ngx_http_request_t         *r;
+    ngx_http_request_body_t    *body;
     ngx_http_core_main_conf_t  *cmcf;
 
     r = s->request;
+
+    if (ngx_http_webhook_try_request_body(r, &dry->request, &body) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     saved->uri = r->uri;
     saved->args = r->args;
@@ -299,7 +308,7 @@ ngx_http_webhook_try_enter(ngx_http_webhook_status_t *s,
     r->unparsed_uri = dry->uri;
     r->method_name = dry->method;
     r->method = NGX_HTTP_UNKNOWN;
-    r->request_body = NULL;
+    r->request_body = body;
     r->headers_out.status = dry->status;
 
     ngx_str_null(&r->uri);
@@ -322,6 +331,47 @@ ngx_http_webhook_try_enter(ngx_http_webhook_status_t *s,
     }
 
     r->uri = dry->path;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_try_request_body(ngx_http_request_t *r, ngx_str_t *text,
+    ngx_http_request_body_t **body)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    *body = NULL;
+
+    if (text->len == 0) {
+        return NGX_OK;
+    }
+
+    *body = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
+    if (*body == NULL) {
+        return NGX_ERROR;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl = ngx_alloc_chain_link(r->pool);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = text->data;
+    b->last = text->data + text->len;
+    b->memory = 1;
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    (*body)->bufs = cl;
 
     return NGX_OK;
 }

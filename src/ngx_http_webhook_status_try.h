@@ -25,6 +25,7 @@ typedef struct {
     ngx_str_t                   path;         /* normalised */
     ngx_uint_t                  status;
     ngx_str_t                   body;
+    ngx_str_t                   request;      /* the body of what it answers */
     ngx_http_webhook_hook_t    *hook;         /* to be sent to; NULL: none */
     ngx_uint_t                  counter;      /* the reason */
     ngx_uint_t                  events;

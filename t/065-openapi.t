@@ -146,6 +146,8 @@ see('POST', '/try?api=jobs&method=POST&uri=/api/jobs', '/try', undef,
 	'{"id":"new","status":"new"}');
 see('POST', '/try?api=jobs&method=POST&uri=/api/jobs&status=201&hook=good',
 	'/try', undef, '{"id":"new","status":"new"}');
+see('POST', '/try?api=jobs&method=POST&uri=/api/jobs&body=%7B%7D', '/try', undef,
+	'{"id":"new","status":"new"}');
 see('POST', '/try?api=jobs&uri=/elsewhere', '/try', undef, '{}');
 see('POST', '/try?api=none', '/try', undef, '{}');
 

@@ -79,6 +79,19 @@ webhook_api gone {
     route GET /text body=text { id ""; }
 }
 
+map $request_body $rpc_adds { default 0; "~\"method\": *\"add\"" 1; }
+
+webhook_api rpc {
+    id  /result;
+
+    route POST /rpc when=$rpc_adds { launch; }
+    route POST /rpc {
+        id      $request_body "~\"of\": *\"(\w+)\"";
+        state   /result;
+        states  FINISHED done;
+    }
+}
+
 webhook_api rich {
     id           /id;
     state        /status;
@@ -211,6 +224,25 @@ is($d->{events}, 3, 'a final launch - events');
 is("@{ $o->{events} }", 'LAUNCHED STARTED FINISHED', 'a final launch - which');
 is(join(' ', map { $_->{event} } @{ $o->{payloads} }),
 	'LAUNCHED STARTED FINISHED', 'a final launch - payloads');
+
+# what the request's own body says
+
+my $rpc = 'api=rpc&method=POST&uri=/rpc';
+
+$d = dry("$rpc&body=%7B%22method%22:%22add%22,%22x%22:%22a%2Bb%26c%22%7D",
+	'{"result":"5e"}');
+ok($d->{route}{launch}, 'the request\'s body - route');
+is($d->{observations}[0]{id}, '5e', 'the request\'s body - id');
+is($d->{events}, 1, 'the request\'s body - events');
+
+$d = dry("$rpc&body=%7B%22of%22:%22run%22%7D", '{"result":"doing"}');
+is($d->{route}{index}, 1, 'the request\'s body - another route');
+is($d->{observations}[0]{id}, 'run', 'the request\'s body - gives the id');
+is("@{ $d->{observations}[0]{events} }", 'STARTED',
+	'the request\'s body - events of it');
+
+$d = dry($rpc, '{"method":"add","of":"run","result":"5e"}');
+is($d->{reason}, 'no id', 'the request\'s body - not the document');
 
 $o = dry("$run[0]&hook=end", $run[1])->{observations}[0];
 is_deeply($o->{payloads}[2], { type => 'EXECUTION', event => 'FINISHED',
