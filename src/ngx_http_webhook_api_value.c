@@ -25,6 +25,8 @@ static ngx_int_t ngx_http_webhook_api_state_match(ngx_conf_t *cf,
     ngx_str_t *value, ngx_http_webhook_api_state_t *state);
 static void ngx_http_webhook_api_state_warn(ngx_conf_t *cf,
     ngx_str_t *value);
+static void ngx_http_webhook_api_state_twice(ngx_conf_t *cf,
+    ngx_http_webhook_api_scope_t *scope, ngx_str_t *value, ngx_uint_t rank);
 static ngx_array_t *ngx_http_webhook_api_matches(ngx_conf_t *cf,
     ngx_str_t *value, ngx_uint_t n);
 static ngx_int_t ngx_http_webhook_api_inherit_members(ngx_conf_t *cf,
@@ -252,6 +254,8 @@ ngx_http_webhook_api_conf_states(ngx_conf_t *cf, ngx_command_t *cmd,
 
     for (i = 2; i < cf->args->nelts; i++) {
 
+        ngx_http_webhook_api_state_twice(cf, scope, &value[i], rank);
+
         state = ngx_array_push(scope->states);
         if (state == NULL) {
             return NGX_CONF_ERROR;
@@ -325,6 +329,29 @@ ngx_http_webhook_api_state_warn(ngx_conf_t *cf, ngx_str_t *value)
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"%V\" in \"states\" is text as it stands, only "
                            "\"~regex\" is more", value);
+    }
+}
+
+
+/* of several that fit the first counts */
+
+static void
+ngx_http_webhook_api_state_twice(ngx_conf_t *cf,
+    ngx_http_webhook_api_scope_t *scope, ngx_str_t *value, ngx_uint_t rank)
+{
+    ngx_uint_t  known;
+
+    if (value->len && value->data[0] == '~') {
+        return;
+    }
+
+    known = ngx_http_webhook_api_states(scope, value);
+
+    if (known != NGX_HTTP_WEBHOOK_NONE && known != rank) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"%V\" in \"states\" has no effect, it means %V by "
+                           "what stands before it", value,
+                           &ngx_http_webhook_api_events[known]);
     }
 }
 

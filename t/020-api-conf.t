@@ -472,6 +472,15 @@ for (
 	[ "goal.id 1/a;\nroute GET /x { }\nroute GET /y { each /*; }" ],
 	[ "goal.id 1/a;\nroute GET /x { }\nroute GET /y { goal.name /x; " .
 		"each /*; }" ],
+	[ "state /s;\nstates STARTED Stopped;\nstates FINISHED done stopped; # <<\n"
+		. "route GET /x { }", '"stopped" in "states" has no effect, it means ' .
+		'STARTED by what stands before it' ],
+	[ "state /s;\nstates FINISHED ~^d;\nstates LAUNCHED deferred; # <<\n"
+		. "route GET /x { }", '"deferred" in "states" has no effect, it means ' .
+		'FINISHED by' ],
+	[ "state /s;\nstates STARTED failing;\nstates FINISHED ~^fail Failing2;\n"
+		. "states FINISHED failed;\nroute GET /x { }\n"
+		. "route GET /y { states FINISHED failing; }" ],
 	[ "state /s;\nstates FINISHED done, failed; # <<\nroute GET /x { }",
 		'"done," is compared with its comma, spaces alone separate values' ],
 	[ "require /a b, c; # <<\nroute GET /x { }", '"b," is compared with its' ],
