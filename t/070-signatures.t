@@ -210,7 +210,7 @@ for my $name (sort keys %hooks) {
 		}
 	}
 
-	# the event's only: each question starts a program
+	# the event's only
 
 	my ($q) = grep { $_->header('X-Webhook-Event') ne 'PING' } @requests;
 

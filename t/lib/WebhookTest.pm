@@ -85,7 +85,9 @@ use Fcntl qw/ :flock /;
 use File::Basename qw/ dirname /;
 use File::Path qw/ remove_tree /;
 use File::Temp qw/ tempdir /;
+use IO::Handle;
 use IO::Socket::INET;
+use IPC::Open2;
 use JSON::PP;
 use POSIX qw/ :sys_wait_h sigprocmask SIG_BLOCK SIG_UNBLOCK
 	SIGINT SIGTERM SIGHUP /;
@@ -1074,18 +1076,31 @@ sub blackhole {
 sub judge {
 	my ($self, $library, $secret, $request) = @_;
 
-	my $name = "$self->{dir}/judge.json";
+	my $judge = $self->{judge} ||= $self->start_judge();
 
-	write_file($name, JSON::PP->new->utf8->encode({
+	print { $judge->{to} } JSON::PP->new->utf8->encode({
 		library => $library, secret => $secret,
 		body => MIME::Base64::encode_base64($request->body(), ''),
 		headers => { map { lc $_->[0] => $_->[1] }
 			$request->headers() },
-	}));
+	}), "\n";
 
-	my ($status, $said) = $self->output('node', "$root/t/node/judge.mjs", $name);
+	my $said = readline $judge->{from};
+	die "t/node/judge.mjs ended\n" unless defined $said;
 
-	return $status == 0 ? '' : $said || 'failed';
+	return JSON::PP->new->utf8->allow_nonref->decode($said);
+}
+
+# one for all questions, as libraries take their time to load, and refuse what
+# is old; it ends with its input
+
+sub start_judge {
+	my %judge;
+
+	open2($judge{from}, $judge{to}, 'node', "$root/t/node/judge.mjs");
+	$judge{to}->autoflush();
+
+	return \%judge;
 }
 
 ###############################################################################

@@ -1,29 +1,26 @@
 /*
- * Asks the libraries that receivers of webhooks use whether they accept a
- * request: judge.mjs FILE, a JSON object {library, secret, headers, body
- * (base64)}.  Says why not, and exits 1, if they do not.
+ * Asks the libraries that receivers of webhooks use whether they accept
+ * requests: of each line of the input, a JSON object {library, secret, headers,
+ * body (base64)}, says in one line, a JSON string, why not; "" if they do.
  */
 
-import fs from 'node:fs';
-
-const q = JSON.parse(fs.readFileSync(process.argv[2]));
-const body = Buffer.from(q.body, 'base64').toString();
+import readline from 'node:readline';
 
 const judges = {
 
-    standardwebhooks: async () => {
+    standardwebhooks: async (q, body) => {
         const { Webhook } = await import('standardwebhooks');
 
         new Webhook(q.secret).verify(body, q.headers);
     },
 
-    svix: async () => {
+    svix: async (q, body) => {
         const { Webhook } = await import('svix');
 
         new Webhook(q.secret).verify(body, q.headers);
     },
 
-    octokit: async () => {
+    octokit: async (q, body) => {
         const { verify } = await import('@octokit/webhooks-methods');
 
         if (!await verify(q.secret, body, q.headers['x-hub-signature-256'])) {
@@ -31,7 +28,7 @@ const judges = {
         }
     },
 
-    stripe: async () => {
+    stripe: async (q, body) => {
         const { default: Stripe } = await import('stripe');
 
         new Stripe('sk_test_none').webhooks.constructEvent(
@@ -39,10 +36,16 @@ const judges = {
     }
 };
 
-try {
-    await judges[q['library']]();
+for await (const line of readline.createInterface({ input: process.stdin })) {
+    const q = JSON.parse(line);
+    let said = '';
 
-} catch (e) {
-    console.log(e.message);
-    process.exitCode = 1;
+    try {
+        await judges[q.library](q, Buffer.from(q.body, 'base64').toString());
+
+    } catch (e) {
+        said = e.message || 'failed';
+    }
+
+    process.stdout.write(JSON.stringify(said) + '\n');
 }
