@@ -26,7 +26,8 @@
 
 /*
  * The last of the queue's room is not for webhooks for which more waits than on
- * average:  one that is dead must not take the events of others.
+ * average, half of that if nothing goes out to them:  some that are dead must
+ * not take the events of others.
  */
 
 #define ngx_http_webhook_queue_little(sh, slot)                               \
@@ -35,7 +36,9 @@
 
 #define ngx_http_webhook_queue_much(sh, slot)                                 \
     ((uint64_t) (slot)->waiting * (sh)->nused                                 \
-     > (uint64_t) (sh)->queued + (sh)->queued / 16)
+     > (uint64_t) (sh)->queued + (sh)->queued / 16                            \
+     || ((slot)->health.state != NGX_HTTP_WEBHOOK_HEALTH_OK                   \
+         && !ngx_http_webhook_queue_little(sh, slot)))
 
 #define NGX_HTTP_WEBHOOK_QUEUE_FEW  4
 

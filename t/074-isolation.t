@@ -169,6 +169,18 @@ server {
         webhook other { url @{[ $good->url('/other') ]}; }
     }
 
+    location /second/ {
+        proxy_pass %%URL_api%%;
+
+        webhook second { $dead }
+    }
+
+    location /third/ {
+        proxy_pass %%URL_api%%;
+
+        webhook third { $dead }
+    }
+
     location /both/ {
         proxy_pass %%URL_api%%;
 
@@ -194,8 +206,14 @@ $t->run();
 
 my $full;
 
+# beside it two that have fewer events
+
 for my $i (1 .. 1000) {
 	answer("/dead/$i", 'queued');
+
+	if ($i % 7 == 0) {
+		answer("/$_/$i", 'queued') for qw/ second third /;
+	}
 
 	wait_for { waiting('dead') == $i || refused() };
 
@@ -207,6 +225,14 @@ for my $i (1 .. 1000) {
 
 ok($full && $full > 10, 'a dead webhook has filled its share')
 	or diag($full || 'never');
+
+for my $name (qw/ second third /) {
+	answer("/$name/m$_", 'queued') for 1 .. $full;
+
+	is(hook($name)->{state}, 'probing', "$name - is dead, too");
+}
+
+$full = waiting('dead');
 
 answer("/other/$_", 'queued') for 1 .. 50;
 answer("/both/$_", 'queued') for 1 .. 30;
