@@ -147,6 +147,12 @@ ngx_http_webhook_queue_finish(ngx_http_webhook_zone_t *zone,
         verdict->recovered = 0;
     }
 
+    verdict->before = slot->health.state;
+    verdict->after = health.state;
+    verdict->failures = health.failures;
+    verdict->failing = health.failing_since ? ctx.now - health.failing_since
+                                            : 0;
+
     ngx_http_webhook_zone_begin(zone);
 
     a = ngx_http_webhook_attempt_record(zone, result, sent, started);

@@ -17,15 +17,6 @@ static void ngx_http_webhook_metrics_histogram(ngx_http_webhook_metrics_t *m,
     const uint64_t *bounds);
 
 
-/* in the order of NGX_HTTP_WEBHOOK_OUTCOME_DELIVERED, ... */
-
-const char  *ngx_http_webhook_outcomes[NGX_HTTP_WEBHOOK_OUTCOMES] = {
-    "delivered", "3xx", "4xx", "5xx", "other",
-    "dns", "connect", "tls", "timeout", "reset", "protocol", "broken",
-    "proxy", "internal"
-};
-
-
 void
 ngx_http_webhook_metrics_attempts(ngx_http_webhook_metrics_t *m)
 {

@@ -326,6 +326,10 @@ ngx_int_t ngx_http_webhook_queue_get(ngx_http_webhook_zone_t *zone,
                                                    - 1 */
 #define NGX_HTTP_WEBHOOK_OUTCOMES           14
 
+/* their names */
+
+extern const char  *ngx_http_webhook_outcomes[NGX_HTTP_WEBHOOK_OUTCOMES];
+
 #define NGX_HTTP_WEBHOOK_BOUNDS             12
 
 typedef struct {

@@ -62,6 +62,10 @@ typedef struct {
     ngx_uint_t    status;          /* NGX_HTTP_WEBHOOK_DELIVERED, FAILED,
                                       EXPIRED or WAITING */
     uint64_t      wait;            /* ms until the next attempt, if WAITING */
+    ngx_uint_t    before;          /* NGX_HTTP_WEBHOOK_HEALTH_... */
+    ngx_uint_t    after;           /* the same, of the attempt */
+    uint64_t      failing;         /* ms since the first failure in a row */
+    ngx_uint_t    failures;        /* in a row */
     unsigned      recovered:1;     /* all that waits is due at once */
     unsigned      kept:1;          /* no step of "retry" is used up: the next
                                       attempt has this one's number */

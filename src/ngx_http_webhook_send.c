@@ -15,6 +15,7 @@
 #include "ngx_http_webhook_curl.h"
 #include "ngx_http_webhook_detached.h"
 #include "ngx_http_webhook_format.h"
+#include "ngx_http_webhook_health.h"
 #include "ngx_http_webhook_payload.h"
 #include "ngx_http_webhook_scrub.h"
 #include "ngx_http_webhook_via.h"
@@ -497,6 +498,9 @@ ngx_http_webhook_send_done(ngx_http_webhook_detached_t *d)
         ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                       "webhook \"%V\": result of a delivery that another "
                       "worker has taken over", &t->hook->name);
+
+    } else {
+        ngx_http_webhook_health_log(t->hook, result, &verdict);
     }
 
     t->done(t->hook);

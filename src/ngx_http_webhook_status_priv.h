@@ -180,10 +180,6 @@ ngx_http_webhook_reason_t *ngx_http_webhook_status_reason(ngx_uint_t counter);
 
 extern ngx_str_t  ngx_http_webhook_states[NGX_HTTP_WEBHOOK_NHEALTH];
 
-/* metrics_hook.c: the names of NGX_HTTP_WEBHOOK_OUTCOME_DELIVERED, ... */
-
-extern const char  *ngx_http_webhook_outcomes[NGX_HTTP_WEBHOOK_OUTCOMES];
-
 
 /*
  * status_args.c: reads the query.  filter NULL: there must be none.  NGX_OK,

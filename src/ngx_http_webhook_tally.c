@@ -19,6 +19,13 @@ static void ngx_http_webhook_tally_add(ngx_http_webhook_histogram_t *histogram,
     const uint64_t *bounds, uint64_t value);
 
 
+const char  *ngx_http_webhook_outcomes[NGX_HTTP_WEBHOOK_OUTCOMES] = {
+    "delivered", "3xx", "4xx", "5xx", "other",
+    "dns", "connect", "tls", "timeout", "reset", "protocol", "broken",
+    "proxy", "internal"
+};
+
+
 /* upper bounds, ms; what is beyond goes to the last bucket */
 
 const uint64_t  ngx_http_webhook_tally_duration[NGX_HTTP_WEBHOOK_BOUNDS] = {

@@ -125,6 +125,9 @@ see('broken', "b$_", 'running') for 1 .. 8;
 ok(wait_for { hook('broken')->{state} eq 'probing' }, 'breaker - opens');
 is($r->requests('/broken'), 5, 'breaker - after five failures');
 is(hook('broken')->{failures}, 5, 'breaker - counted');
+ok($t->wait_log(qr/\[warn\].* webhook "broken": 5 attempts in a row have /
+	. qr/failed, the last by 500; one is made at a time until one succeeds$/),
+	'breaker - said');
 
 $r->set('/broken' => { status => 204 });
 
@@ -447,6 +450,8 @@ cmp_ok($d->{attempts}, '>', 1, 'late - after some attempts');
 
 see('gone', 'a', 'running');
 ok(wait_for { hook('gone')->{state} eq 'gone' }, 'gone - disabled');
+ok($t->wait_log(qr/\[error\].* webhook "gone" is disabled: it answered 410$/),
+	'gone - said');
 
 see('gone', 'b', 'running');
 see('full', 'f9', 'running');
@@ -523,6 +528,9 @@ is(join(' ', map { $_->header('X-Webhook-Attempt') } @q[10 .. 12]), '1 1 1',
 	'breaker - no attempt of others was used up');
 ok(wait_for { hook('broken')->{delivered} == 8 }, 'breaker - delivered');
 is(hook('broken')->{state}, 'ok', 'breaker - closed');
+like($t->error_log(),
+	qr/\[notice\].* webhook "broken": an attempt has succeeded again$/m,
+	'breaker - said');
 
 $t->done();
 

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # The wall clock is set, while nginx runs and while it does not: what waits goes
-# on as it would have, nothing is given up for it, and what is known counts.
+# on as it would have, nothing is given up for it, and what is known counts.  And
+# what needs hours: a webhook that fails for long.
 
 ###############################################################################
 
@@ -132,6 +133,33 @@ subtest 'set forward' => sub {
 	is($known->($tag)->status(), 304, 'nothing has changed');
 	$c->set(6 * $day + $hour);
 	ok(wait_for { $known->($tag)->status() == 200 }, 'but the clock');
+	$s->done();
+};
+
+# time that has passed
+
+subtest 'disable_after' => sub {
+	my $s = WebhookTest::Store->new(store => 'none',
+		hook => 'retry 1h 1h 1h; disable_after 1d;');
+	my ($t, $r) = @$s{qw/ t r /};
+	my $c = WebhookTest::Clock->new($t);
+
+	$r->set('/ci' => { status => 500 });
+	$t->run();
+	$s->status('e1', 'queued', launch => 1);
+	ok(tried($s, 1, 'ci'), 'tried');
+
+	$c->pass(23 * $hour);
+	ok(tried($s, 2, 'ci'), 'tried again');
+	is(hook($s, 'ci')->{state}, 'ok', 'not long enough');
+
+	$c->pass(2 * $hour);
+	ok(tried($s, 3, 'ci'), 'and once more');
+	is(hook($s, 'ci')->{state}, 'failing', 'disabled');
+	ok($t->wait_log(qr/\[error\].* webhook "ci" is disabled: it has failed /
+		. qr/for 25 h \("disable_after"\), the last time by 500$/),
+		'the error log says so');
+
 	$s->done();
 };
 

@@ -1,8 +1,8 @@
 
 /*
- * Preloaded into nginx, sets its wall clock: ms that are added to it, from the
- * file that CLOCK names, which is shared with the test.  The monotonic clock
- * goes on as it does.
+ * Preloaded into nginx, sets its clocks: ms that are added to the wall clock,
+ * and to the monotonic one, from the file that CLOCK names, which is shared with
+ * the test.
  */
 
 #define _GNU_SOURCE
@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 
-static volatile int64_t   none;
-static volatile int64_t  *ahead = &none;
+static volatile int64_t   none[2];
+static volatile int64_t  *ahead = none;
 
 static int (*real)(clockid_t, struct timespec *);
 
@@ -43,7 +43,7 @@ begin(void)
         return;
     }
 
-    p = mmap(NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0);
+    p = mmap(NULL, sizeof(none), PROT_READ, MAP_SHARED, fd, 0);
     close(fd);
 
     if (p != MAP_FAILED) {
@@ -56,18 +56,36 @@ int
 clock_gettime(clockid_t id, struct timespec *ts)
 {
     int      rc;
-    int64_t  ns;
+    int64_t  ms, ns;
 
     rc = real(id, ts);
 
-    if (rc == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)) {
-        ns = ts->tv_nsec + *ahead % 1000 * 1000000;
-
-        ts->tv_sec += *ahead / 1000 + (ns >= 1000000000) - (ns < 0);
-        ts->tv_nsec = (ns + 1000000000) % 1000000000;
+    if (rc != 0) {
+        return rc;
     }
 
-    return rc;
+    switch (id) {
+
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+        ms = ahead[0];
+        break;
+
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_COARSE:
+        ms = ahead[1];
+        break;
+
+    default:
+        return 0;
+    }
+
+    ns = ts->tv_nsec + ms % 1000 * 1000000;
+
+    ts->tv_sec += ms / 1000 + (ns >= 1000000000) - (ns < 0);
+    ts->tv_nsec = (ns + 1000000000) % 1000000000;
+
+    return 0;
 }
 
 

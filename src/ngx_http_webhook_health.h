@@ -1,0 +1,30 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * health: what an attempt has changed of its webhook's health -> a line in the
+ * error log.  Next room: none.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_HEALTH_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_HEALTH_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+#include "ngx_http_webhook_queue.h"
+
+
+/*
+ * Says that a webhook is probed, disabled, or works again; nothing if it is as
+ * it was.  Not while the zone is locked.
+ */
+
+void ngx_http_webhook_health_log(ngx_http_webhook_hook_t *hook,
+    ngx_http_webhook_result_t *result, ngx_http_webhook_verdict_t *verdict);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_HEALTH_H_INCLUDED_ */
