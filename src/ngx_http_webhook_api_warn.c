@@ -17,6 +17,8 @@ static void ngx_http_webhook_api_warn_state(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp);
 static void ngx_http_webhook_api_warn_values(ngx_conf_t *cf,
     ngx_http_webhook_api_t *api, ngx_uint_t n);
+static ngx_uint_t ngx_http_webhook_api_ends(
+    ngx_http_webhook_api_scope_t *scope);
 static ngx_uint_t ngx_http_webhook_api_lines(
     ngx_http_webhook_api_scope_t *scope);
 static ngx_array_t *ngx_http_webhook_api_line(
@@ -36,12 +38,13 @@ static ngx_uint_t ngx_http_webhook_api_covers(
 void
 ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
 {
-    ngx_uint_t                     i, state, states;
+    ngx_uint_t                     i, state, states, ends;
     ngx_http_webhook_route_t      *route;
     ngx_http_webhook_api_route_t  *rp, *first;
 
     state = 0;
     states = 0;
+    ends = 0;
     route = api->routes.elts;
 
     for (i = 0; i < api->routes.nelts; i++) {
@@ -55,6 +58,7 @@ ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
 
         state |= (rp->scope.state != NULL);
         states |= (rp->scope.states != NULL);
+        ends |= ngx_http_webhook_api_ends(&rp->scope);
 
         first = route[i].second ? NULL
                                 : ngx_http_webhook_api_shadow(route, i);
@@ -73,7 +77,44 @@ ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
                       "\"states\" has no effect without \"state\" in "
                       "webhook_api \"%V\" in %s:%ui",
                       &api->name, api->file, api->line);
+
+    } else if (state && !ends) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "no \"states\" and no \"present\" means FINISHED in "
+                      "webhook_api \"%V\" in %s:%ui",
+                      &api->name, api->file, api->line);
     }
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_api_ends(ngx_http_webhook_api_scope_t *scope)
+{
+    ngx_uint_t                       i;
+    ngx_http_webhook_api_state_t    *state;
+    ngx_http_webhook_api_present_t  *present;
+
+    if (scope->states) {
+        state = scope->states->elts;
+
+        for (i = 0; i < scope->states->nelts; i++) {
+            if (state[i].rank == NGX_HTTP_WEBHOOK_FINISHED) {
+                return 1;
+            }
+        }
+    }
+
+    if (scope->present) {
+        present = scope->present->elts;
+
+        for (i = 0; i < scope->present->nelts; i++) {
+            if (present[i].rank == NGX_HTTP_WEBHOOK_FINISHED) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 

@@ -138,7 +138,7 @@ check("omit /a; omit /b /c; require /a; require /b; state /s; states FINISHED a;
 	"states FINISHED b; present STARTED /a; present STARTED /b; " .
 	"goal.id /a; goal.name /b; sender /c; sender.id /d;");
 check("%R state /a; updated /a; run /a; each /a; id /a; execution /a; " .
-	"goal /b; launch;");
+	"goal /b; launch; states FINISHED a;");
 
 # members may have any name
 
@@ -168,7 +168,7 @@ check("goal /a/*; # <<", 'invalid JSON Pointer "/a/*": ');
 for my $name ('state', 'updated', 'each', 'omit', 'require', 'goal.id',
 	'present STARTED')
 {
-	check("$name /a/*/b/*/c;");
+	check("$name /a/*/b/*/c;" . ($name eq 'state' && 'states FINISHED a;'));
 	check("$name /a/*/b/*/*; # <<", 'invalid JSON Pointer "/a/*/b/*/*": ');
 }
 
@@ -305,7 +305,7 @@ check("require /a; route GET ~^/(?<job>.+)\$ body=off { # <<\nid \$job; }",
 check("%bare %none route GET ~^/(?<job>.+)\$ body=off { # <<\nid \$job; " .
 	"each /a/*; }", '"body=off" needs an "id"');
 check("route GET /a body=on { # <<\n}", 'invalid parameter "body=on"');
-check("route GET /a body=text { id ''; state ''; }");
+check("route GET /a body=text { id ''; state ''; states FINISHED a; }");
 check("%bare route GET ~^/(?<job>.+)\$ body=off body=text { # <<\nid \$job; }",
 	'duplicate "body" parameter');
 check("route GET /a status=200 status=201 { # <<\n}",
@@ -337,7 +337,8 @@ check("state /*/a ~x; # <<",
 	'a regex takes a part of one value, "/*/a" may be several');
 check("state /a ~; # <<", 'empty regex in "~"');
 check("state /a ~*; # <<", 'empty regex in "~*"');
-check("state \$arg_id ~%.+; goal.name /a ~%*[a-z]+; goal.id /a '~[%]2F(.+)';");
+check("state \$arg_id ~%.+; goal.name /a ~%*[a-z]+; goal.id /a '~[%]2F(.+)';" .
+	'states FINISHED a;');
 check("state /a ~%; # <<", 'empty regex in "~%"');
 check("state /a ~%*; # <<", 'empty regex in "~%*"');
 check("state /a '~x('; # <<", 'in "x("');
@@ -372,7 +373,8 @@ for ([ 'id 1/a;' ], [ 'id 0#;' ], [ 'id 1# 2/a;' ], [ "id '\${/a}.\${0#}';" ],
 }
 
 check("%none %bare $_ route GET /z { }") for 'id 0/a;',
-	'each "" /job; id 0#;', 'each /jobs/*; id 0#; state 1#; goal 2/goal;';
+	'each "" /job; id 0#;',
+	'each /jobs/*; id 0#; state 1#; states FINISHED a; goal 2/goal;';
 check("%none %bare id 1/a 0#; route GET /z { ignore; } " .
 	"route GET /y { each /jobs/*; }");
 check("%none %bare id 0# /id; route GET /z { } route GET /y { each /jobs/*; }");
@@ -445,6 +447,12 @@ for (
 	[ "route GET /x/* when=\$arg_a { }\nroute GET /x/a { }" ],
 	[ "# <<\nstates FINISHED done;\nroute GET /x { }",
 		'"states" has no effect without "state" in webhook_api "a"' ],
+	[ "# <<\nstates STARTED a;\npresent STARTED /b;\nroute GET /x { state /s; }",
+		'no "states" and no "present" means FINISHED in webhook_api "a"' ],
+	[ "states STARTED a;\nroute GET /x { state /s; }\n"
+		. 'route GET /y { present FINISHED /b; }' ],
+	[ "states STARTED a;\nroute GET /x { state /s; }\n"
+		. 'route GET /y { states FINISHED c; }' ],
 	[ "state over;\nstates FINISHED done;\nroute GET /x { } # <<",
 		'"state" is "over" for all executions, which no "states" names, ' .
 		'in route "GET /x"' ],
