@@ -278,11 +278,18 @@ ngx_http_webhook_api_route_methods(ngx_conf_t *cf,
         rp->methods |= bit;
 
         if (p == NULL) {
-            return NGX_CONF_OK;
+            break;
         }
 
         method.data = p + 1;
     }
+
+    if (ngx_strcmp(value->data, "HEAD") == 0) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "answers to \"HEAD\" are never read");
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -447,6 +447,7 @@ for (
 	[ "route GET /x/* when=\$arg_a { }\nroute GET /x/a { }" ],
 	[ "# <<\nstates FINISHED done;\nroute GET /x { }",
 		'"states" has no effect without "state" in webhook_api "a"' ],
+	[ "route HEAD /x { # <<\n}", 'answers to "HEAD" are never read' ],
 	[ "# <<\nstates STARTED a;\npresent STARTED /b;\nroute GET /x { state /s; }",
 		'no "states" and no "present" means FINISHED in webhook_api "a"' ],
 	[ "states STARTED a;\nroute GET /x { state /s; }\n"
