@@ -81,6 +81,7 @@ typedef struct {
     size_t                        size;
     size_t                        max;
     unsigned                      refused:1;   /* the answer is of no use */
+    unsigned                      gzip:1;
     unsigned                      last:1;      /* it has ended as it should */
 } ngx_http_webhook_enrich_ask_t;
 

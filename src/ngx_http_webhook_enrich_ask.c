@@ -273,11 +273,24 @@ ngx_http_webhook_enrich_header(ngx_http_webhook_detached_t *d,
         || status >= NGX_HTTP_SPECIAL_RESPONSE
         || status == NGX_HTTP_NO_CONTENT
         || status == NGX_HTTP_PARTIAL_CONTENT
-        || r->headers_out.content_length_n > (off_t) ask->max
-        || (h && h->hash && h->value.len
-            && !ngx_http_webhook_own_is(&h->value, "identity")))
+        || r->headers_out.content_length_n > (off_t) ask->max)
     {
         ask->refused = 1;
+    }
+
+    /* it was not asked for, but some have it so */
+
+    if (h && h->hash && h->value.len
+        && !ngx_http_webhook_own_is(&h->value, "identity"))
+    {
+        if (ngx_http_webhook_own_is(&h->value, "gzip")
+            || ngx_http_webhook_own_is(&h->value, "x-gzip"))
+        {
+            ask->gzip = 1;
+
+        } else {
+            ask->refused = 1;
+        }
     }
 
     r->filter_need_in_memory = 1;

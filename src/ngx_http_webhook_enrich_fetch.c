@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_webhook_enrich_priv.h"
+#include "ngx_http_webhook_inflate.h"
 #include "ngx_http_webhook_observe.h"
 #include "ngx_http_webhook_spare.h"
 #include "ngx_http_webhook_watch.h"
@@ -48,6 +49,8 @@ static ngx_http_webhook_enrich_ask_t *ngx_http_webhook_enrich_ask(
     ngx_str_t *uri, u_char *key);
 static void ngx_http_webhook_enrich_start(ngx_event_t *ev);
 static void ngx_http_webhook_enrich_done(ngx_http_webhook_detached_t *d);
+static json_t *ngx_http_webhook_enrich_document(
+    ngx_http_webhook_enrich_ask_t *ask);
 static void ngx_http_webhook_enrich_answer(ngx_http_webhook_enrich_ask_t *ask,
     json_t *doc);
 static void ngx_http_webhook_enrich_keep(ngx_http_webhook_enrich_ask_t *ask,
@@ -373,7 +376,6 @@ static void
 ngx_http_webhook_enrich_done(ngx_http_webhook_detached_t *d)
 {
     json_t                            *doc;
-    const char                        *reason;
     ngx_http_webhook_enrich_ask_t     *ask;
     ngx_http_webhook_enrich_worker_t  *worker;
 
@@ -383,14 +385,7 @@ ngx_http_webhook_enrich_done(ngx_http_webhook_detached_t *d)
     doc = NULL;
 
     if (d->result.error == NGX_HTTP_WEBHOOK_ERR_NONE && !ask->refused) {
-        doc = ngx_http_webhook_json_parse(ask->data, ask->len, &reason);
-
-        /* some filters keep the end to themselves; a number may be a half */
-
-        if (doc && !ask->last && json_is_number(doc)) {
-            json_decref(doc);
-            doc = NULL;
-        }
+        doc = ngx_http_webhook_enrich_document(ask);
     }
 
     if (doc) {
@@ -410,6 +405,51 @@ ngx_http_webhook_enrich_done(ngx_http_webhook_detached_t *d)
     if (!ngx_queue_empty(&worker->asks)) {
         ngx_post_event(&worker->start, &ngx_posted_events);
     }
+}
+
+
+static json_t *
+ngx_http_webhook_enrich_document(ngx_http_webhook_enrich_ask_t *ask)
+{
+    size_t       len;
+    u_char      *data, *inflated;
+    json_t      *doc;
+    const char  *reason;
+
+    data = ask->data;
+    len = ask->len;
+    inflated = NULL;
+
+    if (ask->gzip) {
+        inflated = ngx_alloc(ask->max, ngx_cycle->log);
+        if (inflated == NULL) {
+            return NULL;
+        }
+
+        if (ngx_http_webhook_inflate(data, len, inflated, ask->max, &len)
+            != NGX_OK)
+        {
+            ngx_free(inflated);
+            return NULL;
+        }
+
+        data = inflated;
+    }
+
+    doc = ngx_http_webhook_json_parse(data, len, &reason);
+
+    if (inflated) {
+        ngx_free(inflated);
+    }
+
+    /* some filters keep the end to themselves; a number may be a half */
+
+    if (doc && !ask->last && json_is_number(doc)) {
+        json_decref(doc);
+        return NULL;
+    }
+
+    return doc;
 }
 
 

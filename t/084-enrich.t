@@ -332,7 +332,12 @@ my @bad = (
 	{ status => 200, json => { name => undef } },
 	{ status => 200, json => { name => 'x' }, truncate => 5,
 		then => 'close' },
-	{ status => 200, json => { name => 'x' }, gzip => 1 },
+	{ status => 200, json => { name => 'x' },
+		headers => { 'Content-Encoding' => 'br' } },
+	{ status => 200, json => { name => 'x' },
+		headers => { 'Content-Encoding' => 'gzip' } },
+	{ status => 200, json => { name => 'x', huge => 'y' x 20000 },
+		gzip => 1 },
 	{ status => 200, json => { name => 'x', huge => 'y' x 20000 } },
 	{ status => 200, chunked => 1000,
 		json => { name => 'x', huge => 'y' x 20000 } },
@@ -353,6 +358,12 @@ for my $i (0 .. $#bad) {
 $api->set('/api/goals/b1' => { json => { name => 'good' } });
 $id = launch('b1', quiet => 1);
 is((got($id, 1))[0]{goal}{name}, 'good', 'good again');
+
+# one that compresses though it is asked not to
+
+$api->set('/api/goals/gz' => { json => { name => 'small' }, gzip => 1 });
+$id = launch('gz', quiet => 1);
+is((got($id, 1))[0]{goal}{name}, 'small', 'gzip');
 
 # redirects and locations
 
