@@ -15,6 +15,10 @@
 
 static void ngx_http_webhook_api_warn_state(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp);
+static void ngx_http_webhook_api_warn_status(ngx_conf_t *cf,
+    ngx_http_webhook_api_t *api, ngx_uint_t n);
+static ngx_uint_t ngx_http_webhook_api_by_status(
+    ngx_http_webhook_api_route_t *rp, ngx_str_t *text);
 static void ngx_http_webhook_api_warn_values(ngx_conf_t *cf,
     ngx_http_webhook_api_t *api, ngx_uint_t n);
 static ngx_uint_t ngx_http_webhook_api_ends(
@@ -53,6 +57,7 @@ ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
 
         if (!route[i].ignore) {
             ngx_http_webhook_api_warn_state(cf, rp);
+            ngx_http_webhook_api_warn_status(cf, api, i);
             ngx_http_webhook_api_warn_values(cf, api, i);
         }
 
@@ -208,6 +213,98 @@ ngx_http_webhook_api_warn_state(ngx_conf_t *cf,
                           &value[i].name, &rp->name, rp->file, rp->line);
         }
     }
+}
+
+
+/* "state $status; states FINISHED 404;" without "status=200,404" */
+
+static void
+ngx_http_webhook_api_warn_status(ngx_conf_t *cf, ngx_http_webhook_api_t *api,
+    ngx_uint_t n)
+{
+    ngx_int_t                      status;
+    ngx_uint_t                     i, k;
+    ngx_http_webhook_route_t      *route;
+    ngx_http_webhook_api_state_t  *state;
+    ngx_http_webhook_api_route_t  *rp;
+
+    route = api->routes.elts;
+    rp = route[n].priv;
+
+    if (rp->scope.states == NULL) {
+        return;
+    }
+
+    state = rp->scope.states->elts;
+
+    for (i = 0; i < rp->scope.states->nelts; i++) {
+
+        status = (state[i].text.len == 3)
+                 ? ngx_atoi(state[i].text.data, state[i].text.len) : NGX_ERROR;
+
+        if (status < NGX_HTTP_OK
+            || !ngx_http_webhook_api_by_status(rp, &state[i].text))
+        {
+            continue;
+        }
+
+        /* a line outside may be meant for another one */
+
+        for (k = 0; k < api->routes.nelts; k++) {
+
+            if (!route[k].ignore
+                && ngx_http_webhook_api_by_status(route[k].priv,
+                                                  &state[i].text)
+                && (k < n || ngx_http_webhook_api_status(&route[k], status)))
+            {
+                break;
+            }
+        }
+
+        if (k == api->routes.nelts) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"%V\" in \"states\" is a status that route \"%V\" "
+                          "does not take, \"status=\" names those it does, in "
+                          "%s:%ui",
+                          &state[i].text, &rp->name, rp->file, rp->line);
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_api_by_status(ngx_http_webhook_api_route_t *rp,
+    ngx_str_t *text)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_api_state_t  *state;
+    ngx_http_webhook_api_value_t  *value;
+
+    if (rp->scope.state == NULL || rp->scope.states == NULL) {
+        return 0;
+    }
+
+    value = rp->scope.state->elts;
+
+    if (rp->scope.state->nelts != 1
+        || (ngx_strcmp(value->name.data, "$status") != 0
+            && ngx_strcmp(value->name.data, "${status}") != 0))
+    {
+        return 0;
+    }
+
+    state = rp->scope.states->elts;
+
+    for (i = 0; i < rp->scope.states->nelts; i++) {
+
+        if (state[i].text.len == text->len
+            && ngx_memcmp(state[i].text.data, text->data, text->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -447,6 +447,12 @@ for (
 	[ "route GET /x/* when=\$arg_a { }\nroute GET /x/a { }" ],
 	[ "# <<\nstates FINISHED done;\nroute GET /x { }",
 		'"states" has no effect without "state" in webhook_api "a"' ],
+	[ "states FINISHED 404 200;\nroute GET /x { state \$status; } # <<",
+		'"404" in "states" is a status that route "GET /x" does not ' .
+		'take, "status=" names those it does' ],
+	[ "states FINISHED 404 200;\nroute GET /x { state \$status; }\n" .
+		"route GET /y status=404 { state \$status; }\n" .
+		'route GET /z { state /code; states FINISHED 410; }' ],
 	[ "route HEAD /x { # <<\n}", 'answers to "HEAD" are never read' ],
 	[ "# <<\nstates STARTED a;\npresent STARTED /b;\nroute GET /x { state /s; }",
 		'no "states" and no "present" means FINISHED in webhook_api "a"' ],
