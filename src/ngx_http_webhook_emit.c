@@ -15,6 +15,7 @@
 #include "ngx_http_webhook_dispatch.h"
 #include "ngx_http_webhook_enrich.h"
 #include "ngx_http_webhook_payload.h"
+#include "ngx_http_webhook_regex.h"
 #include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_watch.h"
 #include "ngx_http_webhook_zone.h"
@@ -204,6 +205,14 @@ ngx_http_webhook_emit_enriched(ngx_http_webhook_source_t *source,
     em.source = source;
     em.observation = observation;
     em.enriched = 1;
+
+#if (NGX_PCRE)
+
+    /* "match" is judged anew, whatever another document took */
+
+    ngx_http_webhook_regex_begin();
+
+#endif
 
     rc = ngx_http_webhook_emit_begin(&em);
 

@@ -31,7 +31,7 @@ webhook_api runs {
     state    /status;
     states   LAUNCHED queued;
     states   STARTED running;
-    states   FINISHED done;
+    states   FINISHED done "~^(a+)+$";
     updated  /step;
 
     goal.id  /goalId;
@@ -99,6 +99,7 @@ server {
         webhook hook { url %%URL_hook%%/; }
         webhook only { url %%URL_hook%%/only; match /project/id 7; }
         webhook rest { url %%URL_hook%%/rest; match /project/id !7; }
+        webhook regex { url %%URL_hook%%/regex; match /goal/name ~^nightly; }
     }
 
     location /api/limited/ {
@@ -110,6 +111,7 @@ server {
         webhook hook { url %%URL_hook%%/; }
         webhook only { url %%URL_hook%%/only; match /project/id 7; }
         webhook rest { url %%URL_hook%%/rest; match /project/id !7; }
+        webhook regex { url %%URL_hook%%/regex; match /goal/name ~^nightly; }
     }
 
     location /api/quiet/ {
@@ -246,6 +248,17 @@ is(scalar(at('/only')), 4, 'wanted when it was known');
 is(scalar(grep { ($_->json->{project}{id} || '') eq '7' } at('/rest')), 0,
 	'unwanted when it was known');
 ok(wait_for { at('/rest') == @others }, 'wanted all the same');
+
+# ... whatever another document, read meanwhile, does to regexes
+
+$api->set('/api/goals/n' => { json => { name => 'nightly' }, hold => 1 },
+	'/api/runs/hard' => run('hard', 'a' x 40 . '!'));
+$id = launch('n');
+ok(wait_for { asked('/api/goals/n') }, 'it is asked for');
+$t->get('/api/runs/hard');
+$api->release();
+ok(wait_for { grep { $_->json->{execution}{id} eq $id } at('/regex') },
+	'a regex is not judged by what another one took');
 
 # what is there already is not asked for; no event, no request
 
