@@ -16,7 +16,8 @@
 
 
 #define NGX_HTTP_WEBHOOK_SCRUB_MIN  6     /* shorter ones are anywhere, bytes */
-#define NGX_HTTP_WEBHOOK_SCRUB_SEGMENT  16   /* of a path: shorter are words */
+#define NGX_HTTP_WEBHOOK_SCRUB_TOKEN  16  /* shorter names of users and parts
+                                             of paths are words */
 
 
 static ngx_int_t ngx_http_webhook_scrub_hook(ngx_http_webhook_hook_t *hook,
@@ -26,6 +27,8 @@ static ngx_int_t ngx_http_webhook_scrub_url(ngx_pool_t *pool,
     ngx_http_webhook_hook_t *hook, ngx_array_t *secrets);
 static ngx_int_t ngx_http_webhook_scrub_path(ngx_array_t *secrets, u_char *p,
     u_char *last);
+static ngx_int_t ngx_http_webhook_scrub_authority(ngx_pool_t *pool,
+    ngx_str_t *url, ngx_array_t *secrets);
 static ngx_int_t ngx_http_webhook_scrub_userinfo(ngx_pool_t *pool,
     u_char *data, size_t len, ngx_array_t *secrets);
 static ngx_int_t ngx_http_webhook_scrub_add(ngx_array_t *secrets,
@@ -211,26 +214,12 @@ ngx_http_webhook_scrub_url(ngx_pool_t *pool, ngx_http_webhook_hook_t *hook,
         }
     }
 
-    p = (u_char *) ngx_strstr(hook->url.data, "://");
+    /* a proxy of plain HTTP is the one who answers */
 
-    if (p == NULL) {
-        return NGX_OK;
-    }
-
-    p += 3;
-    last = hook->url.data + hook->url.len;
-
-    for (end = p; end < last && *end != '/' && *end != '?'; end++) {
-        /* void */
-    }
-
-    at = ngx_strlchr(p, end, '@');
-
-    if (at == NULL) {
-        return NGX_OK;
-    }
-
-    return ngx_http_webhook_scrub_userinfo(pool, p, at - p, secrets);
+    return (ngx_http_webhook_scrub_authority(pool, &hook->url, secrets)
+            == NGX_OK)
+           ? ngx_http_webhook_scrub_authority(pool, &hook->proxy, secrets)
+           : NGX_ERROR;
 }
 
 
@@ -251,7 +240,7 @@ ngx_http_webhook_scrub_path(ngx_array_t *secrets, u_char *p, u_char *last)
             /* void */
         }
 
-        if (end - p >= NGX_HTTP_WEBHOOK_SCRUB_SEGMENT
+        if (end - p >= NGX_HTTP_WEBHOOK_SCRUB_TOKEN
             && ngx_http_webhook_scrub_add(secrets, p, end - p) != NGX_OK)
         {
             return NGX_ERROR;
@@ -262,13 +251,50 @@ ngx_http_webhook_scrub_path(ngx_array_t *secrets, u_char *p, u_char *last)
 }
 
 
-/* the password, as written and decoded, and both names as they are sent */
+static ngx_int_t
+ngx_http_webhook_scrub_authority(ngx_pool_t *pool, ngx_str_t *url,
+    ngx_array_t *secrets)
+{
+    u_char  *p, *last, *end, *at;
+
+    if (url->len == 0) {
+        return NGX_OK;
+    }
+
+    p = (u_char *) ngx_strstr(url->data, "://");
+
+    if (p == NULL) {
+        return NGX_OK;
+    }
+
+    p += 3;
+    last = url->data + url->len;
+
+    for (end = p; end < last && *end != '/' && *end != '?'; end++) {
+        /* void */
+    }
+
+    at = ngx_strlchr(p, end, '@');
+
+    if (at == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_webhook_scrub_userinfo(pool, p, at - p, secrets);
+}
+
+
+/*
+ * The password, as written and decoded, a name that may be a key, and both as
+ * they are sent.
+ */
 
 static ngx_int_t
 ngx_http_webhook_scrub_userinfo(ngx_pool_t *pool, u_char *data, size_t len,
     ngx_array_t *secrets)
 {
     u_char     *p, *src, *dst;
+    size_t      n;
     ngx_str_t   plain, basic;
 
     p = ngx_strlchr(data, data + len, ':');
@@ -280,8 +306,16 @@ ngx_http_webhook_scrub_userinfo(ngx_pool_t *pool, u_char *data, size_t len,
         return NGX_ERROR;
     }
 
-    plain.data = ngx_pnalloc(pool, len);
-    basic.data = ngx_pnalloc(pool, ngx_base64_encoded_length(len));
+    n = p ? (size_t) (p - data) : len;
+
+    if (n >= NGX_HTTP_WEBHOOK_SCRUB_TOKEN
+        && ngx_http_webhook_scrub_add(secrets, data, n) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    plain.data = ngx_pnalloc(pool, len + 1);
+    basic.data = ngx_pnalloc(pool, ngx_base64_encoded_length(len + 1));
 
     if (plain.data == NULL || basic.data == NULL) {
         return NGX_ERROR;
@@ -291,6 +325,10 @@ ngx_http_webhook_scrub_userinfo(ngx_pool_t *pool, u_char *data, size_t len,
     dst = plain.data;
 
     ngx_unescape_uri(&dst, &src, len, 0);
+
+    if (p == NULL) {
+        *dst++ = ':';
+    }
 
     plain.len = dst - plain.data;
 

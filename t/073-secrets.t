@@ -24,10 +24,12 @@ my %secret = map { $_ => "S3c$_" . 'x' . sprintf '%08x', rand 0xffffffff }
 	Flag User Path Proxy CallerAuth CallerCookie CallerToken CallerBody Deep
 	Pair List Named Own Object Omitted Bulk EchoBody Password EnvPath
 	EnvQuery Watch WatchFile WatchQuery Enriched EnrichQuery Tried Slashed
-	Decoded /;
+	Decoded Name Relay /;
 
 my $whsec = 'whsec_' . encode_base64("$secret{Old}$secret{Old}", '');
 my $whsk = 'whsk_' . encode_base64(substr($secret{Seed} x 3, 0, 32), '');
+my $name = encode_base64("$secret{Name}:", '');
+my $relay = encode_base64("user:$secret{Relay}", '');
 
 my $t = WebhookTest->new(env => { WEBHOOK_TEST_SECRET => $secret{Env} });
 my $up = $t->upstream('up');
@@ -43,6 +45,10 @@ my $r = $t->receiver('r', rules => {
 	'/escaped' => { status => 500, body => qq({"query":"k/$secret{Decoded}",)
 		. qq("key":"k\\/$secret{Slashed}\\"k",)
 		. qq("same":"k/$secret{Slashed}\\"k"}) },
+	'/named' => { status => 401, body => "$secret{Name}, $name" },
+	'http://relayed.test/relayed' => { status => 407,
+		headers => { 'X-Echo' => $relay },
+		body => "user, $secret{Relay}, $relay" },
 	'/garbage' => { raw => "$secret{File}\n\n$secret{Query}", then => 'close' },
 	'/hangs' => { drop => 'hang' },
 	'/reset' => { drop => 'reset' },
@@ -163,6 +169,17 @@ server {
             retry   off;
         }
 
+        webhook named {
+            url     http://$secret{Name}\@%%HOST_r%%/named;
+            retry   off;
+        }
+
+        webhook relayed {
+            url     http://relayed.test/relayed;
+            proxy   http://user:$secret{Relay}\@%%HOST_r%%;
+            retry   off;
+        }
+
         $hooks
     }
 
@@ -244,7 +261,7 @@ $up->set('/w/launch' => { json => { id => 7, status => 'running' } },
 
 $t->post('/w/launch', '{}', headers => [ @caller ]);
 
-my @names = sort keys %hooks, 'path', 'watched', 'escaped';
+my @names = sort keys %hooks, 'path', 'watched', 'escaped', 'named', 'relayed';
 
 my $settled = wait_for {
 	my $list = $t->get('/status/hooks')->json->{hooks};
@@ -312,7 +329,7 @@ is_deeply($p->{execution}{steps}, [ { name => 'V1sibleStep' } ],
 # and nowhere else
 
 my %sent = map { $_ => 1 } qw/ File Env Literal Basic Cookie Variable Mixed
-	Query Flag User Path EnvPath EnvQuery Slashed /;
+	Query Flag User Path EnvPath EnvQuery Slashed Name Relay /;
 
 my @everything = (
 	[ 'nginx -t', $said ],
@@ -399,6 +416,18 @@ my ($escaped) = grep { $_->[0] eq 'delivery of escaped'
 is(json($escaped->[1])->{response}{body},
 	'{"query":"***","key":"***","same":"***"}',
 	'one that has them as JSON does, or decoded');
+
+my ($named) = grep { $_->[0] eq 'delivery of named'
+	&& $_->[1] =~ /"code":401/ } @everything;
+
+is(json($named->[1])->{response}{body}, '***, ***',
+	'the name of a user, as that of a key may stand there');
+
+my ($relayed) = grep { $_->[0] eq 'delivery of relayed'
+	&& $_->[1] =~ /"code":407/ } @everything;
+
+is(json($relayed->[1])->{response}{body}, 'user, ***, ***',
+	'an answer of a proxy');
 
 ok($t->reload(), 'reload');
 ok(wait_for { $t->get('/status/hooks')->status == 200 }, 'status');
