@@ -478,6 +478,10 @@ ngx_http_webhook_payload_wanted(ngx_http_webhook_hook_t *hook,
             (void) ngx_http_webhook_json_scalar(value, &text, buf);
         }
 
+#if (NGX_PCRE)
+        ngx_http_webhook_regex_next();
+#endif
+
         if (!ngx_http_webhook_payload_match(&match[i].values, subject)) {
             return 0;
         }

@@ -36,20 +36,30 @@ static ngx_int_t ngx_http_webhook_regex_exec(ngx_regex_t *regex,
 static uint64_t ngx_http_webhook_regex_now(void);
 
 
-static uint64_t  ngx_http_webhook_regex_used;       /* ns */
+static uint64_t    ngx_http_webhook_regex_used;     /* ns */
+static ngx_uint_t  ngx_http_webhook_regex_limited;  /* boolean */
 
 
 void
 ngx_http_webhook_regex_begin(void)
 {
     ngx_http_webhook_regex_used = 0;
+    ngx_http_webhook_regex_limited = 0;
+}
+
+
+void
+ngx_http_webhook_regex_next(void)
+{
+    ngx_http_webhook_regex_limited = 0;
 }
 
 
 ngx_uint_t
 ngx_http_webhook_regex_spent(void)
 {
-    return ngx_http_webhook_regex_used >= NGX_HTTP_WEBHOOK_REGEX_TIME;
+    return ngx_http_webhook_regex_limited
+           || ngx_http_webhook_regex_used >= NGX_HTTP_WEBHOOK_REGEX_TIME;
 }
 
 
@@ -109,7 +119,7 @@ ngx_http_webhook_regex_exec(ngx_regex_t *regex, ngx_str_t *text,
     ngx_http_webhook_regex_used += ngx_http_webhook_regex_now() - start;
 
     if (ngx_http_webhook_regex_limit(rc)) {
-        ngx_http_webhook_regex_used = NGX_HTTP_WEBHOOK_REGEX_TIME;
+        ngx_http_webhook_regex_limited = 1;
     }
 
     return rc;

@@ -34,7 +34,12 @@ ngx_regex_t *ngx_http_webhook_regex_compile(ngx_conf_t *cf,
  */
 
 void ngx_http_webhook_regex_begin(void);
+
 ngx_uint_t ngx_http_webhook_regex_spent(void);
+
+/* What follows has no part in a match's limit, but in the time. */
+
+void ngx_http_webhook_regex_next(void);
 
 /* 1 or 0; of a text the first 4096 bytes. */
 

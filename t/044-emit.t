@@ -74,6 +74,14 @@ server {
             member organization.name Acme;
             member project.id 7;
         }
+        webhook greedy {
+            url %%URL_ci%%/greedy;
+            match /execution/note "~^(a+)+$";
+        }
+        webhook noted {
+            url %%URL_ci%%/noted;
+            match /execution/note ~!$;
+        }
         webhook headers {
             url %%URL_ci%%/headers;
             header X-Constant constant;
@@ -183,6 +191,19 @@ is(join(' ', sort keys %of), '/all /headers /members /same',
 is(scalar(() = $of{'/headers'}[0]->header($_)), 0, "$_ dropped")
 	for qw/ x-trace x-both /;
 is($of{'/headers'}[0]->header('x-constant'), 'constant', 'others stay');
+
+# a regex that needs too much is its own webhook's trouble
+
+$job->{id} = 'noted';
+$job->{note} = 'a' x 40 . '!';
+$up->set('/jobs' => { json => $job });
+$t->post('/jobs', '{}');
+delete $job->{note};
+
+%of = got(5);
+
+is(join(' ', sort keys %of), '/all /headers /members /noted /same',
+	'another regex is judged all the same');
 
 # a user that looks like what an integer of 64 bits is here
 
