@@ -252,7 +252,7 @@ is(hook('last')->{dropped}, 10, 'does');
 my $more = 0;
 
 wait_for { answer('/last/' . ++$more, 'queued');
-	$t->error_log() =~ /webhook "last"/ };
+	$t->error_log() =~ /webhook "last": the queue/ };
 like($t->error_log(), qr/webhook "last": the queue of 20 is full/,
 	'by its own number');
 unlike($t->error_log(), qr/webhook "last": its share/, 'not by its share');
