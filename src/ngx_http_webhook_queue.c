@@ -246,14 +246,13 @@ ngx_http_webhook_queue_room(ngx_http_webhook_zone_t *zone,
             }
 
             if (ngx_http_webhook_queue_oldest(new[k].hook)
-                || ngx_http_webhook_queue_little(sh, slot))
+                || ngx_http_webhook_queue_little(sh, slot)
+                || !ngx_http_webhook_queue_much(sh, slot))
             {
                 return NGX_AGAIN;
             }
 
-            if (ngx_http_webhook_queue_much(sh, slot)) {
-                rc = NGX_DECLINED;
-            }
+            rc = NGX_DECLINED;
         }
     }
 

@@ -134,6 +134,7 @@ $bad = $t->receiver('bad', rules => { '*' => { status => 503 } });
 # probes use up attempts of the oldest ones
 
 my $dead = "url @{[ $bad->url('/') ]}; retry " . '1h ' x 20 . ';';
+my $slow = "url @{[ $good->url('/slow') ]}; rate 1r/m;";
 
 $t->http_config(<<"EOF");
 
@@ -181,6 +182,19 @@ server {
         webhook third { $dead }
     }
 
+    location /slow/ {
+        proxy_pass %%URL_api%%;
+
+        webhook slow { $slow }
+    }
+
+    location /pair/ {
+        proxy_pass %%URL_api%%;
+
+        webhook dead { $dead }
+        webhook slow { $slow }
+    }
+
     location /both/ {
         proxy_pass %%URL_api%%;
 
@@ -205,6 +219,8 @@ EOF
 $t->run();
 
 my $full;
+
+answer("/slow/$_", 'queued') for 1 .. 40;
 
 # beside it two that have fewer events
 
@@ -256,6 +272,17 @@ wait_for { answer('/last/' . ++$more, 'queued');
 like($t->error_log(), qr/webhook "last": the queue of 20 is full/,
 	'by its own number');
 unlike($t->error_log(), qr/webhook "last": its share/, 'not by its share');
+
+# one that works, and for which no more waits than on average, gets its events,
+# though it is not among those for which little waits
+
+my $got = sub { waiting('slow') + hook('slow')->{delivered} };
+my ($had, $dropped) = ($got->(), hook('dead')->{dropped});
+answer("/pair/$_", 'queued') for 1 .. 5;
+
+ok(wait_for { $got->() == $had + 5 }, 'one that is slow has its events')
+	or diag($got->() . " of $had + 5");
+is(hook('dead')->{dropped}, $dropped + 5, 'they are dropped for the dead one');
 
 # what was refused, and is for nobody else, is announced when there is room
 
