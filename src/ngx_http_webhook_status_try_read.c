@@ -38,6 +38,7 @@ typedef struct {
     ngx_uint_t                       unknown;
     ngx_uint_t                       reason;  /* of the route, not of "also" */
     ngx_uint_t                       ok;
+    ngx_uint_t                       lost;    /* boolean: for want of memory */
 } ngx_http_webhook_try_read_t;
 
 
@@ -162,6 +163,7 @@ ngx_http_webhook_try_observations(ngx_http_webhook_status_t *s,
     while (rc == NGX_OK && dry->route) {
 
         rest = (dry->route->also && doc) ? json_deep_copy(doc) : NULL;
+        read.lost |= (dry->route->also && doc && rest == NULL);
 
         rc = ngx_http_webhook_try_route(s, dry, doc, &read);
 
@@ -179,7 +181,10 @@ ngx_http_webhook_try_observations(ngx_http_webhook_status_t *s,
     ngx_http_webhook_status_number(&s->text, "executions", read.executions);
     ngx_http_webhook_status_number(&s->text, "unread", read.unread);
 
-    if (dry->events) {
+    if (read.lost) {
+        dry->counter = NGX_HTTP_WEBHOOK_CNT_TOTAL;
+
+    } else if (dry->events) {
         dry->counter = NGX_HTTP_WEBHOOK_CNT_MADE;
 
     } else if (!read.ok) {
@@ -222,6 +227,7 @@ ngx_http_webhook_try_route(ngx_http_webhook_status_t *s,
     }
 
     read->ok |= (reason == NGX_HTTP_WEBHOOK_READ_OK);
+    read->lost |= (reason == NGX_HTTP_WEBHOOK_READ_NO_MEMORY);
     read->executions += list.nelts + unread;
     read->unread += unread;
 
