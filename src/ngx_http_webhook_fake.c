@@ -84,7 +84,7 @@ ngx_http_webhook_fake_request(ngx_http_webhook_fake_t *f,
     c->read = &f->read;
     c->write = &f->write;
 
-    /* "active" keeps nginx from adding fd -1 to epoll */
+    /* "active" keeps nginx from adding the fd to epoll */
 
     f->read.data = c;
     f->read.log = &f->log;

@@ -509,6 +509,16 @@ ngx_http_webhook_payload_match(ngx_array_t *values, ngx_str_t *text)
                 return 0;
             }
 
+#if (NGX_PCRE)
+
+            /* it might have matched */
+
+            if (match[i].regex && ngx_http_webhook_regex_spent()) {
+                return 0;
+            }
+
+#endif
+
             continue;
         }
 

@@ -78,6 +78,11 @@ server {
             url %%URL_ci%%/greedy;
             match /execution/note "~^(a+)+$";
         }
+        webhook unless {
+            url %%URL_ci%%/unless;
+            match /execution/note *;
+            match /execution/note "!~^(a+)+$";
+        }
         webhook noted {
             url %%URL_ci%%/noted;
             match /execution/note ~!$;
