@@ -99,10 +99,6 @@ ngx_http_webhook_queue_recover(ngx_http_webhook_zone_t *zone,
 
     ngx_http_webhook_zone_lock(zone);
 
-    if (recovery->seq == 0) {
-        recovery->last = zone->sh->seq;
-    }
-
     node = ngx_http_webhook_log_newer(zone, recovery->seq);
 
     /* oldest first; each gets a new number, beyond the last one of then */

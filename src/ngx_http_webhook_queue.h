@@ -422,7 +422,8 @@ typedef struct {
     uint32_t                      queue;       /* how many may wait */
     uint64_t                      since;       /* of the event, ms, wall */
     uint64_t                      seq;         /* seen so far; 0: begin */
-    uint64_t                      last;        /* the newest at that time */
+    uint64_t                      last;        /* what is newer is left as it
+                                                  is */
     ngx_uint_t                    count;       /* sent again */
     ngx_uint_t                    more;        /* boolean: some had no room */
 } ngx_http_webhook_recovery_t;

@@ -24,8 +24,7 @@ typedef struct {
     ngx_http_webhook_status_t      *status;
     ngx_http_webhook_hook_t        *hook;
     ngx_http_webhook_recovery_t     recovery;
-    uint64_t                        from;    /* numbers of the store's */
-    uint64_t                        last;
+    uint64_t                        from;    /* a number of the store's */
 } ngx_http_webhook_recover_t;
 
 
@@ -87,6 +86,7 @@ ngx_http_webhook_status_recover(ngx_http_webhook_status_t *s)
 
     rec->recovery.slot = hook->slot;
     rec->recovery.queue = hook->queue;
+    rec->recovery.last = ngx_http_webhook_queue_last(s->mcf->zone);
 
     /* the log of timers wants a connection there */
 
@@ -94,7 +94,6 @@ ngx_http_webhook_status_recover(ngx_http_webhook_status_t *s)
     rec->event.handler = ngx_http_webhook_recover_handler;
     rec->event.log = s->request->connection->log;
 
-    rec->last = ngx_http_webhook_queue_last(s->mcf->zone);
 
     rc = ngx_http_webhook_recover_ask(rec);
 
@@ -129,7 +128,7 @@ ngx_http_webhook_recover_ask(ngx_http_webhook_recover_t *rec)
     query->filter.statuses = (1 << NGX_HTTP_WEBHOOK_FAILED)
                              | (1 << NGX_HTTP_WEBHOOK_EXPIRED);
     query->above = rec->from;
-    query->last = rec->last;
+    query->last = rec->recovery.last;
 
     return ngx_http_webhook_status_wait(s);
 }

@@ -157,6 +157,28 @@ subtest 'recover' => sub {
 	$s->done();
 };
 
+###############################################################################
+
+# what fails once more meanwhile is left for another call
+
+subtest 'recover, refused again' => sub {
+	my $s = WebhookTest::Store->new(zone => '8m log=4', workers => 1,
+		hook => 'retry off;');
+	my ($t, $r) = @$s{qw/ t r /};
+	my $n = 300;
+
+	$r->set('*' => { status => 400 });
+	$t->run();
+	$s->ended($n);
+	ok($s->on_disk(waiting => 0), 'failed');
+
+	is($s->did('hooks/ci/recover')->json->{count}, $n, 'all that failed');
+	ok($r->wait_requests(2 * $n, 30), 'sent');
+	is(@{[ $r->requests() ]}, 2 * $n, 'each once more');
+
+	$s->done();
+};
+
 done_testing();
 
 ###############################################################################

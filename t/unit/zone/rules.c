@@ -323,6 +323,7 @@ test_again(void)
     ngx_memzero(&all, sizeof(ngx_http_webhook_recovery_t));
     all.slot = w.hooks[0].slot;
     all.queue = 3;
+    all.last = ngx_http_webhook_queue_last(w.zone);
     check_number(ngx_http_webhook_queue_recover(w.zone, &all), NGX_OK,
                  "what may wait of those that failed");
     check_number(all.count, 3, "as many");
@@ -330,6 +331,7 @@ test_again(void)
 
     all.seq = 0;
     all.queue = 100;
+    all.last = ngx_http_webhook_queue_last(w.zone);
     check_number(ngx_http_webhook_queue_recover(w.zone, &all), NGX_OK,
                  "the rest");
     check_number(all.count, 4, "all that failed");
