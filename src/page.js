@@ -9,6 +9,7 @@ const times = ['since', 'until'];
 const names = ['hook', 'event', 'status', 'execution', ...times];
 const no_filter = Object.fromEntries(names.map((n) => [n, '']));
 const every = 2000, patience = 10000, typed = 250;      /* ms */
+const recovery = 600000;    /* ms; thousands are sent again in minutes */
 
 let filter = { ...no_filter };
 
@@ -23,9 +24,9 @@ class Problem extends Error {
   }
 }
 
-async function ask(path, options, signal) {
+async function ask(path, options, signal, most = patience) {
   const give_up = new AbortController();
-  const timer = setTimeout(() => give_up.abort(), patience);
+  const timer = setTimeout(() => give_up.abort(), most);
   const stopped = () => give_up.abort();
   signal?.addEventListener('abort', stopped);
   try {
@@ -88,7 +89,8 @@ async function post(path, done) {
   posting.add(path);
   try {
     const [r, text] = await ask(path, { method: 'POST',
-      headers: { 'X-Webhook-Write': '1' } });
+      headers: { 'X-Webhook-Write': '1' } }, null,
+      path.endsWith('/recover') ? recovery : patience);
     const j = parse(r, text);
     say(j.count === undefined ? done : j.count + (j.count === 1
       ? ' is on its way again' : ' are on their way again') + (j.more

@@ -157,6 +157,7 @@ is($saw{held}, 1, 'a key that is held down');
 is($saw{again}, 1, 'expired ones can be sent again');
 is($saw{left}, '1 is on its way again, some are left for another time: the '
 	. 'queue is full', 'and what is left is told');
+is($saw{thousands}, '40000 are on their way again', 'many take longer');
 
 # told in words
 

@@ -243,6 +243,28 @@ run(async (browser) => {
 
     say('left', await text('#live'));
 
+    /* of many it takes as long as it takes */
+
+    const many = await context.newPage();
+    let arrived;
+    const asked = new Promise((f) => { arrived = f; });
+
+    many.on('dialog', (d) => d.accept());
+    await many.clock.install();
+    await many.route(/\/recover$/, (route) => arrived(route));
+    await many.goto(spec.url + '/status/?hook=late');
+    await many.getByRole('button', { name: 'again late' }).click();
+
+    const route = await asked;
+
+    await many.clock.fastForward(60000);
+    await route.fulfill({ json: { count: 40000, more: false } })
+        .catch(() => {});
+    await many.getByRole('status').getByText('again')
+        .or(many.getByText('takes too long')).first().waitFor(wait);
+    say('thousands', await many.locator('#live').textContent());
+    await many.close();
+
     /* an id that is none, and a webhook that is gone */
 
     await page.goto(spec.url + '/status/#..');
