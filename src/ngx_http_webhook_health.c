@@ -5,8 +5,8 @@
 
 
 /*
- * health: what an attempt has changed of its webhook's health -> a line in the
- * error log.  Next room: none.
+ * health: what an attempt has changed of its webhook's health, or has cost ->
+ * lines in the error log.  Next room: none.
  */
 
 
@@ -16,6 +16,8 @@
 #define NGX_HTTP_WEBHOOK_HEALTH_HOUR  3600000   /* ms */
 
 
+static void ngx_http_webhook_health_lost(ngx_http_webhook_hook_t *hook,
+    ngx_http_webhook_result_t *result, ngx_http_webhook_verdict_t *verdict);
 static u_char *ngx_http_webhook_health_last(u_char *p, u_char *last,
     ngx_http_webhook_result_t *result);
 
@@ -25,6 +27,8 @@ ngx_http_webhook_health_log(ngx_http_webhook_hook_t *hook,
     ngx_http_webhook_result_t *result, ngx_http_webhook_verdict_t *verdict)
 {
     u_char  *p, buf[NGX_INT_T_LEN + sizeof("protocol")];
+
+    ngx_http_webhook_health_lost(hook, result, verdict);
 
     if (verdict->after == verdict->before) {
         return;
@@ -62,6 +66,39 @@ ngx_http_webhook_health_log(ngx_http_webhook_hook_t *hook,
                       "webhook \"%V\": an attempt has succeeded again",
                       &hook->name);
     }
+}
+
+
+static void
+ngx_http_webhook_health_lost(ngx_http_webhook_hook_t *hook,
+    ngx_http_webhook_result_t *result, ngx_http_webhook_verdict_t *verdict)
+{
+    u_char         *p, buf[NGX_INT_T_LEN + sizeof("protocol")];
+    static time_t   said;
+
+    if (verdict->status != NGX_HTTP_WEBHOOK_FAILED
+        && verdict->status != NGX_HTTP_WEBHOOK_EXPIRED)
+    {
+        return;
+    }
+
+    /* many lines would fill the disk */
+
+    if (said == ngx_time()) {
+        return;
+    }
+
+    said = ngx_time();
+
+    p = ngx_http_webhook_health_last(buf, buf + sizeof(buf), result);
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "webhook \"%V\": a delivery has %s, its last attempt by "
+                  "%*s",
+                  &hook->name,
+                  verdict->status == NGX_HTTP_WEBHOOK_FAILED ? "failed"
+                                                             : "expired",
+                  p - buf, buf);
 }
 
 

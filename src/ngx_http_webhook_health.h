@@ -5,8 +5,8 @@
 
 
 /*
- * health: what an attempt has changed of its webhook's health -> a line in the
- * error log.  Next room: none.
+ * health: what an attempt has changed of its webhook's health, or has cost ->
+ * lines in the error log.  Next room: none.
  */
 
 
@@ -19,8 +19,9 @@
 
 
 /*
- * Says that a webhook is probed, disabled, or works again; nothing if it is as
- * it was.  Not while the zone is locked.
+ * Says that a webhook is probed, disabled, or works again, and, once a second
+ * at most, that an attempt was the last one of a delivery.  Not while the zone
+ * is locked.
  */
 
 void ngx_http_webhook_health_log(ngx_http_webhook_hook_t *hook,

@@ -140,6 +140,8 @@ my @q = $r->requests('/retried');
 
 is($d->{status}, 'failed', 'retried - failed in the end');
 is($d->{attempts}, 4, 'retried - as often as the schedule has it');
+ok($t->wait_log(qr/\[error\].* webhook "retried": a delivery has failed, its /
+	. qr/last attempt by 500$/), 'retried - said');
 is(@q, 4, 'retried - so many requests');
 is(join(' ', map { $_->header('X-Webhook-Attempt') } @q), '1 2 3 4',
 	'retried - attempts are numbered');
