@@ -94,7 +94,6 @@ ngx_http_webhook_status_recover(ngx_http_webhook_status_t *s)
     rec->event.handler = ngx_http_webhook_recover_handler;
     rec->event.log = s->request->connection->log;
 
-
     rc = ngx_http_webhook_recover_ask(rec);
 
     return (rc == NGX_DECLINED) ? ngx_http_webhook_recover_step(rec) : rc;
