@@ -41,7 +41,8 @@ for await (const line of readline.createInterface({ input: process.stdin })) {
     let said = '';
 
     try {
-        await judges[q.library](q, Buffer.from(q.body, 'base64').toString());
+        await judges[q['library']](
+            q, Buffer.from(q.body, 'base64').toString());
 
     } catch (e) {
         said = e.message || 'failed';
