@@ -20,12 +20,14 @@ my $api = <<'EOF';
 webhook_api one {
     id     /id;
     state  /status;
+    states FINISHED done;
     route GET /x { }
 }
 
 webhook_api two {
     id     /id;
     state  /status;
+    states FINISHED done;
     route GET  /x { }
     route POST /x { launch; }
 }

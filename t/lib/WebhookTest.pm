@@ -409,7 +409,8 @@ sub run {
 
 	$self->{running} = 1;
 
-	# no signal between the process' birth and its entry in our book
+	# no signal between the process' birth and its entry in our book, which
+	# is the pid file of a daemon
 
 	my $signals = POSIX::SigSet->new(SIGINT, SIGTERM, SIGHUP);
 	sigprocmask(SIG_BLOCK, $signals);
@@ -417,7 +418,7 @@ sub run {
 	my $pid = fork();
 
 	$self->{child} = $pid unless $self->{daemon};
-	sigprocmask(SIG_UNBLOCK, $signals);
+	sigprocmask(SIG_UNBLOCK, $signals) if !$pid || !$self->{daemon};
 
 	die "fork: $!" unless defined $pid;
 
@@ -445,6 +446,8 @@ sub run {
 
 		return $gone || $self->up();
 	} 20;
+
+	sigprocmask(SIG_UNBLOCK, $signals);
 
 	if ($gone) {
 		delete $self->{child};
