@@ -108,7 +108,15 @@ my $factor = $valgrind ? 10 : $sanitize ? 3 : 1;
 
 my (@live, $interrupted);
 
-$SIG{$_} = sub { $interrupted = 1; exit 130 } for qw/ INT TERM HUP PIPE /;
+# once: a second one would end the cleaning up
+
+my @signals = qw/ INT TERM HUP PIPE /;
+
+@SIG{@signals} = (sub {
+	@SIG{@signals} = ('IGNORE') x @signals;
+	$interrupted = 1;
+	exit 130;
+}) x @signals;
 
 ###############################################################################
 
@@ -1251,7 +1259,7 @@ sub cleanup {
 END {
 	my $status = $?;
 
-	local @SIG{qw/ INT TERM HUP PIPE /} = ('IGNORE') x 4;
+	local @SIG{@signals} = ('IGNORE') x @signals;
 
 	# where a signal came may have been within remove_tree(), which goes
 	# into what it removes, or where $? is local
