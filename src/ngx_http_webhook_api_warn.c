@@ -272,39 +272,24 @@ ngx_http_webhook_api_warn_status(ngx_conf_t *cf, ngx_http_webhook_api_t *api,
 }
 
 
+/* whether the response's status is the execution's, and "states" names it */
+
 static ngx_uint_t
 ngx_http_webhook_api_by_status(ngx_http_webhook_api_route_t *rp,
     ngx_str_t *text)
 {
-    ngx_uint_t                     i;
-    ngx_http_webhook_api_state_t  *state;
     ngx_http_webhook_api_value_t  *value;
 
-    if (rp->scope.state == NULL || rp->scope.states == NULL) {
+    if (rp->scope.state == NULL || rp->scope.state->nelts != 1) {
         return 0;
     }
 
     value = rp->scope.state->elts;
 
-    if (rp->scope.state->nelts != 1
-        || (ngx_strcmp(value->name.data, "$status") != 0
-            && ngx_strcmp(value->name.data, "${status}") != 0))
-    {
-        return 0;
-    }
-
-    state = rp->scope.states->elts;
-
-    for (i = 0; i < rp->scope.states->nelts; i++) {
-
-        if (state[i].text.len == text->len
-            && ngx_memcmp(state[i].text.data, text->data, text->len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
+    return (ngx_strcmp(value->name.data, "$status") == 0
+            || ngx_strcmp(value->name.data, "${status}") == 0)
+           && ngx_http_webhook_api_states(&rp->scope, text)
+              != NGX_HTTP_WEBHOOK_NONE;
 }
 
 

@@ -513,7 +513,7 @@ ngx_http_webhook_payload_match(ngx_array_t *values, ngx_str_t *text)
 
             /* it might have matched */
 
-            if (match[i].regex && ngx_http_webhook_regex_spent()) {
+            if (match[i].regex && text && ngx_http_webhook_regex_spent()) {
                 return 0;
             }
 
