@@ -24,6 +24,8 @@ static ngx_http_webhook_observe_ctx_t *ngx_http_webhook_observe_create(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_observe_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static void ngx_http_webhook_observe_end(ngx_http_webhook_observe_ctx_t *ctx,
+    ngx_uint_t whole);
 static void ngx_http_webhook_observe_finish(void *data);
 static void ngx_http_webhook_observe_cleanup(void *data);
 static ngx_int_t ngx_http_webhook_observe_log(ngx_http_request_t *r);
@@ -93,19 +95,24 @@ ngx_http_webhook_observe_events(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_webhook_observe_header_filter(ngx_http_request_t *r)
 {
-    ngx_int_t                        rc;
-    ngx_http_webhook_observe_ctx_t  *ctx;
+    ngx_int_t                             rc;
+    ngx_http_webhook_observe_ctx_t       *ctx;
+    ngx_http_webhook_observe_captures_t   kept;
 
     if (r != r->main) {
         return ngx_http_next_header_filter(r);
     }
 
+    ngx_http_webhook_observe_keep(r, &kept);
+
     ctx = ngx_http_webhook_observe_start(r);
+
+    ngx_http_webhook_observe_restore(r, &kept);
 
     rc = ngx_http_next_header_filter(r);
 
     if (ctx && r->headers_out.status == NGX_HTTP_NO_CONTENT) {
-        ngx_http_webhook_observe_read(ctx, 1);
+        ngx_http_webhook_observe_end(ctx, 1);
     }
 
     return rc;
@@ -319,10 +326,11 @@ ngx_http_webhook_observe_create(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_webhook_observe_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    ngx_int_t                        rc;
-    ngx_uint_t                       last;
-    ngx_http_webhook_loc_conf_t     *wlcf;
-    ngx_http_webhook_observe_ctx_t  *ctx;
+    ngx_int_t                             rc;
+    ngx_uint_t                            last;
+    ngx_http_webhook_loc_conf_t          *wlcf;
+    ngx_http_webhook_observe_ctx_t       *ctx;
+    ngx_http_webhook_observe_captures_t   kept;
 
     wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
 
@@ -347,15 +355,33 @@ ngx_http_webhook_observe_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         }
     }
 
+    ngx_http_webhook_observe_keep(r, &kept);
+
     last = ngx_http_webhook_observe_copy(ctx, in);
+
+    ngx_http_webhook_observe_restore(r, &kept);
 
     rc = ngx_http_next_body_filter(r, in);
 
     if (last) {
-        ngx_http_webhook_observe_read(ctx, 1);
+        ngx_http_webhook_observe_end(ctx, 1);
     }
 
     return rc;
+}
+
+
+static void
+ngx_http_webhook_observe_end(ngx_http_webhook_observe_ctx_t *ctx,
+    ngx_uint_t whole)
+{
+    ngx_http_webhook_observe_captures_t  kept;
+
+    ngx_http_webhook_observe_keep(ctx->request, &kept);
+
+    ngx_http_webhook_observe_read(ctx, whole);
+
+    ngx_http_webhook_observe_restore(ctx->request, &kept);
 }
 
 
@@ -367,8 +393,8 @@ ngx_http_webhook_observe_finish(void *data)
     ngx_http_webhook_observe_ctx_t  *ctx = data;
 
     if (ctx->reading) {
-        ngx_http_webhook_observe_read(ctx, ctx->complete
-                                           || ctx->received == ctx->expected);
+        ngx_http_webhook_observe_end(ctx, ctx->complete
+                                          || ctx->received == ctx->expected);
     }
 }
 

@@ -73,6 +73,16 @@ typedef struct {
 } ngx_http_webhook_observe_ctx_t;
 
 
+/* $1, $2 ... of a request */
+
+typedef struct {
+    int                         *captures;
+    ngx_uint_t                   ncaptures;
+    u_char                      *data;
+    unsigned                     realloc:1;
+} ngx_http_webhook_observe_captures_t;
+
+
 extern size_t  ngx_http_webhook_observe_total;    /* bytes in copies, of this
                                                      worker */
 
@@ -177,6 +187,16 @@ void ngx_http_webhook_observe_method(ngx_http_request_t *r, ngx_str_t *method);
  */
 
 ngx_int_t ngx_http_webhook_observe_uri(ngx_http_request_t *r, ngx_str_t *uri);
+
+/*
+ * What is evaluated between the two, as a map with regexes, leaves $1, $2 ...
+ * to those who are to use them still.
+ */
+
+void ngx_http_webhook_observe_keep(ngx_http_request_t *r,
+    ngx_http_webhook_observe_captures_t *kept);
+void ngx_http_webhook_observe_restore(ngx_http_request_t *r,
+    ngx_http_webhook_observe_captures_t *kept);
 
 /*
  * A phase handler: takes codings that we cannot read out of Accept-Encoding,

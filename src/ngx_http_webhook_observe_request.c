@@ -133,20 +133,53 @@ ngx_http_webhook_observe_uri(ngx_http_request_t *r, ngx_str_t *uri)
 }
 
 
+void
+ngx_http_webhook_observe_keep(ngx_http_request_t *r,
+    ngx_http_webhook_observe_captures_t *kept)
+{
+#if (NGX_PCRE)
+
+    kept->captures = r->captures;
+    kept->ncaptures = r->ncaptures;
+    kept->data = r->captures_data;
+    kept->realloc = r->realloc_captures;
+
+    r->realloc_captures = 1;
+
+#endif
+}
+
+
+void
+ngx_http_webhook_observe_restore(ngx_http_request_t *r,
+    ngx_http_webhook_observe_captures_t *kept)
+{
+#if (NGX_PCRE)
+
+    r->captures = kept->captures;
+    r->ncaptures = kept->ncaptures;
+    r->captures_data = kept->data;
+    r->realloc_captures = kept->realloc;
+
+#endif
+}
+
+
 #if (NGX_HTTP_GZIP)
 
 ngx_int_t
 ngx_http_webhook_observe_encodings(ngx_http_request_t *r)
 {
-    size_t                         size;
-    ngx_uint_t                     i;
-    ngx_list_part_t               *part;
-    ngx_table_elt_t               *h;
-    ngx_http_webhook_route_t      *route;
-    ngx_http_variable_value_t     *variables;
-    ngx_http_webhook_observe_t    *observe;
-    ngx_http_core_main_conf_t     *cmcf;
-    ngx_http_webhook_loc_conf_t   *wlcf;
+    size_t                                size;
+    ngx_uint_t                            i;
+    ngx_list_part_t                      *part;
+    ngx_table_elt_t                      *h;
+    ngx_http_webhook_route_t             *route;
+    ngx_http_variable_value_t            *variables;
+    ngx_http_webhook_observe_t           *observe;
+    ngx_http_core_main_conf_t            *cmcf;
+    ngx_http_webhook_loc_conf_t          *wlcf;
+    ngx_http_webhook_observe_captures_t   kept;
 
     wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
 
@@ -177,7 +210,11 @@ ngx_http_webhook_observe_encodings(ngx_http_request_t *r)
 
     ngx_memcpy(variables, r->variables, size);
 
+    ngx_http_webhook_observe_keep(r, &kept);
+
     route = ngx_http_webhook_observe_match(r, wlcf->observe, &observe);
+
+    ngx_http_webhook_observe_restore(r, &kept);
 
     ngx_memcpy(r->variables, variables, size);
 

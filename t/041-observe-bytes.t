@@ -29,6 +29,11 @@ my $http = <<'EOF';
 log_format events '$request_uri $status events=$webhook_events';
 access_log %%TESTDIR%%/access.log events;
 
+# each of them leaves other captures behind
+
+map $request_uri $taken { default 0; ~/captures 1; ~/(b)ook 1; }
+map $request_uri $part { default ''; ~^/captures/(?<of_part>\w) $of_part; }
+
 proxy_cache_path %%TESTDIR%%/cache keys_zone=cache:1m;
 proxy_cache_path %%TESTDIR%%/cache2 keys_zone=cache2:1m;
 
@@ -104,6 +109,15 @@ server {
         sub_filter_once off;
     }
 
+    location ~ ^/captures/(\\w+)/(\\w+)\$ {
+        proxy_pass %%URL_up%%/\$2;
+        proxy_set_header Accept-Encoding "";
+        add_header X-Captures "\$1 \$2";
+        add_trailer X-Captures "\$1 \$2";
+        sub_filter_types *;
+        sub_filter '"status"' '"\$1"';
+    }
+
     location /static/ {
         root %%TESTDIR%%/html;
         sendfile on;
@@ -141,6 +155,7 @@ webhook_api test {
         goal.sent  $bytes_sent;
     }
 
+    route GET /captures/* when=$taken { goal.part $part; }
     route * /* { }
 }
 
@@ -209,6 +224,22 @@ for my $where (qw/ small unbuffered cached temp gzip gunzip sub /, '') {
 		}
 	}
 }
+
+# what a location's regex has captured is for those who come after us, too
+
+for my $name (qw/ little chunked missing /) {
+	my @got = map {
+		comparable($t->get("/captures/one/$name", port => $_,
+			headers => [ 'Accept-Encoding' => 'gzip, br' ]))
+	} 0, 1;
+
+	is_deeply($got[0], $got[1], "captures, $name");
+}
+
+is($t->get('/captures/one/little')->header('x-captures'), 'one little',
+	'captures, in a header');
+like($t->get('/captures/one/little')->body, qr/"one":"running"/,
+	'captures, in a body');
 
 # HTTP/2 and TLS
 
