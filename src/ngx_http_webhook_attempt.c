@@ -172,6 +172,7 @@ ngx_http_webhook_queue_finish(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_store_mark_slot(zone, slot);
 
     d->code = result->status;
+    d->error = result->error;
     d->duration = ngx_min(result->total, NGX_MAX_UINT32_VALUE);
 
     if (a) {

@@ -230,7 +230,6 @@ ngx_http_webhook_log_summary(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zdelivery_t *d, ngx_http_webhook_summary_t *s)
 {
     ngx_http_webhook_zslot_t     *slot;
-    ngx_http_webhook_zattempt_t  *a;
     ngx_http_webhook_zpayload_t  *p;
 
     p = ngx_http_webhook_block(zone, d->payload);
@@ -242,7 +241,7 @@ ngx_http_webhook_log_summary(ngx_http_webhook_zone_t *zone,
     s->status = d->status;
     s->attempts = d->tries;
     s->code = d->code;
-    s->error = 0;
+    s->error = d->error;
     s->sequence = p->sequence;
     s->time = p->time;
     s->duration = d->duration;
@@ -254,11 +253,6 @@ ngx_http_webhook_log_summary(ngx_http_webhook_zone_t *zone,
         && slot->health.state <= NGX_HTTP_WEBHOOK_HEALTH_PROBING)
     {
         s->next = ngx_http_webhook_log_due(d, slot);
-    }
-
-    if (d->attempt) {
-        a = ngx_http_webhook_block(zone, d->attempt);
-        s->error = a->error;
     }
 
     ngx_memcpy(s->uuid, d->uuid, 16);

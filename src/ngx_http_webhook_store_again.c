@@ -61,6 +61,7 @@ ngx_http_webhook_store_again(ngx_http_webhook_zone_t *zone,
     d->attempts = row->attempts;
     d->base = row->attempts;
     d->code = row->delivery.summary.code;
+    d->error = row->delivery.summary.error;
     d->duration = row->delivery.summary.duration;
 
     ngx_http_webhook_delivery_number(zone, index);

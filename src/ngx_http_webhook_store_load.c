@@ -587,6 +587,7 @@ ngx_http_webhook_load_waiting(void *data, ngx_http_webhook_rec_t *rec)
     d->attempts = from->attempts;
     d->base = from->base;
     d->code = from->code;
+    d->error = from->error;
     d->duration = from->duration;
     d->flags = NGX_HTTP_WEBHOOK_STORED;
 

@@ -193,6 +193,7 @@ typedef struct {
     uint32_t                     attempts;
     uint32_t                     base;
     uint32_t                     code;
+    uint32_t                     error;      /* of its latest attempt */
     uint32_t                     duration;
     uint32_t                     execution;  /* bytes */
     uint32_t                     payload;

@@ -20,13 +20,14 @@
 #define NGX_HTTP_WEBHOOK_WAITING_ROWS                                         \
     "SELECT d.hook, d.seq, d.time, d.created, d.due, d.event, d.sequence,"    \
     " d.tries, d.attempts, d.base, d.code, d.duration, d.uuid, d.key,"        \
-    " d.execution, p.payload, h.headers, d.id, (SELECT started FROM"          \
-    " attempts WHERE id = d.id ORDER BY number DESC LIMIT 1)"
+    " d.execution, p.payload, h.headers, d.id, a.started, a.error"
 
 #define NGX_HTTP_WEBHOOK_WAITING_JOINS                                        \
     " CROSS JOIN deliveries d ON d.id = o.id"                                 \
     " CROSS JOIN payloads p ON p.id = o.id"                                   \
-    " LEFT JOIN headers h ON h.id = o.id"
+    " LEFT JOIN headers h ON h.id = o.id"                                     \
+    " LEFT JOIN attempts a ON a.id = o.id AND a.number ="                     \
+    " (SELECT max(number) FROM attempts WHERE id = o.id)"
 
 
 static ngx_int_t ngx_http_webhook_read_rows(ngx_http_webhook_db_t *db,
@@ -343,6 +344,8 @@ ngx_http_webhook_read_delivery(sqlite3_stmt *stmt)
     rec->attempts = sqlite3_column_int(stmt, 8);
     rec->base = sqlite3_column_int(stmt, 9);
     rec->code = sqlite3_column_int(stmt, 10);
+    rec->error = ngx_min((uint32_t) sqlite3_column_int64(stmt, 19),
+                         NGX_HTTP_WEBHOOK_ERR_INTERNAL);
     rec->duration = (uint32_t) sqlite3_column_int64(stmt, 11);
 
     ngx_http_webhook_read_blob(stmt, 12, rec->uuid, 16);

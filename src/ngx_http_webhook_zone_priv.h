@@ -59,7 +59,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_MAGIC         0x6b6f6f68  /* "hook" */
-#define NGX_HTTP_WEBHOOK_LAYOUT        15
+#define NGX_HTTP_WEBHOOK_LAYOUT        16
 
 #define NGX_HTTP_WEBHOOK_BLOCK_SHIFT   8
 #define NGX_HTTP_WEBHOOK_BLOCK         (1 << NGX_HTTP_WEBHOOK_BLOCK_SHIFT)
@@ -174,7 +174,8 @@ typedef struct {
     uint64_t                     logged;     /* number in the log, or 0 */
     uint32_t                     attempt;    /* the latest, or 0 */
     uint32_t                     attempts;   /* that count */
-    uint16_t                     code;       /* of the latest */
+    uint16_t                     code:12;    /* of the latest */
+    uint16_t                     error:4;
     uint8_t                      status;
     uint8_t                      flags;
     uint32_t                     duration;   /* of the latest, ms */

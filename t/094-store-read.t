@@ -105,6 +105,25 @@ subtest 'one delivery' => sub {
 	is($d->{attempt_count}, 1, 'restarted: one attempt');
 	is(@{ $d->{attempts} }, 1, 'restarted: attempts');
 	is($d->{attempts}[0]{code}, 503, 'restarted: attempt');
+	is($d->{error}, undef, 'restarted: no error');
+
+	# nor why the latest one had no answer
+
+	$r->set('*' => { drop => 'reset' });
+	$s->status('v', 'queued', launch => 1);
+	ok($s->rows(2, 'ended = 0 AND tries = 1'), 'tried in vain');
+
+	my ($v) = @{ $s->list('execution=v') };
+	is($v->{error}, 'reset', 'its error');
+
+	$t->stop();
+	$t->run();
+
+	is($s->list('execution=v')->[0]{error}, 'reset',
+		'restarted: the error in the list');
+	$d = $s->got("deliveries/$v->{uuid}")->json;
+	is($d->{error}, 'reset', 'restarted: of the delivery');
+	is($d->{attempts}[0]{error}, 'reset', 'restarted: as of its attempt');
 
 	# the file is gone, damaged
 
