@@ -277,6 +277,8 @@ typedef struct {
     ngx_uint_t                    log;       /* finished deliveries a webhook */
     size_t                        body;      /* bytes kept of a response */
     ngx_http_webhook_store_t     *store;     /* or NULL */
+    ngx_str_t                     left;      /* why there is none, if its file
+                                                is left alone */
 
     size_t                        buffer_size;   /* bytes */
     size_t                        buffer_total;  /* bytes, a worker */

@@ -296,6 +296,13 @@ ngx_http_webhook_status_metrics(ngx_http_webhook_status_t *s)
     if (s->mcf->store) {
         ngx_http_webhook_store_stat(s->mcf->zone, &m.store);
 
+    } else if (s->mcf->left.len) {
+
+        /* the first of them is all that is known */
+
+        m.store.failing = 1;
+        n -= NGX_HTTP_WEBHOOK_STORE_FAMILIES - 1;
+
     } else {
         n -= NGX_HTTP_WEBHOOK_STORE_FAMILIES;
     }

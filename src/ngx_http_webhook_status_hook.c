@@ -94,7 +94,7 @@ ngx_http_webhook_status_hooks(ngx_http_webhook_status_t *s)
 
     ngx_http_webhook_status_watch(s);
 
-    if (s->mcf->store) {
+    if (s->mcf->store || s->mcf->left.len) {
         ngx_http_webhook_status_store(s);
     }
 
@@ -139,6 +139,12 @@ ngx_http_webhook_status_store(ngx_http_webhook_status_t *s)
     ngx_http_webhook_store_stat_t   stat;
 
     ngx_http_webhook_store_stat(s->mcf->zone, &stat);
+
+    if (s->mcf->store == NULL) {
+        ngx_cpystrn(stat.error, s->mcf->left.data,
+                    ngx_min(s->mcf->left.len + 1, sizeof(stat.error)));
+        stat.failing = 1;
+    }
 
     text = &s->text;
 

@@ -26,6 +26,8 @@
 
 static void ngx_http_webhook_store_fill(ngx_http_webhook_storer_t *st,
     ngx_int_t locked);
+static void ngx_http_webhook_store_alone(ngx_http_webhook_storer_t *st,
+    ngx_cycle_t *cycle);
 static void ngx_http_webhook_store_timer(ngx_event_t *ev);
 static ngx_uint_t ngx_http_webhook_store_left(ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st);
@@ -100,11 +102,7 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     ngx_http_webhook_store_fill(st, locked);
 
     if (st->db.foreign) {
-        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
-                      "webhook_store \"%V\": %s; it is left alone, and "
-                      "nothing is stored", &mcf->store->name, st->db.error);
-
-        mcf->store = NULL;
+        ngx_http_webhook_store_alone(st, cycle);
     }
 
     ngx_http_webhook_db_close(&st->db);
@@ -158,6 +156,33 @@ ngx_http_webhook_store_fill(ngx_http_webhook_storer_t *st, ngx_int_t locked)
                       "webhook_store \"%V\" cannot be read now: %s",
                       &st->conf->name, st->db.error);
     }
+}
+
+
+/* the file is of a layout that is not known */
+
+static void
+ngx_http_webhook_store_alone(ngx_http_webhook_storer_t *st, ngx_cycle_t *cycle)
+{
+    u_char                        *p;
+    ngx_http_webhook_main_conf_t  *mcf;
+
+    mcf = st->mcf;
+
+    ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                  "webhook_store \"%V\": %s; it is left alone, and nothing "
+                  "is stored", &st->conf->name, st->db.error);
+
+    mcf->store = NULL;
+
+    p = ngx_pnalloc(cycle->pool, sizeof(st->db.error)
+                                 + sizeof("; it is left alone"));
+    if (p == NULL) {
+        return;
+    }
+
+    mcf->left.data = p;
+    mcf->left.len = ngx_sprintf(p, "%s; it is left alone", st->db.error) - p;
 }
 
 

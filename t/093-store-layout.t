@@ -173,8 +173,12 @@ subtest 'a newer layout' => sub {
 
 		$s->status("b$how", 'queued', launch => 1);
 		ok($r->wait_requests(1), "$how: deliveries go on");
-		is(json($t->get('/hooks/')->body())->{store}, undef,
-			"$how: there is no store");
+		my $store = json($t->get('/hooks/')->body())->{store};
+		is($store->{state}, 'failing', "$how: there is no store");
+		is($store->{error}, 'its layout is 3, known are those up to 2;'
+			. ' it is left alone', "$how: why");
+		like($t->get('/hooks/metrics')->body(),
+			qr/^nginx_webhook_store_failing 1$/m, "$how: metrics");
 	}
 
 	$t->stop();
