@@ -16,19 +16,21 @@
 #define NGX_HTTP_WEBHOOK_HEALTH_HOUR  3600000   /* ms */
 
 
-static void ngx_http_webhook_health_lost(ngx_http_webhook_hook_t *hook,
-    ngx_http_webhook_result_t *result, ngx_http_webhook_verdict_t *verdict);
+static void ngx_http_webhook_health_lost(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_hook_t *hook, ngx_http_webhook_result_t *result,
+    ngx_http_webhook_verdict_t *verdict);
 static u_char *ngx_http_webhook_health_last(u_char *p, u_char *last,
     ngx_http_webhook_result_t *result);
 
 
 void
-ngx_http_webhook_health_log(ngx_http_webhook_hook_t *hook,
-    ngx_http_webhook_result_t *result, ngx_http_webhook_verdict_t *verdict)
+ngx_http_webhook_health_log(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_hook_t *hook, ngx_http_webhook_result_t *result,
+    ngx_http_webhook_verdict_t *verdict)
 {
     u_char  *p, buf[NGX_INT_T_LEN + sizeof("protocol")];
 
-    ngx_http_webhook_health_lost(hook, result, verdict);
+    ngx_http_webhook_health_lost(zone, hook, result, verdict);
 
     if (verdict->after == verdict->before) {
         return;
@@ -70,11 +72,11 @@ ngx_http_webhook_health_log(ngx_http_webhook_hook_t *hook,
 
 
 static void
-ngx_http_webhook_health_lost(ngx_http_webhook_hook_t *hook,
-    ngx_http_webhook_result_t *result, ngx_http_webhook_verdict_t *verdict)
+ngx_http_webhook_health_lost(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_hook_t *hook, ngx_http_webhook_result_t *result,
+    ngx_http_webhook_verdict_t *verdict)
 {
-    u_char         *p, buf[NGX_INT_T_LEN + sizeof("protocol")];
-    static time_t   said;
+    u_char  *p, buf[NGX_INT_T_LEN + sizeof("protocol")];
 
     if (verdict->status != NGX_HTTP_WEBHOOK_FAILED
         && verdict->status != NGX_HTTP_WEBHOOK_EXPIRED)
@@ -82,13 +84,9 @@ ngx_http_webhook_health_lost(ngx_http_webhook_hook_t *hook,
         return;
     }
 
-    /* many lines would fill the disk */
-
-    if (said == ngx_time()) {
+    if (!ngx_http_webhook_queue_say(zone, hook, NGX_HTTP_WEBHOOK_SAY_LOST)) {
         return;
     }
-
-    said = ngx_time();
 
     p = ngx_http_webhook_health_last(buf, buf + sizeof(buf), result);
 

@@ -19,13 +19,14 @@
 
 
 /*
- * Says that a webhook is probed, disabled, or works again, and, once a second
- * at most, that an attempt was the last one of a delivery.  Not while the zone
- * is locked.
+ * Says that a webhook is probed, disabled, or works again, and, if it may be
+ * said, that an attempt was the last one of a delivery.  Not while the zone is
+ * locked.
  */
 
-void ngx_http_webhook_health_log(ngx_http_webhook_hook_t *hook,
-    ngx_http_webhook_result_t *result, ngx_http_webhook_verdict_t *verdict);
+void ngx_http_webhook_health_log(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_hook_t *hook, ngx_http_webhook_result_t *result,
+    ngx_http_webhook_verdict_t *verdict);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_HEALTH_H_INCLUDED_ */

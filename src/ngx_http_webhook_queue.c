@@ -76,9 +76,7 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
     ngx_http_webhook_zstate_t      *s;
     ngx_http_webhook_queue_full_t   full;
 
-    full.hook = NULL;
-    full.dropped = 0;
-    full.share = 0;
+    full.n = 0;
     sh = zone->sh;
     state = 0;
     made = 0;

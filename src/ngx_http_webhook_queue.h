@@ -101,6 +101,21 @@ ngx_int_t ngx_http_webhook_queue_enrich(ngx_http_webhook_zone_t *zone,
 
 
 /*
+ * Whether the error log may say such a thing of a webhook now: of each kind one
+ * line a second, as many would fill the disk, but whatever is said of others
+ * one a minute of each webhook.  With or without the lock: that one line too
+ * many is said by two workers does no harm.
+ */
+
+#define NGX_HTTP_WEBHOOK_SAY_FULL       0
+#define NGX_HTTP_WEBHOOK_SAY_LOST       1
+#define NGX_HTTP_WEBHOOK_SAY_EXPIRED    2
+
+ngx_uint_t ngx_http_webhook_queue_say(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_hook_t *hook, ngx_uint_t kind);
+
+
+/*
  * Ownership (inside, section 3): a slot belongs to one worker.  "worker" is
  * ngx_worker, generation tells old and new workers apart.
  */

@@ -38,7 +38,7 @@ ngx_http_webhook_queue_enrich(ngx_http_webhook_zone_t *zone, u_char key[16],
     ngx_http_webhook_new_delivery_t  *new;
 
     rc = NGX_OK;
-    full.hook = NULL;
+    full.n = 0;
 
     ngx_http_webhook_zone_lock(zone);
     ngx_http_webhook_zone_begin(zone);

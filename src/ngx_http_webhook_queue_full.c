@@ -6,11 +6,15 @@
 
 /*
  * queue_full: a queue with more than it may hold -> what is dropped of it, and
- * a line in the error log.  Next room: log.
+ * a line in the error log, which has not too many of such ones.  Next room:
+ * log.
  */
 
 
 #include "ngx_http_webhook_queue_priv.h"
+
+
+#define NGX_HTTP_WEBHOOK_SAY_AGAIN     60          /* seconds */
 
 
 void
@@ -66,17 +70,47 @@ ngx_http_webhook_queue_full(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, ngx_http_webhook_hook_t *hook,
     ngx_http_webhook_queue_full_t *full)
 {
-    /* many lines would fill the disk */
+    ngx_http_webhook_queue_line_t  *line;
 
-    if (zone->sh->complained == (uint64_t) ngx_time()) {
+    if (full->n == NGX_HTTP_WEBHOOK_FULL
+        || !ngx_http_webhook_queue_say(zone, hook, NGX_HTTP_WEBHOOK_SAY_FULL))
+    {
         return;
     }
 
-    zone->sh->complained = ngx_time();
+    line = &full->lines[full->n++];
 
-    full->hook = hook;
-    full->dropped = slot->ended[NGX_HTTP_WEBHOOK_DROPPED];
-    full->share = (ngx_http_webhook_queue_left(slot, hook) > 0);
+    line->hook = hook;
+    line->dropped = slot->ended[NGX_HTTP_WEBHOOK_DROPPED];
+    line->share = (ngx_http_webhook_queue_left(slot, hook) > 0);
+}
+
+
+ngx_uint_t
+ngx_http_webhook_queue_say(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_hook_t *hook, ngx_uint_t kind)
+{
+    uint64_t                   now;
+    ngx_http_webhook_zslot_t  *slot;
+
+    slot = ngx_http_webhook_slot(zone, hook);
+
+    if (slot == NULL) {
+        return 0;
+    }
+
+    now = ngx_time();
+
+    if (zone->sh->said[kind] == now
+        && slot->said[kind] + NGX_HTTP_WEBHOOK_SAY_AGAIN > now)
+    {
+        return 0;
+    }
+
+    zone->sh->said[kind] = now;
+    slot->said[kind] = now;
+
+    return 1;
 }
 
 
@@ -108,20 +142,23 @@ ngx_http_webhook_queue_kept(ngx_http_webhook_zone_t *zone,
 void
 ngx_http_webhook_queue_complain(ngx_http_webhook_queue_full_t *full)
 {
-    if (full->hook == NULL) {
-        return;
-    }
+    ngx_uint_t                      i;
+    ngx_http_webhook_queue_line_t  *line;
 
-    if (full->share) {
+    for (i = 0; i < full->n; i++) {
+        line = &full->lines[i];
+
+        if (line->share) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "webhook \"%V\": its share of webhook_zone is full, "
+                          "%uL deliveries dropped so far",
+                          &line->hook->name, line->dropped);
+            continue;
+        }
+
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "webhook \"%V\": its share of webhook_zone is full, "
+                      "webhook \"%V\": the queue of %ui is full, "
                       "%uL deliveries dropped so far",
-                      &full->hook->name, full->dropped);
-        return;
+                      &line->hook->name, line->hook->queue, line->dropped);
     }
-
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "webhook \"%V\": the queue of %ui is full, "
-                  "%uL deliveries dropped so far",
-                  &full->hook->name, full->hook->queue, full->dropped);
 }

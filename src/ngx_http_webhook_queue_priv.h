@@ -37,12 +37,19 @@ uint32_t ngx_http_webhook_queue_delivery(ngx_http_webhook_zone_t *zone,
 
 /* --- queue_full: what does not fit --- */
 
-/* a queue that was full, to be logged when the lock is free */
+/* queues that were full, to be logged when the lock is free */
+
+#define NGX_HTTP_WEBHOOK_FULL      8
 
 typedef struct {
-    ngx_http_webhook_hook_t     *hook;       /* NULL: none */
-    uint64_t                     dropped;    /* so far */
-    ngx_uint_t                   share;      /* of the zone, not the queue */
+    ngx_http_webhook_hook_t       *hook;
+    uint64_t                       dropped;  /* so far */
+    ngx_uint_t                     share;    /* of the zone, not the queue */
+} ngx_http_webhook_queue_line_t;
+
+typedef struct {
+    ngx_uint_t                     n;
+    ngx_http_webhook_queue_line_t  lines[NGX_HTTP_WEBHOOK_FULL];
 } ngx_http_webhook_queue_full_t;
 
 
@@ -55,7 +62,7 @@ typedef struct {
 void ngx_http_webhook_queue_give_way(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot);
 
-/* After drops were counted: once a second at most, one is to be logged. */
+/* After drops were counted: it is to be logged, if it may be said now. */
 
 void ngx_http_webhook_queue_full(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, ngx_http_webhook_hook_t *hook,
@@ -66,7 +73,7 @@ void ngx_http_webhook_queue_full(ngx_http_webhook_zone_t *zone,
 void ngx_http_webhook_queue_kept(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_new_event_t *events, ngx_uint_t n);
 
-/* Logs it, if there is one; without the lock. */
+/* Logs them, if there are any; without the lock. */
 
 void ngx_http_webhook_queue_complain(ngx_http_webhook_queue_full_t *full);
 

@@ -500,7 +500,7 @@ ngx_http_webhook_send_done(ngx_http_webhook_detached_t *d)
                       "worker has taken over", &t->hook->name);
 
     } else {
-        ngx_http_webhook_health_log(t->hook, result, &verdict);
+        ngx_http_webhook_health_log(t->mcf->zone, t->hook, result, &verdict);
     }
 
     t->done(t->hook);

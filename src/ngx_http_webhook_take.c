@@ -22,7 +22,7 @@
 
 static ngx_int_t ngx_http_webhook_take_expire(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, ngx_http_webhook_hook_t *hook,
-    uint64_t now, ngx_msec_t *next);
+    uint64_t now, ngx_msec_t *next, uint64_t *expired);
 static ngx_uint_t ngx_http_webhook_take_rate(ngx_http_webhook_zslot_t *slot,
     ngx_http_webhook_hook_t *hook, ngx_uint_t n, ngx_msec_t *wait);
 static uint32_t ngx_http_webhook_take_due(ngx_http_webhook_zone_t *zone,
@@ -43,7 +43,7 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_job_t *jobs, ngx_uint_t n, ngx_msec_t *next)
 {
     uint32_t                       index;
-    uint64_t                       now;
+    uint64_t                       now, expired;
     ngx_int_t                      more;
     ngx_msec_t                     wait, pace, expire;
     ngx_uint_t                     i, allowed, rated, look;
@@ -51,6 +51,7 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zdelivery_t  *d;
 
     i = 0;
+    expired = 0;
     *next = NGX_CONF_UNSET_MSEC;
 
     now = ngx_http_webhook_zone_clock(zone);
@@ -77,7 +78,8 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
     more = NGX_OK;
 
     if (hook->expire) {
-        more = ngx_http_webhook_take_expire(zone, slot, hook, now, &expire);
+        more = ngx_http_webhook_take_expire(zone, slot, hook, now, &expire,
+                                            &expired);
     }
 
     wait = NGX_CONF_UNSET_MSEC;
@@ -160,19 +162,27 @@ ngx_http_webhook_queue_take(ngx_http_webhook_zone_t *zone,
 
     ngx_http_webhook_zone_unlock(zone);
 
+    if (expired) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "webhook \"%V\": a delivery has expired as it waited, "
+                      "%uL have so far",
+                      &hook->name, expired);
+    }
+
     return i;
 }
 
 
 /*
  * Ends what has waited for too long, in steps; NGX_AGAIN: there is more.  The
- * oldest come first.  *next = ms until the next one will have.
+ * oldest come first.  *next = ms until the next one will have; *expired = how
+ * many of the webhook have, if that is to be said.
  */
 
 static ngx_int_t
 ngx_http_webhook_take_expire(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, ngx_http_webhook_hook_t *hook,
-    uint64_t now, ngx_msec_t *next)
+    uint64_t now, ngx_msec_t *next, uint64_t *expired)
 {
     uint32_t                       index;
     uint64_t                       logged;
@@ -216,6 +226,12 @@ ngx_http_webhook_take_expire(ngx_http_webhook_zone_t *zone,
     }
 
     ngx_http_webhook_delivery_trim(zone, logged);
+
+    if (ended && ngx_http_webhook_queue_say(zone, hook,
+                                            NGX_HTTP_WEBHOOK_SAY_EXPIRED))
+    {
+        *expired = slot->ended[NGX_HTTP_WEBHOOK_EXPIRED];
+    }
 
     return rc;
 }

@@ -261,6 +261,7 @@ typedef struct {
                                                 in the store alone; 0: none */
     uint32_t                     spilled;    /* how many are, at most */
     uint32_t                     changed;    /* since it was written */
+    uint64_t                     said[3];    /* by kind, seconds */
 
     /* derived */
 
@@ -328,11 +329,10 @@ typedef struct {
     uint64_t                     seq;
     uint64_t                     token;
     uint64_t                     logged;
-    uint64_t                     lapse;      /* when a removed slot is to go,
-                                                ms, monotonic; 0: none */
+    uint64_t                     lapse;      /* when one goes, ms; 0: none */
     uint64_t                     adds;       /* calls of queue_add() */
     uint64_t                     rebuilt;    /* how often */
-    uint64_t                     complained; /* of a full queue, seconds */
+    uint64_t                     said[3];    /* of any webhook, seconds */
     uint32_t                     nused;      /* no slot after these ever was */
 
     /* the store */

@@ -59,6 +59,7 @@ my $r = $t->receiver('r', rules => {
 	'/full' => [ { hold => 1 }, { status => 204 } ],
 	'/oldest' => [ { hold => 1 }, { status => 204 } ],
 	'/late' => { status => 500 },
+	'/both' => { status => 500 },
 	'/moved' => [ map { { status => $_, headers => {
 		Location => '/elsewhere' } } } 301, 302, 303, 307, 308 ],
 });
@@ -78,6 +79,11 @@ sub configure {
 			: q(return 200 '{"id":"$arg_id","status":"$arg_s",)
 				. q("progress":"$arg_p"}';)) . "}\n";
 	}
+
+	$locations .= "location /both {\n"
+		. join('', map { "webhook $_ { url %%URL_r%%/both; queue 1;"
+			. " max_in_flight 1; retry 1h; }\n" } qw/ one two /)
+		. q(return 200 '{"id":"$arg_id","status":"$arg_s"}';) . "}\n";
 
 	$t->http_config(<<"EOF");
 
@@ -447,6 +453,21 @@ see('late', 'a', 'running');
 $d = ended('late');
 is($d->{status}, 'expired', 'late - given up');
 cmp_ok($d->{attempts}, '>', 1, 'late - after some attempts');
+ok($t->wait_log(qr/\[error\].* webhook "late": a delivery has expired as it /
+	. qr/waited, 1 have so far$/), 'late - said');
+
+# two queues that are full at one time: each is said of, not only the first
+
+see('both', "b$_", 'running') for 1 .. 4;
+
+for my $name (qw/ one two /) {
+	ok($t->wait_log(qr/\[error\].* webhook "$name": the queue of 1 is full, /),
+		"both - $name is said to be full");
+	cmp_ok(hook($name)->{dropped}, '>', 1, "both - $name drops");
+}
+
+cmp_ok(scalar $t->grep_log(qr/ webhook "two": the queue of 1 is full/), '<', 3,
+	'both - not with each drop');
 
 # 410: disabled, until its url changes
 
