@@ -13,11 +13,16 @@
 #include "ngx_http_webhook_zone_priv.h"
 
 
+#define NGX_HTTP_WEBHOOK_OWNER_LEFT    2    /* with deliveries that wait */
+
+
 static void ngx_http_webhook_owner_retire(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_main_conf_t *mcf);
 static ngx_int_t ngx_http_webhook_owner_slot(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_hook_t *hook, ngx_array_t *fresh);
 static void ngx_http_webhook_owner_lapse(ngx_http_webhook_zone_t *zone);
+static ngx_int_t ngx_http_webhook_owner_forget(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zslot_t *slot);
 static ngx_int_t ngx_http_webhook_owner_evict(ngx_http_webhook_zone_t *zone);
 static void ngx_http_webhook_owner_set(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_zslot_t *slot, ngx_http_webhook_owner_t *owner);
@@ -95,15 +100,33 @@ ngx_http_webhook_owner_retire(ngx_http_webhook_zone_t *zone,
 
         if (slot->id && !seen[i] && slot->removed == 0) {
             slot->removed = ngx_current_msec + 1;
+            slot->lapsed = 0;
             ngx_http_webhook_store_mark_slot(zone, slot);
 
             if (zone->sh->lapse == 0) {
                 zone->sh->lapse = slot->removed + NGX_HTTP_WEBHOOK_SLOT_KEEP;
             }
+
+            if (ngx_http_webhook_queue_length(slot)) {
+                seen[i] = NGX_HTTP_WEBHOOK_OWNER_LEFT;
+            }
         }
     }
 
     ngx_http_webhook_zone_unlock(zone);
+
+    for (i = 0; i < zone->sh->nslots; i++) {
+        slot = &zone->slots[i];
+
+        if (seen[i] == NGX_HTTP_WEBHOOK_OWNER_LEFT) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "webhook \"%*s\" is not configured any more: "
+                          "%uD deliveries wait, for 24 h, in case that it "
+                          "comes back",
+                          (size_t) slot->name_len, slot->name,
+                          ngx_http_webhook_queue_length(slot));
+        }
+    }
 
     ngx_free(seen);
 }
@@ -261,18 +284,27 @@ ngx_http_webhook_owner_make(ngx_http_webhook_zone_t *zone,
 }
 
 
-/* forgets what has been removed from the configuration for long, in steps */
+/*
+ * Forgets what has been removed from the configuration for long, in steps, and
+ * one a time, of which it is said how many have waited in vain.
+ */
 
 static void
 ngx_http_webhook_owner_lapse(ngx_http_webhook_zone_t *zone)
 {
-    uint32_t                   i;
-    uint64_t                   next;
-    ngx_uint_t                 n;
+    u_char                     name[sizeof(zone->slots->name)];
+    size_t                     len;
+    uint32_t                   i, lapsed;
+    uint64_t                   next, now;
     ngx_http_webhook_zslot_t  *slot;
 
+    len = 0;
+    lapsed = 0;
     next = 0;
-    n = 0;
+    now = ngx_current_msec;
+
+    ngx_http_webhook_zone_lock(zone);
+    ngx_http_webhook_zone_begin(zone);
 
     for (i = 0; i < zone->sh->nslots; i++) {
         slot = &zone->slots[i];
@@ -281,22 +313,14 @@ ngx_http_webhook_owner_lapse(ngx_http_webhook_zone_t *zone)
             continue;
         }
 
-        if (slot->removed + NGX_HTTP_WEBHOOK_SLOT_KEEP <= ngx_current_msec) {
-
-            while (n < NGX_HTTP_WEBHOOK_STEP
-                   && (slot->queue.head || slot->log.head))
-            {
-                ngx_http_webhook_delivery_free(zone,
-                                               slot->queue.head
-                                               ? slot->queue.head
-                                               : slot->log.head);
-                n++;
-            }
-
-            if (slot->queue.head == 0 && slot->log.head == 0) {
-                slot->id = 0;
-                continue;
-            }
+        if (lapsed == 0
+            && slot->removed + NGX_HTTP_WEBHOOK_SLOT_KEEP <= now
+            && ngx_http_webhook_owner_forget(zone, slot) == NGX_OK)
+        {
+            lapsed = slot->lapsed;
+            len = slot->name_len;
+            ngx_memcpy(name, slot->name, len);
+            continue;
         }
 
         if (next == 0 || slot->removed < next) {
@@ -305,6 +329,49 @@ ngx_http_webhook_owner_lapse(ngx_http_webhook_zone_t *zone)
     }
 
     zone->sh->lapse = next ? next + NGX_HTTP_WEBHOOK_SLOT_KEEP : 0;
+
+    ngx_http_webhook_zone_unlock(zone);
+
+    if (lapsed) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "webhook \"%*s\" has not been configured for 24 h: "
+                      "%uD deliveries that waited for it are given up",
+                      len, name, lapsed);
+    }
+}
+
+
+/* some of it; NGX_AGAIN: there is more */
+
+static ngx_int_t
+ngx_http_webhook_owner_forget(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_zslot_t *slot)
+{
+    ngx_uint_t  n;
+
+    for (n = 0; n < NGX_HTTP_WEBHOOK_STEP; n++) {
+
+        if (slot->queue.head) {
+            ngx_http_webhook_delivery_free(zone, slot->queue.head);
+            slot->lapsed++;
+            continue;
+        }
+
+        if (slot->log.head == 0) {
+            break;
+        }
+
+        ngx_http_webhook_delivery_free(zone, slot->log.head);
+    }
+
+    if (slot->queue.head || slot->log.head) {
+        return NGX_AGAIN;
+    }
+
+    slot->lapsed += slot->spilled;
+    slot->id = 0;
+
+    return NGX_OK;
 }
 
 
@@ -372,6 +439,10 @@ ngx_http_webhook_queue_own(ngx_http_webhook_zone_t *zone, uint32_t index,
 
     slot = &zone->slots[index];
 
+    if (sh->lapse && sh->lapse <= now) {
+        ngx_http_webhook_owner_lapse(zone);
+    }
+
     /* a system call is not for the time of the lock */
 
     dead = 0;
@@ -385,11 +456,6 @@ ngx_http_webhook_queue_own(ngx_http_webhook_zone_t *zone, uint32_t index,
     }
 
     ngx_http_webhook_zone_lock(zone);
-
-    if (sh->lapse && sh->lapse <= now) {
-        ngx_http_webhook_zone_begin(zone);
-        ngx_http_webhook_owner_lapse(zone);
-    }
 
     if (!ngx_http_webhook_owns(&slot->owner, self)) {
 

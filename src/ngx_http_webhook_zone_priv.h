@@ -261,6 +261,7 @@ typedef struct {
                                                 in the store alone; 0: none */
     uint32_t                     spilled;    /* how many are, at most */
     uint32_t                     changed;    /* since it was written */
+    uint32_t                     lapsed;     /* waited for it in vain */
     uint64_t                     said[3];    /* by kind, seconds */
 
     /* derived */

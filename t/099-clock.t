@@ -253,6 +253,46 @@ SERVER
 
 # while nginx does not run
 
+# a webhook that is removed, with what waits for it
+
+for my $store (store_available() ? ('none', '') : 'none') {
+	subtest 'removed, ' . ($store ? 'no store' : 'a store') => sub {
+		my $s = WebhookTest::Store->new(store => $store,
+			hooks => 'webhook left { url %%URL_ci%%/left; retry 100h; }');
+		my ($t, $r) = @$s{qw/ t r /};
+		my $c = WebhookTest::Clock->new($t);
+
+		$r->set('/left' => { status => 500 });
+		$t->run();
+		$s->status("e$_", 'queued', launch => 1) for 1 .. 3;
+		ok(wait_for { hook($s, 'left')->{attempts} == 3 }, 'tried');
+
+		$s->configure(hooks => '');
+		ok($t->reload(), 'removed');
+		ok($t->wait_log(qr/\[warn\].* webhook "left" is not configured any /
+			. qr/more: 3 deliveries wait, for 24 h, in case that it comes /
+			. qr/back$/), 'it is said');
+
+		ok($t->reload(), 'reload');
+		is(scalar $t->grep_log(qr/ is not configured any more/), 1, 'once');
+
+		$c->pass(23 * $hour);
+		$s->status('e1', 'running');
+		ok($r->wait_request(sub { $s->names($_[0]) eq 'e1/STARTED' }),
+			'a day');
+		is(scalar $t->grep_log(qr/given up/), 0, 'they wait');
+
+		$c->pass(2 * $hour);
+		ok($t->wait_log(qr/\[error\].* webhook "left" has not been /
+			. qr/configured for 24 h: 3 deliveries that waited for it are /
+			. qr/given up$/), 'and are given up');
+		like($s->got('metrics')->body(),
+			qr/^nginx_webhook_removed_deliveries_waiting 0$/m, 'none waits');
+
+		$s->done();
+	};
+}
+
 if (store_available()) {
 	for my $ahead (2 * $hour, 3650 * $day) {
 		subtest "set back by $ahead s" => sub {
