@@ -22,6 +22,8 @@ typedef struct {
     uint64_t                     stopped;    /* number of the first that had
                                                 no room, or 0 */
     ngx_uint_t                   loaded;     /* deliveries */
+    u_char                      *due;        /* of which slots all that waits
+                                                is due; or NULL */
 } ngx_http_webhook_load_t;
 
 
@@ -34,15 +36,9 @@ typedef struct {
     ((here)->rank == NGX_HTTP_WEBHOOK_FINISHED && (here)->announced == 0      \
      && (there)->rank < NGX_HTTP_WEBHOOK_FINISHED)
 
-#define NGX_HTTP_WEBHOOK_LOAD_BACK     4096        /* numbers that may have
-                                                      been on their way */
 
-
-static void ngx_http_webhook_load_clear(ngx_http_webhook_zone_t *zone);
-static ngx_int_t ngx_http_webhook_load_ended(ngx_http_webhook_zone_t *zone,
+static ngx_int_t ngx_http_webhook_load_rows(ngx_http_webhook_load_t *load,
     ngx_http_webhook_db_t *db);
-static ngx_uint_t ngx_http_webhook_load_made(ngx_http_webhook_zone_t *zone,
-    uint32_t slot, uint64_t *seq, uint32_t *made);
 static uint32_t ngx_http_webhook_load_slot(ngx_http_webhook_zone_t *zone,
     uint32_t id);
 static ngx_int_t ngx_http_webhook_load_hook(void *data,
@@ -61,9 +57,35 @@ ngx_int_t
 ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_db_t *db)
 {
-    uint64_t                 seq, row, wall;
-    ngx_uint_t               i;
+    ngx_int_t                rc;
     ngx_http_webhook_load_t  load;
+
+    load.zone = zone;
+    load.stopped = 0;
+    load.loaded = 0;
+
+    load.due = ngx_calloc(zone->sh->nslots, ngx_cycle->log);
+    if (load.due == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_webhook_load_rows(&load, db);
+
+    ngx_free(load.due);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_load_rows(ngx_http_webhook_load_t *load,
+    ngx_http_webhook_db_t *db)
+{
+    uint64_t                  seq, row, wall;
+    ngx_uint_t                i;
+    ngx_http_webhook_zone_t  *zone;
+
+    zone = load->zone;
 
     if (ngx_http_webhook_db_open(db) != NGX_OK
         || ngx_http_webhook_db_last(db, &seq, &row) != NGX_OK)
@@ -71,13 +93,9 @@ ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
         return NGX_ERROR;
     }
 
-    load.zone = zone;
-    load.stopped = 0;
-    load.loaded = 0;
-
     /* what another process ended meanwhile must not come again */
 
-    ngx_http_webhook_load_clear(zone);
+    ngx_http_webhook_store_load_clear(zone, load->due);
 
     ngx_http_webhook_zone_lock(zone);
 
@@ -89,9 +107,9 @@ ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
 
     ngx_http_webhook_zone_unlock(zone);
 
-    if (ngx_http_webhook_db_slots(db, ngx_http_webhook_load_hook, &load)
+    if (ngx_http_webhook_db_slots(db, ngx_http_webhook_load_hook, load)
         == NGX_ERROR
-        || ngx_http_webhook_db_states(db, ngx_http_webhook_load_state, &load)
+        || ngx_http_webhook_db_states(db, ngx_http_webhook_load_state, load)
            == NGX_ERROR)
     {
         return NGX_ERROR;
@@ -105,21 +123,21 @@ ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
 
     if (ngx_http_webhook_store_load_watches(zone, db) != NGX_OK
         || ngx_http_webhook_db_waiting(db, 0, 0, 0,
-                                       ngx_http_webhook_load_waiting, &load)
+                                       ngx_http_webhook_load_waiting, load)
            == NGX_ERROR)
     {
         return NGX_ERROR;
     }
 
-    if (load.stopped
-        && ngx_http_webhook_db_spilled(db, load.stopped,
-                                       ngx_http_webhook_load_spilled, &load)
+    if (load->stopped
+        && ngx_http_webhook_db_spilled(db, load->stopped,
+                                       ngx_http_webhook_load_spilled, load)
            == NGX_ERROR)
     {
         return NGX_ERROR;
     }
 
-    if (ngx_http_webhook_load_ended(zone, db) != NGX_OK) {
+    if (ngx_http_webhook_store_load_ended(zone, db) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -141,6 +159,7 @@ ngx_http_webhook_store_refill(ngx_http_webhook_zone_t *zone,
 
     load.zone = zone;
     load.stopped = 0;
+    load.due = NULL;
 
     rc = NGX_OK;
     last = NULL;
@@ -183,152 +202,6 @@ ngx_http_webhook_store_refill(ngx_http_webhook_zone_t *zone,
     }
 
     return last ? NGX_OK : NGX_DECLINED;
-}
-
-
-/* what is on disk, and not under way, is to come from there */
-
-static void
-ngx_http_webhook_load_clear(ngx_http_webhook_zone_t *zone)
-{
-    uint32_t                       i, slot;
-    uint64_t                       seq;
-    ngx_uint_t                     n;
-    ngx_http_webhook_zdelivery_t  *d;
-
-    for (slot = 0; slot < zone->sh->nslots; slot++) {
-        seq = 0;
-
-        do {
-            ngx_http_webhook_zone_lock(zone);
-            ngx_http_webhook_zone_begin(zone);
-
-            zone->slots[slot].spill = 0;
-            zone->slots[slot].spilled = 0;
-
-            n = 0;
-
-            for (i = zone->slots[slot].queue.head;
-                 i && n < NGX_HTTP_WEBHOOK_LOOK;
-                 /* void */ )
-            {
-                d = ngx_http_webhook_block(zone, i);
-                i = d->queue.next;
-
-                if (d->seq <= seq) {
-                    continue;
-                }
-
-                seq = d->seq;
-                n++;
-
-                if (d->status == NGX_HTTP_WEBHOOK_WAITING
-                    && (d->flags & NGX_HTTP_WEBHOOK_STORED)
-                    && !ngx_http_webhook_store_pending(zone,
-                                             ngx_http_webhook_index(zone, d)))
-                {
-                    ngx_http_webhook_delivery_free(zone,
-                                             ngx_http_webhook_index(zone, d));
-                }
-            }
-
-            ngx_http_webhook_zone_unlock(zone);
-
-        } while (i);
-    }
-}
-
-
-/* what another process saw, too, and has sent is not to be sent again */
-
-static ngx_int_t
-ngx_http_webhook_load_ended(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_db_t *db)
-{
-    u_char                         uuid[16];
-    uint32_t                       slot, made[NGX_HTTP_WEBHOOK_STEP];
-    uint64_t                       seq, from;
-    ngx_int_t                      rc;
-    ngx_uint_t                     i, n;
-    ngx_http_webhook_zdelivery_t  *d;
-
-    from = zone->sh->known;
-    from -= ngx_min(from, NGX_HTTP_WEBHOOK_LOAD_BACK);
-
-    for (slot = 0; slot < zone->sh->nslots; slot++) {
-        seq = 0;
-
-        do {
-            n = ngx_http_webhook_load_made(zone, slot, &seq, made);
-
-            for (i = 0; i < n; i++) {
-
-                /* nobody else sends, nor frees, what waits for the file */
-
-                d = ngx_http_webhook_block(zone, made[i]);
-                ngx_memcpy(uuid, d->uuid, 16);
-
-                rc = ngx_http_webhook_db_ended(db, uuid, from);
-
-                if (rc == NGX_ERROR) {
-                    return NGX_ERROR;
-                }
-
-                if (rc == NGX_DECLINED) {
-                    continue;
-                }
-
-                ngx_http_webhook_zone_lock(zone);
-
-                if (d->blk.type == NGX_HTTP_WEBHOOK_BLK_DELIVERY
-                    && d->status == NGX_HTTP_WEBHOOK_WAITING
-                    && ngx_memcmp(d->uuid, uuid, 16) == 0)
-                {
-                    ngx_http_webhook_zone_begin(zone);
-                    ngx_http_webhook_delivery_free(zone, made[i]);
-                }
-
-                ngx_http_webhook_zone_unlock(zone);
-            }
-
-        } while (n == NGX_HTTP_WEBHOOK_STEP);
-    }
-
-    return NGX_OK;
-}
-
-
-/* those beyond *seq that are not in the file */
-
-static ngx_uint_t
-ngx_http_webhook_load_made(ngx_http_webhook_zone_t *zone, uint32_t slot,
-    uint64_t *seq, uint32_t *made)
-{
-    uint32_t                       i;
-    ngx_uint_t                     n;
-    ngx_http_webhook_zdelivery_t  *d;
-
-    n = 0;
-
-    ngx_http_webhook_zone_lock(zone);
-
-    for (i = zone->slots[slot].queue.head;
-         i && n < NGX_HTTP_WEBHOOK_STEP;
-         i = d->queue.next)
-    {
-        d = ngx_http_webhook_block(zone, i);
-
-        if (d->seq > *seq && d->status == NGX_HTTP_WEBHOOK_WAITING
-            && d->tries == 0 && !(d->flags & NGX_HTTP_WEBHOOK_STORED))
-        {
-            *seq = d->seq;
-            made[n++] = i;
-        }
-    }
-
-    ngx_http_webhook_zone_unlock(zone);
-
-    return n;
 }
 
 
@@ -375,8 +248,17 @@ ngx_http_webhook_load_hook(void *data, ngx_http_webhook_rec_t *rec)
     ngx_http_webhook_zone_lock(zone);
     ngx_http_webhook_zone_begin(zone);
 
-    if (ngx_http_webhook_load_slot(zone, hook.id) == NGX_HTTP_WEBHOOK_NO_SLOT)
-    {
+    i = ngx_http_webhook_load_slot(zone, hook.id);
+
+    if (i != NGX_HTTP_WEBHOOK_NO_SLOT) {
+
+        /* what another url said is nothing against the present one */
+
+        if (zone->slots[i].url != from->url) {
+            load->due[i] = 1;
+        }
+
+    } else {
         i = ngx_http_webhook_owner_make(zone, &hook);
 
         if (i != NGX_HTTP_WEBHOOK_NO_SLOT) {
@@ -583,6 +465,11 @@ ngx_http_webhook_load_waiting(void *data, ngx_http_webhook_rec_t *rec)
     d->due = ngx_http_webhook_clock_wall_to_msec(from->due,
                                                  ngx_max(from->created,
                                                          from->started));
+
+    if (load->due && load->due[slot]) {
+        d->due = ngx_current_msec;
+    }
+
     d->tries = from->tries;
     d->attempts = from->attempts;
     d->base = from->base;

@@ -18,6 +18,7 @@
  *   store_list.c    in the zone: what has changed since it was written
  *   store_copy.c    records of the zone -> a batch; what has been written
  *   store_load.c    rows -> records of the zone
+ *   store_load_clear.c  and what of those gives way to them
  *   store_spill.c   what waits beyond the zone's share
  *   store_db.c      the file: opening it, setting a damaged one aside
  *   store_vfs.c     under SQLite: others get the core in between
@@ -543,6 +544,22 @@ uint32_t ngx_http_webhook_store_wanted(ngx_http_webhook_zone_t *zone,
  */
 
 ngx_int_t ngx_http_webhook_store_load(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_db_t *db);
+
+
+/* --- store_load_clear: before that, and behind it --- */
+
+/*
+ * What is on disk, and not under way, is to come from there; "due", a byte for
+ * each slot, is set where a recovery made it due, which the file does not know.
+ */
+
+void ngx_http_webhook_store_load_clear(ngx_http_webhook_zone_t *zone,
+    u_char *due);
+
+/* What another process saw, too, and has sent is not to be sent again. */
+
+ngx_int_t ngx_http_webhook_store_load_ended(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_db_t *db);
 
 /*

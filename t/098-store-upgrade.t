@@ -330,6 +330,39 @@ subtest 'another size' => sub {
 	$s->done();
 };
 
+# nor that what waited is due, for somebody has said so since, or for its new
+# url, when another has the file
+
+for my $why ('resumed', 'another url') {
+	subtest "another size, $why" => sub {
+		my $s = WebhookTest::Store->new(
+			hooks => 'webhook x { url %%URL_ci%%/x; retry 1h; }');
+		my ($t, $r) = @$s{qw/ t r /};
+
+		$t->run();
+		$r->set('/ci' => { hold => 1 }, '/x' => { status => 500 });
+		$s->status("a$_", 'queued', launch => 1) for 1 .. 3;
+		is($r->wait_requests(6), 6, 'in flight, tried');
+		ok($s->rows(3, 'tries = 1'), 'on disk');
+
+		my $path = ($why eq 'resumed') ? '/x' : '/y';
+		$s->configure(zone => '4m',
+			hooks => "webhook x { url %%URL_ci%%$path; retry 1h; }");
+		ok($t->reload(), 'reload');
+
+		$s->did('hooks/x/resume') if $why eq 'resumed';
+		$r->forget();
+		$r->set('*' => { status => 204 });
+		$r->release();
+
+		is($r->wait_requests(3, undef, $path), 3, 'all arrive');
+		ok($s->on_disk(waiting => 0), 'nothing waits');
+		is($s->doubles($r->requests()), '', 'no UUID twice');
+
+		$s->done();
+	};
+}
+
 # with the same zone they do
 
 subtest 'the same zone' => sub {

@@ -12,7 +12,7 @@
  * rooms: clock zone block state rebuild store_list watch_list delivery
  *        delivery_index delivery_free queue queue_full queue_enrich take
  *        attempt tally owner log log_again check check_queue retry
- *        store_copy store_spill store_load store_watch
+ *        store_copy store_spill store_load store_load_clear store_watch
  */
 
 
