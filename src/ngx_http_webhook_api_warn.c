@@ -13,6 +13,9 @@
 #include "ngx_http_webhook_api_priv.h"
 
 
+#define NGX_HTTP_WEBHOOK_REGEX_SPECIAL  ".[](){}*+?|^$\\"
+
+
 static void ngx_http_webhook_api_warn_state(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp);
 static void ngx_http_webhook_api_warn_status(ngx_conf_t *cf,
@@ -37,6 +40,9 @@ static ngx_http_webhook_api_route_t *ngx_http_webhook_api_shadow(
     ngx_http_webhook_route_t *route, ngx_uint_t n);
 static ngx_uint_t ngx_http_webhook_api_covers(
     ngx_http_webhook_api_route_t *first, ngx_http_webhook_api_route_t *rp);
+static ngx_uint_t ngx_http_webhook_api_begins(ngx_http_webhook_api_route_t *rp,
+    ngx_str_t *prefix);
+static ngx_uint_t ngx_http_webhook_api_alternatives(u_char *p, u_char *last);
 
 
 void
@@ -522,7 +528,8 @@ ngx_http_webhook_api_covers(ngx_http_webhook_api_route_t *first,
 
     if (rp->type == NGX_HTTP_WEBHOOK_URI_REGEX) {
         return first->type == NGX_HTTP_WEBHOOK_URI_PREFIX
-               && first->uri.len == 1;
+               && (first->uri.len == 1
+                   || ngx_http_webhook_api_begins(rp, &first->uri));
     }
 
     if (rp->uri.len < first->uri.len
@@ -534,4 +541,89 @@ ngx_http_webhook_api_covers(ngx_http_webhook_api_route_t *first,
     return first->type == NGX_HTTP_WEBHOOK_URI_PREFIX
            || (rp->type == NGX_HTTP_WEBHOOK_URI_EXACT
                && rp->uri.len == first->uri.len);
+}
+
+
+/* whether a regex takes only what begins so: "^/jobs/\d+$" with "/jobs/" */
+
+static ngx_uint_t
+ngx_http_webhook_api_begins(ngx_http_webhook_api_route_t *rp,
+    ngx_str_t *prefix)
+{
+    u_char  *p, *last;
+    size_t   i;
+
+    p = rp->uri.data;
+    last = p + rp->uri.len;
+
+    if (rp->caseless || *p++ != '^'
+        || ngx_http_webhook_api_alternatives(p, last))
+    {
+        return 0;
+    }
+
+    for (i = 0; i < prefix->len; i++) {
+
+        if (last - p > 1 && *p == '\\'
+            && ngx_strchr("/-" NGX_HTTP_WEBHOOK_REGEX_SPECIAL, p[1]))
+        {
+            p++;
+
+        } else if (p < last && ngx_strchr(NGX_HTTP_WEBHOOK_REGEX_SPECIAL, *p)) {
+            return 0;
+        }
+
+        if (p == last || *p++ != prefix->data[i]) {
+            return 0;
+        }
+    }
+
+    return p == last || (*p != '?' && *p != '*' && *p != '{');
+}
+
+
+/* "|" outside of groups */
+
+static ngx_uint_t
+ngx_http_webhook_api_alternatives(u_char *p, u_char *last)
+{
+    ngx_int_t  depth;
+
+    depth = 0;
+
+    for ( /* void */ ; p < last; p++) {
+
+        switch (*p) {
+
+        case '\\':
+            p++;
+            break;
+
+        case '[':
+            p += (last - p > 1 && p[1] == '^') ? 3 : 2;
+
+            while (p < last && *p != ']') {
+                p += (*p == '\\') ? 2 : 1;
+            }
+
+            break;
+
+        case '(':
+            depth++;
+            break;
+
+        case ')':
+            depth--;
+            break;
+
+        case '|':
+            if (depth == 0) {
+                return 1;
+            }
+
+            break;
+        }
+    }
+
+    return 0;
 }
