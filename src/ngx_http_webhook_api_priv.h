@@ -415,6 +415,10 @@ char *ngx_http_webhook_api_conf_also(ngx_conf_t *cf, ngx_command_t *cmd,
 
 void ngx_http_webhook_api_warn_pointer(ngx_conf_t *cf, ngx_str_t *text);
 
+/* What of a path is not there when the regex of a route is matched. */
+
+void ngx_http_webhook_api_warn_regex(ngx_conf_t *cf, ngx_str_t *text);
+
 /* What "present" compares, whose "=" is at p, in other words. */
 
 void ngx_http_webhook_api_warn_equal(ngx_conf_t *cf, ngx_str_t *text,

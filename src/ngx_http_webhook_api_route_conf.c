@@ -415,6 +415,7 @@ ngx_http_webhook_api_route_regex(ngx_conf_t *cf,
     rp->regex = ngx_http_regex_compile(cf, &rc);
 
     if (rp->regex) {
+        ngx_http_webhook_api_warn_regex(cf, value);
         ngx_http_webhook_api_route_end(rp, rc.options);
         return NGX_CONF_OK;
     }

@@ -324,7 +324,8 @@ ngx_http_webhook_api_state_warn(ngx_conf_t *cf, ngx_str_t *value)
     ngx_http_webhook_match_comma(cf, value);
 
     if (value->len
-        && (value->data[0] == '!' || value->data[value->len - 1] == '*'))
+        && (value->data[0] == '!' || value->data[0] == '*'
+            || value->data[value->len - 1] == '*'))
     {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"%V\" in \"states\" is text as it stands, only "

@@ -129,7 +129,7 @@ ngx_http_webhook_api_ends(ngx_http_webhook_api_scope_t *scope)
 }
 
 
-/* "/a,/b", "/a[0]" */
+/* "/a,/b", "/a[0]", a segment "**" */
 
 void
 ngx_http_webhook_api_warn_pointer(ngx_conf_t *cf, ngx_str_t *text)
@@ -148,6 +148,15 @@ ngx_http_webhook_api_warn_pointer(ngx_conf_t *cf, ngx_str_t *text)
             ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                                "all of \"%V\" is one JSON Pointer, spaces "
                                "alone separate several", text);
+            return;
+        }
+
+        if (last - p > 2 && ngx_strncmp(p, "/**", 3) == 0
+            && (last - p == 3 || p[3] == '/'))
+        {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"**\" in \"%V\" is a name, all elements are "
+                               "\"/*\", of one level each", text);
             return;
         }
 
@@ -187,6 +196,40 @@ ngx_http_webhook_api_warn_equal(ngx_conf_t *cf, ngx_str_t *text, u_char *p)
                            "\"%V\" is compared by its \"=\" alone: a value is "
                            "text, \"~regex\" or \"*\", with \"!\" before it "
                            "the contrary", text);
+    }
+}
+
+
+/* "^/jobs/get\?id=", "^/jobs/a%2Fb$" */
+
+void
+ngx_http_webhook_api_warn_regex(ngx_conf_t *cf, ngx_str_t *text)
+{
+    u_char  *p, *last;
+
+    last = text->data + text->len;
+
+    for (p = text->data; p + 1 < last; p++) {
+
+        if (p[0] == '\\' && p[1] == '?') {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "URI \"%V\" is matched without the query, use "
+                               "\"when=\" with $args or $arg_...", text);
+            return;
+        }
+
+        if (p[0] == '\\') {
+            p++;
+
+        } else if (p + 2 < last && p[0] == '%' && p[1] >= '2' && p[1] <= '7'
+                   && ngx_hextoi(p + 1, 2) != NGX_ERROR)
+        {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "URI \"%V\" is matched decoded: write the "
+                               "character instead of \"%*s\"",
+                               text, (size_t) 3, p);
+            return;
+        }
     }
 }
 

@@ -461,6 +461,11 @@ for (
 	[ "states FINISHED 404 200;\nroute GET /x { state \$status; }\n" .
 		"route GET /y status=404 { state \$status; }\n" .
 		'route GET /z { state /code; states FINISHED 410; }' ],
+	[ "route GET ~^/x\\?id=\\d+\$ { # <<\n}", 'URI "~^/x\\?id=\d+$" is ' .
+		'matched without the query, use "when=" with $args or $arg_...' ],
+	[ "route GET ~*^/x/a%2fb { # <<\n}", 'URI "~*^/x/a%2fb" is matched ' .
+		'decoded: write the character instead of "%2f"' ],
+	[ "route GET ~^/x/?[^%a]+%?\$ { }\nroute GET ~^/y\\\\\\\\?%%1F { }" ],
 	[ "route HEAD /x { # <<\n}", 'answers to "HEAD" are never read' ],
 	[ "# <<\nstates STARTED a;\npresent STARTED /b;\nroute GET /x { state /s; }",
 		'no "states" and no "present" means FINISHED in webhook_api "a"' ],
@@ -514,6 +519,8 @@ for (
 		'"*" in "states" is text as it stands' ],
 	[ "state /s;\nstates FINISHED fail*; # <<\nroute GET /x { }",
 		'"fail*" in "states" is text as it stands' ],
+	[ "state /s;\nstates FINISHED *_FAILED; # <<\nroute GET /x { }",
+		'"*_FAILED" in "states" is text as it stands' ],
 	[ "goal.id /a,/b; # <<\nroute GET /x { }", 'all of "/a,/b" is one JSON ' .
 		'Pointer, spaces alone separate several' ],
 	[ "route GET /x { omit /a, /b; # <<\n}", 'all of "/a," is one JSON' ],
@@ -521,6 +528,10 @@ for (
 	[ "goal.id /data[0]/id; # <<\nroute GET /x { }", '"[0]" in "/data[0]/id" ' .
 		'is part of a name, an element is written "/0", all are "/*"' ],
 	[ "route GET /x { each /jobs[]; # <<\n}", '"[]" in "/jobs[]" is part of' ],
+	[ "omit /**/secret; # <<\nroute GET /x { }", '"**" in "/**/secret" is a ' .
+		'name, all elements are "/*", of one level each' ],
+	[ "route GET /x { each /a/**; # <<\n}", '"**" in "/a/**" is a name' ],
+	[ "goal.id /**a /a** /***; route GET /x { }" ],
 	[ "each /jobs[*]/a; # <<\nroute GET /x { }", '"[*]" in "/jobs[*]/a" is' ],
 	[ "goal.id /a[b] /a[0]b /a,b /[a=0]/c[x]; route GET /x { }" ],
 	[ "present FINISHED /done>=100; # <<\nroute GET /x { }", '"/done>=100" is ' .
