@@ -434,4 +434,10 @@ ngx_uint_t ngx_http_webhook_api_nowhere(ngx_http_webhook_api_scope_t *scope,
     ngx_array_t *values);
 
 
+/* api_hidden.c: Whether an earlier route takes all that the n-th one could. */
+
+void ngx_http_webhook_api_warn_hidden(ngx_conf_t *cf,
+    ngx_http_webhook_route_t *route, ngx_uint_t n);
+
+
 #endif /* _NGX_HTTP_WEBHOOK_API_PRIV_H_INCLUDED_ */

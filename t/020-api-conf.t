@@ -419,7 +419,8 @@ for (
 	[ "route * /* { }\nroute PUT /x/* { launch; } # <<",
 		'route "PUT /x/*" is never used' ],
 	[ "route GET /x status=200 { }\nroute GET /x status=202 { } # <<",
-		'route "GET /x" is never used' ],
+		'takes all its requests, whatever the status: a "map" of $status ' .
+		'in "when=" tells them apart' ],
 	[ "route GET,PUT ~^/x/[^/]+\$ { }\nroute GET ~^/x/[^/]+\$ { launch; } # <<",
 		'route "GET ~^/x/[^/]+$" is never used' ],
 	[ "route GET ~*^/x\$ { }\nroute GET ~^/x\$ { } # <<",
@@ -564,6 +565,14 @@ for (
 	} else {
 		unlike($said, qr/\[warn\]/, "$text - nothing said");
 	}
+}
+
+for my $text ('route GET /x/* status=202 { } route GET /x/a status=202 { }',
+	'route GET /x/* { ignore; } route GET /x/a status=202 { }')
+{
+	my ($ok, $said) = $t->test_config("webhook_api a { id /id; $text }");
+
+	like($said, qr/takes all its requests, in/, "$text - not by the status");
 }
 
 # what comes with the module
