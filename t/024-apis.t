@@ -9,6 +9,7 @@ use warnings;
 use strict;
 
 use JSON::PP;
+use Sys::Hostname;
 use Test::More;
 
 use WebhookTest;
@@ -1092,6 +1093,136 @@ $describes{odata2} = <<'EOF';
     route POST ~/JobSet$ { launch; each /d; }
     route GET "~/JobSet\('[^']+'\)$" { each /d; }
     route GET ~/JobSet$ { each /d/results/*; }
+EOF
+
+# Argo CD: an application is synced again and again, by nobody, too; the answer
+# to a sync shows the one before
+
+$describes{argocd} = <<'EOF';
+    id             /metadata/uid;
+    execution      /status/operationState;
+    goal.name      /metadata/name;
+
+    state          /status/operationState/phase;
+    states         FINISHED Succeeded Failed Error;
+    run            /status/operationState/startedAt;
+
+    route POST ~^/api/v1/applications/[^/]+/sync$ {
+        launch;
+        state      /none;
+        execution  /operation;
+    }
+    route GET ~^/api/v1/applications/[^/]+$ { }
+    route GET /api/v1/applications { each /items/*; }
+EOF
+
+# Temporal: a launch of what runs already is answered, too
+
+$describes{temporal} = <<'EOF';
+    id             "${/execution/workflowId} ${/execution/runId}";
+    execution      "";
+    goal.name      /type/name;
+
+    state          /status;
+    states         FINISHED ~_COMPLETED$ ~_FAILED$ ~_CANCELED$ ~_TERMINATED$
+                            ~_CONTINUED_AS_NEW$ ~_TIMED_OUT$;
+
+    route POST ~^/api/v1/namespaces/[^/]+/workflows/(?<temporal>[^/]+)$ {
+        launch;
+        require  /started !false;
+        id       "$temporal ${/runId}";
+    }
+    route GET ~^/api/v1/namespaces/[^/]+/workflows/[^/]+$ {
+        each  /workflowExecutionInfo;
+    }
+    route GET ~^/api/v1/namespaces/[^/]+/workflows$ { each /executions/*; }
+EOF
+
+# Proxmox VE: the id is text in a member; a list has a date instead of a status
+
+$describes{proxmox} = <<'EOF';
+    id             /upid;
+    execution      "";
+    goal.name      /type;
+
+    state          /status;
+    states         FINISHED stopped;
+
+    route POST,PUT,DELETE ~^/api2/json/nodes/ {
+        launch;
+        id         /data ~^UPID:.+;
+        execution  /data;
+    }
+    route GET ~^/api2/json/nodes/[^/]+/tasks/[^/]+/status$ { each /data; }
+    route GET ~^/api2/json/(?:nodes/[^/]+|cluster)/tasks$ {
+        each      /data/*;
+        state     /none;
+        present   STARTED  /starttime;
+        present   FINISHED /endtime;
+    }
+EOF
+
+# GoCD: stages of a pipeline's run, each with a counter of its own
+
+$describes{gocd} = <<'EOF';
+    each           /stages/*;
+    require        /scheduled true;
+    id             "${2/name}/${2/counter}/${/name}/${/counter}";
+    execution      "";
+    omit           /jobs;
+
+    state          /status;
+    states         LAUNCHED Unknown;
+    states         FINISHED Passed Failed Cancelled;
+
+    route GET ~^/go/api/pipelines/[^/]+/\d+$ { }
+    route GET ~^/go/api/pipelines/[^/]+/history$ {
+        each  /pipelines/*/stages/*;
+    }
+EOF
+
+# Locust: one test at a time, which has no id
+
+$describes{locust} = <<'EOF';
+    id             "test on $hostname";
+    execution      "";
+    omit           /stats /errors /workers;
+
+    state          /state;
+    states         LAUNCHED ready;
+    states         FINISHED stopped;
+    updated        /user_count;
+
+    route POST /swarm {
+        launch;
+        require  /success true;
+        state    /none;
+    }
+    route GET /stats/requests { }
+EOF
+
+# 201 for a job that is new, 200 for the same once more, 404 when it is gone
+
+$maps{'by-status'} = <<'EOF';
+map $status $by_status_new { default 0; 201 1; }
+map $status $by_status_gone { default 0; 404 1; }
+EOF
+
+$describes{'by-status'} = <<'EOF';
+    id             /id;
+    execution      "";
+    state          /status;
+    states         FINISHED done;
+
+    route POST /jobs when=$by_status_new { launch; }
+    route POST /jobs { }
+    route GET ~^/jobs/(?<gone>[^/]+)$ status=404 when=$by_status_gone body=off {
+        id         $gone;
+        execution  $gone;
+        state      over;
+        states     FINISHED over;
+    }
+    route GET /jobs/* { }
 EOF
 
 my @apis = sort keys %describes;
@@ -2186,6 +2317,102 @@ seen('GET /sap/JobSet?$top=9', { d => { results => [ sap('F',
 	'/Date(1764331189809+0000)/') ] } }, 'J1 FINISHED', 'finished');
 seen("GET /sap/JobSet('J1')", { d => sap('R', '/Date(1764331190000)/') },
 	'J1 LAUNCHED J1 STARTED', 'runs again');
+
+$name = 'argocd';
+
+sub application {
+	my ($phase, $day) = @_;
+
+	return { metadata => { uid => 'u1', name => 'shop' }, operation => {
+		sync => {} }, status => { operationState => { phase => $phase,
+		startedAt => "2026-11-${day}T10:00:00Z" } } };
+}
+
+my $shop = '/api/v1/applications/shop';
+
+seen("GET $shop", application('Succeeded', 20), '', 'history');
+seen("POST $shop/sync", application('Succeeded', 20), 'u1 LAUNCHED', 'a sync');
+seen("GET $shop", application('Succeeded', 20), '', 'the one before still');
+seen("GET $shop", application('Running', 21), 'u1 STARTED', 'runs');
+seen('GET /api/v1/applications', { items => [ application('Failed', 21) ] },
+	'u1 FINISHED', 'failed');
+seen("GET $shop", application('Running', 22), 'u1 LAUNCHED u1 STARTED',
+	'another one, of nobody');
+seen("GET $shop", application('Succeeded', 22), 'u1 FINISHED', 'succeeded');
+seen("POST $shop/sync", application('Succeeded', 22), 'u1 LAUNCHED', 'again');
+seen("GET $shop", application('Succeeded', 23), 'u1 STARTED u1 FINISHED',
+	'a short one');
+
+$name = 'temporal';
+
+sub temporal {
+	return { execution => { workflowId => 'order', runId => $_[0] }, type => {
+		name => 'Order' }, status => "WORKFLOW_EXECUTION_STATUS_$_[1]" };
+}
+
+my $order = '/api/v1/namespaces/default/workflows/order';
+
+seen("POST $order", { runId => 'r1', started => $true }, 'order r1 LAUNCHED',
+	'started');
+seen("POST $order", { runId => 'r0', started => $false }, '', 'runs already');
+seen("GET $order", { workflowExecutionInfo => temporal('r1', 'RUNNING') },
+	'order r1 STARTED', 'runs');
+seen('GET /api/v1/namespaces/default/workflows?query=x', { executions => [
+	temporal('r2', 'RUNNING'), temporal('r1', 'CONTINUED_AS_NEW') ] },
+	'order r2 STARTED order r1 FINISHED', 'goes on as another one');
+
+$name = 'proxmox';
+
+my $upid = 'UPID:pve:0001:1A:5F:qmstart:100:root@pam:';
+my $node = '/api2/json/nodes/pve';
+
+seen("POST $node/qemu/100/status/start", { data => $upid }, "$upid LAUNCHED",
+	'launched');
+seen("POST $node/qemu/100/config", { data => undef }, '', 'no task');
+seen("POST $node/qemu/100/agent", { data => { result => 1 } }, '', 'a result');
+seen('GET /api2/json/cluster/tasks', { data => [ { upid => $upid, starttime
+	=> 1764331189 } ] }, "$upid STARTED", 'a list');
+seen("GET $node/tasks/UPID%3Apve%3A0001%3A1A%3A5F%3Aqmstart%3A100%3Aroot%40pam"
+	. '%3A/status', { data => { upid => $upid, status => 'stopped', exitstatus
+	=> 'OK' } }, "$upid FINISHED", 'stopped');
+
+$name = 'gocd';
+
+sub stages {
+	return { name => 'shop', counter => 5, stages => [ map { { name => $_->[0],
+		counter => $_->[1], status => $_->[2], scheduled => $_->[2] ? $true
+		: $false, jobs => [] } } @_ ] };
+}
+
+seen('GET /go/api/pipelines/shop/5', stages([ 'build', '1', 'Building' ],
+	[ 'test', '1', '' ]), 'shop/5/build/1 STARTED', 'builds');
+seen('GET /go/api/pipelines/shop/5', stages([ 'build', '1', 'Failed' ],
+	[ 'test', '1', '' ]), 'shop/5/build/1 FINISHED', 'failed');
+seen('GET /go/api/pipelines/shop/history', { pipelines => [ stages([ 'build',
+	'2', 'Passed' ], [ 'test', '1', 'Unknown' ]) ] },
+	'shop/5/test/1 LAUNCHED', 'run again, and on');
+
+$name = 'locust';
+
+my $test = 'test on ' . lc hostname();
+
+sub locust { { state => $_[0], user_count => $_[1], stats => [] } }
+
+seen('POST /swarm', { success => $true }, "$test LAUNCHED", 'swarm');
+seen('GET /stats/requests', locust('spawning', 1), "$test STARTED", 'spawns');
+seen('GET /stats/requests', locust('running', 9), "$test UPDATED", 'runs');
+seen('GET /stats/requests', locust('stopped', 0), "$test FINISHED", 'stopped');
+seen('GET /stats/requests', locust('ready', 0), '', 'ready');
+seen('POST /swarm', { success => $true }, "$test LAUNCHED", 'another one');
+
+$name = 'by-status';
+
+seen('POST /jobs', { id => 1, status => 'queued' }, '1 LAUNCHED 1 STARTED',
+	'new', status => 201);
+seen('POST /jobs', { id => 1, status => 'queued' }, '', 'the same');
+seen('GET /jobs/1', 'no such job', '1 FINISHED', 'gone', status => 404);
+seen('POST /jobs', { id => 1, status => 'done' }, '', 'and over');
+seen('GET /jobs/2', { id => 2, status => 'running' }, '2 STARTED', 'another');
 
 $t->done();
 
