@@ -368,6 +368,13 @@ ngx_http_webhook_watch_route(ngx_conf_t *cf, ngx_http_webhook_api_t *api,
     copy->api = ngx_crc32_short(api->name.data, api->name.len);
     copy->route = ngx_crc32_short(rp->name.data, rp->name.len);
 
+    /* of several of one name each has its own */
+
+    if (rp->when) {
+        copy->route += ngx_crc32_short(rp->when->value.data,
+                                       rp->when->value.len);
+    }
+
     route->watch = copy;
 
     return NGX_OK;
