@@ -96,6 +96,8 @@ static ngx_int_t
 ngx_http_webhook_observe_header_filter(ngx_http_request_t *r)
 {
     ngx_int_t                             rc;
+    ngx_http_webhook_route_t             *route;
+    ngx_http_webhook_observe_t           *observe;
     ngx_http_webhook_observe_ctx_t       *ctx;
     ngx_http_webhook_observe_captures_t   kept;
 
@@ -105,7 +107,8 @@ ngx_http_webhook_observe_header_filter(ngx_http_request_t *r)
 
     ngx_http_webhook_observe_keep(r, &kept);
 
-    ctx = ngx_http_webhook_observe_start(r);
+    route = ngx_http_webhook_observe_choose(r, &observe);
+    ctx = route ? ngx_http_webhook_observe_start(r, route, observe) : NULL;
 
     ngx_http_webhook_observe_restore(r, &kept);
 
@@ -119,12 +122,11 @@ ngx_http_webhook_observe_header_filter(ngx_http_request_t *r)
 }
 
 
-ngx_http_webhook_observe_ctx_t *
-ngx_http_webhook_observe_start(ngx_http_request_t *r)
+ngx_http_webhook_route_t *
+ngx_http_webhook_observe_choose(ngx_http_request_t *r,
+    ngx_http_webhook_observe_t **observe)
 {
-    ngx_uint_t                       counter;
     ngx_http_webhook_route_t        *route;
-    ngx_http_webhook_observe_t      *observe;
     ngx_http_webhook_loc_conf_t     *wlcf;
     ngx_http_webhook_main_conf_t    *mcf;
     ngx_http_webhook_observe_ctx_t  *ctx;
@@ -154,7 +156,7 @@ ngx_http_webhook_observe_start(ngx_http_request_t *r)
         return NULL;
     }
 
-    route = ngx_http_webhook_observe_match(r, wlcf->observe, &observe);
+    route = ngx_http_webhook_observe_match(r, wlcf->observe, observe);
 
     if (route == NULL) {
         ngx_http_webhook_observe_note(r, NULL, NGX_HTTP_WEBHOOK_CNT_NO_ROUTE,
@@ -162,9 +164,16 @@ ngx_http_webhook_observe_start(ngx_http_request_t *r)
         return NULL;
     }
 
-    if (route->ignore) {
-        return NULL;
-    }
+    return route->ignore ? NULL : route;
+}
+
+
+ngx_http_webhook_observe_ctx_t *
+ngx_http_webhook_observe_start(ngx_http_request_t *r,
+    ngx_http_webhook_route_t *route, ngx_http_webhook_observe_t *observe)
+{
+    ngx_uint_t                       counter;
+    ngx_http_webhook_observe_ctx_t  *ctx;
 
     ctx = ngx_http_webhook_observe_create(r);
     if (ctx == NULL) {

@@ -170,12 +170,19 @@ void ngx_http_webhook_observe_unasked(ngx_http_webhook_main_conf_t *mcf,
 void ngx_http_webhook_observe_release(ngx_http_webhook_observe_ctx_t *ctx);
 
 /*
- * The header of a response is there: begins to read it, or NULL.  For a main
- * request, and for the subrequest of a watch.
+ * The header of a response is there: the route that it is read by and, in
+ * *observe, what names its description; or NULL.  For a main request, and for
+ * the subrequest of a watch.
  */
 
+ngx_http_webhook_route_t *ngx_http_webhook_observe_choose(
+    ngx_http_request_t *r, ngx_http_webhook_observe_t **observe);
+
+/* ... begins to read it, or NULL */
+
 ngx_http_webhook_observe_ctx_t *ngx_http_webhook_observe_start(
-    ngx_http_request_t *r);
+    ngx_http_request_t *r, ngx_http_webhook_route_t *route,
+    ngx_http_webhook_observe_t *observe);
 
 /* The method as the client sent it. */
 

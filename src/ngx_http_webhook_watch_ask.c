@@ -122,6 +122,8 @@ static ngx_int_t
 ngx_http_webhook_watch_header(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *r)
 {
+    ngx_http_webhook_route_t      *route;
+    ngx_http_webhook_observe_t    *observe;
     ngx_http_webhook_loc_conf_t   *wlcf;
     ngx_http_webhook_watch_run_t  *run;
 
@@ -137,9 +139,14 @@ ngx_http_webhook_watch_header(ngx_http_webhook_detached_t *d,
 
     run->observed = (wlcf->observe != NULL);
 
+    /* "when" may ask for a header that says what is asked for */
+
+    route = ngx_http_webhook_observe_choose(r, &observe);
+
     ngx_http_webhook_watch_hide(r, run);
 
-    run->ctx = ngx_http_webhook_observe_start(r);
+    run->ctx = route ? ngx_http_webhook_observe_start(r, route, observe)
+                     : NULL;
 
     if (run->ctx) {
         run->ctx->headers = run->watch->headers;

@@ -22,6 +22,11 @@ $t->file('credential', "Bearer operators-own\n");
 
 $t->http_config(<<'EOF');
 
+map $http_x_target $target_get {
+    default        0;
+    ~^Api\.Get$    1;
+}
+
 webhook_api jobs {
     id       /id;
     state    /status;
@@ -44,6 +49,19 @@ webhook_api jobs {
                "body={\"team\":\"$team\",\"job\":\"${webhook_execution}\"}";
     }
     route POST /api/query { }
+
+    # a header says what is asked for, and is no part of what is told
+
+    route POST /api/target when=$target_get {
+        goal.id    $http_x_target;
+        goal.name  $http_authorization;
+    }
+    route POST /api/target {
+        launch;
+        watch         POST /api/target every=100ms;
+        watch_header  X-Target Api.Get;
+        watch_header  Authorization file:%%TESTDIR%%/credential;
+    }
 
     route POST ~^/api/teams/(?<team>.+)/run$ {
         launch;
@@ -329,6 +347,18 @@ is(events($_, 3), 'LAUNCHED STARTED FINISHED', "within - $_") for qw/ bb bj bk /
 is(events('bs', 1), 'LAUNCHED', 'within - without a line of its own');
 is(asked('/api/jobs/bs/status'), 0, 'within - not asked for');
 is(asked('/api/jobs/bj/status'), 0, 'within - nor elsewhere');
+
+###############################################################################
+
+# one path for everything: the watch's own header chooses the route
+
+$api->set('/api/target' => [ job('tg', 'queued'), job('tg', 'running'),
+	job('tg', 'done') ]);
+$t->post('/api/target', '{}');
+
+is(events('tg', 3), 'LAUNCHED STARTED FINISHED', 'by a header');
+is(scalar(grep { $_->json->{execution}{id} eq 'tg' && $_->json->{goal} }
+	$r->requests()), 0, 'by a header - which is not sent');
 
 ###############################################################################
 
