@@ -269,7 +269,13 @@ ngx_http_webhook_own_guard(ngx_http_webhook_detached_t *d,
 
         /* what came of the other one is left as it is */
 
-        return NGX_HTTP_FORBIDDEN;
+        if (!ngx_http_webhook_own_part(d, r)
+            || (r->upstream && r->upstream->headers_in.status_n))
+        {
+            return NGX_HTTP_FORBIDDEN;
+        }
+
+        return NGX_DECLINED;
     }
 
     if (r->upstream
@@ -297,6 +303,24 @@ ngx_http_webhook_own_guard(ngx_http_webhook_detached_t *d,
     }
 
     return NGX_DECLINED;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_own_part(ngx_http_webhook_detached_t *d,
+    ngx_http_request_t *r)
+{
+    if (d->guard == NULL || r == d->sr) {
+        return 0;
+    }
+
+    for ( /* void */ ; r && !r->background; r = r->parent) {
+        if (r == d->sr) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

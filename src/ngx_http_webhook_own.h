@@ -63,5 +63,13 @@ ngx_int_t ngx_http_webhook_own_headers(ngx_http_webhook_detached_t *d,
 ngx_int_t ngx_http_webhook_own_run(ngx_http_webhook_detached_t *d,
     ngx_str_t *host, ngx_str_t *uri, ngx_str_t *body, ngx_msec_t timeout);
 
+/*
+ * Whether a subrequest is one that the location itself makes its answer of, as
+ * lua's ngx.location.capture(): a mirror's is not.
+ */
+
+ngx_uint_t ngx_http_webhook_own_part(ngx_http_webhook_detached_t *d,
+    ngx_http_request_t *r);
+
 
 #endif /* _NGX_HTTP_WEBHOOK_OWN_H_INCLUDED_ */

@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_webhook_via.h"
+#include "ngx_http_webhook_own.h"
 
 
 #define NGX_HTTP_WEBHOOK_VIA_HEADERS   8192    /* kept of the answer, bytes */
@@ -248,9 +249,13 @@ ngx_http_webhook_via_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    r->header_sent = 1;
-
     ngx_http_webhook_fake_handlers(r->connection);
+
+    if (ngx_http_webhook_own_part(d, r)) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    r->header_sent = 1;
 
     if (d->header) {
         return d->header(d, r);
@@ -352,7 +357,7 @@ ngx_http_webhook_via_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     d = ngx_http_webhook_detached_get(r);
 
-    if (d == NULL) {
+    if (d == NULL || ngx_http_webhook_own_part(d, r)) {
         return ngx_http_next_body_filter(r, in);
     }
 

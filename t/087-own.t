@@ -422,8 +422,15 @@ my $lua = '/usr/lib/nginx/modules/ngx_http_lua_module.so';
 skip 'no lua', 1 unless -e $lua && !$ENV{WEBHOOK_SANITIZE}
 	&& ($ENV{WEBHOOK_NGINX} || '/usr/sbin/nginx') eq '/usr/sbin/nginx';
 
-$t = WebhookTest->new(workers => 1,
-	modules => [ '/usr/lib/nginx/modules/ndk_http_module.so', $lua ]);
+# its filters come after ours, and before
+
+for my $first (1, 0) {
+
+my @lua = ('/usr/lib/nginx/modules/ndk_http_module.so', $lua);
+my $order = 'lua, loaded ' . ($first ? 'first' : 'last');
+
+$t = WebhookTest->new(workers => 1, $first ? (modules => [ @lua ]) : ());
+push @{ $t->{modules} }, @lua unless $first;
 $api = $t->upstream('api');
 $r = $t->receiver('hook');
 
@@ -439,8 +446,18 @@ webhook_api jobs {
     watch    /jobs/$webhook_execution every=100ms;
     enrich   goal.name /goals/${goal.id};
 
+    watch_header  Authorization operators-own;
+
     route POST /run { launch; }
     route GET /jobs/* { }
+
+    route POST /run/capture {
+        launch;
+        watch   /capture/$webhook_execution every=100ms;
+        enrich  goal.name /capture/${goal.id} ttl=0;
+    }
+
+    route GET /capture/* { }
 }
 
 webhook_defaults { events EXECUTION; retry 1s; }
@@ -468,6 +485,38 @@ server {
         }
     }
 
+    location /capture/ {
+        mirror  /mirror;
+
+        content_by_lua_block {
+            local part = ngx.location.capture('/part' .. ngx.var.uri)
+
+            ngx.status = part.status
+            ngx.header.content_type = 'application/json'
+            ngx.print(part.body)
+        }
+    }
+
+    location /part/ {
+        internal;
+        proxy_pass  %%URL_api%%;
+    }
+
+    location /mirror {
+        internal;
+        proxy_pass  %%URL_api%%;
+    }
+
+    location /inside/ {
+        internal;
+        proxy_pass  %%URL_api%%;
+    }
+
+    location /part/capture/ended {
+        internal;
+        return  444;
+    }
+
     location @hook {
         include     %%CONF%%/webhook/via.conf;
         proxy_pass  %%URL_hook%%;
@@ -489,7 +538,38 @@ is(join(' ', map { $_->header('x-lua') } $api->requests()), 'by POST by GET',
 is(join(' ', map { $_->header('x-lua') } $r->requests()),
 	'by POST by POST by POST', 'lua - by via, too');
 
+# what it captures is part of an answer; what is mirrored is not asked for, and
+# X-Accel-Redirect is not followed
+
+$api->set('/run/capture' => [ map { job($_, 'queued', goal => "g$_") }
+		qw/ b c d e ended / ],
+	'/inside/c' => job('c', 'done'),
+	map {; "/part/capture/g$_" => { json => { name => "of $_" } },
+		"/part/capture/$_" => job($_, 'done') } qw/ b c d e /);
+$api->set('/part/capture/c' => { status => 200,
+		headers => { 'X-Accel-Redirect' => '/inside/c' } },
+	'/part/capture/gd' => { delay => 60 },
+	'/part/capture/e' => [ { status => 204 }, { delay => 60 } ]);
+$api->forget();
+
+$t->post('/run/capture', '{}', headers => [ Authorization => 'caller' ])
+	for 1 .. 5;
+
+is(names('b', 3), 'LAUNCHED STARTED FINISHED', "$order - of a part");
+is((events('b', 1))[0]{goal}{name}, 'of b', "$order - enriched by a part");
+is(names('d', 3), 'LAUNCHED STARTED FINISHED', "$order - a part in no time");
+is((events('d', 1))[0]{goal}{name}, undef, "$order - which is left out");
+ok(wait_for { $api->requests('/part/capture/e') == 2 }, "$order - hangs");
+ok(wait_for { $api->requests('/part/capture/c') > 1 }, "$order - is refused");
+is(scalar(grep { ($_->header('authorization') || '') eq 'operators-own' }
+	$api->requests('/part/capture/b')), 1, "$order - with the credential");
+is(scalar(grep { ($_->header('authorization') || '') eq 'operators-own' }
+	$api->requests('/mirror'), $api->requests('/inside/c')), 0,
+	"$order - which goes nowhere else");
+
 $t->done(more => 1);
+
+}
 
 }
 
