@@ -190,7 +190,22 @@ ngx_http_webhook_curl_add(ngx_http_webhook_curl_handle_t *h)
     ngx_queue_insert_tail(&loop->transfers, &h->queue);
     h->added = 1;
 
+    /* libcurl may take one that is kept, or ask for one, a turn later */
+
+    h->promised = 1;
+    ngx_http_webhook_spare_promise(1);
+
     return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_curl_taken(ngx_http_webhook_curl_handle_t *h)
+{
+    if (h->promised) {
+        h->promised = 0;
+        ngx_http_webhook_spare_promise(-1);
+    }
 }
 
 
@@ -203,6 +218,8 @@ ngx_http_webhook_curl_remove(ngx_http_webhook_curl_handle_t *h)
 
     ngx_queue_remove(&h->queue);
     h->added = 0;
+
+    ngx_http_webhook_curl_taken(h);
 
     if (ngx_http_webhook_curl_loop.multi) {
         (void) curl_multi_remove_handle(ngx_http_webhook_curl_loop.multi,

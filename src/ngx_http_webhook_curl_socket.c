@@ -293,6 +293,10 @@ ngx_http_webhook_curl_watch(CURL *easy, curl_socket_t fd, int what, void *ctx,
         return 0;
     }
 
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &h) == CURLE_OK && h) {
+        ngx_http_webhook_curl_taken(h);
+    }
+
     if (c == NULL) {
 
         /* libcurl's own, as of its resolver, or one that nginx reclaimed */

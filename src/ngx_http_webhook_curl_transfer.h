@@ -84,6 +84,8 @@ struct ngx_http_webhook_curl_handle_s {
     ngx_uint_t                       nfds;      /* opened, not yet settled */
 
     unsigned                         added:1;   /* to the multi handle */
+    unsigned                         promised:1;   /* a connection, which it
+                                                      has not taken yet */
     unsigned                         starting:1;
     unsigned                         resolve_set:1;
     unsigned                         fresh_set:1;
@@ -114,6 +116,10 @@ struct ngx_http_webhook_curl_handle_s {
 
 ngx_int_t ngx_http_webhook_curl_add(ngx_http_webhook_curl_handle_t *h);
 void ngx_http_webhook_curl_remove(ngx_http_webhook_curl_handle_t *h);
+
+/* A transfer has taken its connection, or ends: that is promised no more. */
+
+void ngx_http_webhook_curl_taken(ngx_http_webhook_curl_handle_t *h);
 
 /* A socket is ready: CURL_CSELECT_... */
 
