@@ -177,10 +177,12 @@ sub run {
 			return wrk($sink);
 		},
 		(map { my $how = $_; ($how => sub {
-			drain($servers->sender('off'), $how, 1, '600', $n);
+			drain($servers->sender('off'), $how, 1, '600',
+				waiting($how));
 		}) } qw/ builtin via /),
 		(map { my ($sync, $how) = split; ("$sync $how" => sub {
-			drain($servers->sender($sync), $how, 1, '600', $n);
+			drain($servers->sender($sync), $how, 1, '600',
+				waiting($how));
 		}) } long() ? 'normal builtin' : (), 'full builtin',
 			'full via'),
 		resty => sub { resty($resty, 3 * $n) },

@@ -36,17 +36,17 @@ sub run {
 		for my $kind (@kinds) {
 			my ($size, $tls) = split ' ', $kind;
 
-			ours("$words{$how}, $words{$kind}", 'off',
+			ours("$words{$how}, $words{$kind}", 'off', $how,
 				$how . ($tls || ''), 1, $size, "wrk $kind",
 				$size eq '600' ? "same $kind" : ());
 		}
 
-		ours("$words{$how}, 600 bytes, 100 webhooks", 'off',
+		ours("$words{$how}, 600 bytes, 100 webhooks", 'off', $how,
 			"many$how", 100, '600', 'wrk 600', 'same 600');
 
 		for my $store (qw/ normal full /) {
 			ours("$words{$how}, $words{$_}, store $store", $store,
-				$how, 1, $_, "wrk $_") for @sizes;
+				$how, $how, 1, $_, "wrk $_") for @sizes;
 		}
 	}
 
@@ -98,10 +98,10 @@ sub others {
 	push @rows, [ 'wrk, the headers of a delivery', "wrk same $kind",
 		"wrk $kind" ];
 
-	push @run, "bare $kind" => sub { bare($url, 2 * waiting()) },
+	push @run, "bare $kind" => sub { bare($url, waiting()) },
 		"same $kind" => sub {
 			local $ENV{HEADERS} = bench('headers.txt');
-			return bare($url, 2 * waiting());
+			return bare($url, waiting());
 		};
 
 	push @rows, [ "libcurl alone, $words{$kind}", "bare $kind",
@@ -111,9 +111,11 @@ sub others {
 }
 
 sub ours {
-	my ($text, $store, $name, $hooks, $size, @beside) = @_;
+	my ($text, $store, $how, $name, $hooks, $size, @beside) = @_;
 
-	my $n = $size eq '6k' ? waiting() / 2 : waiting();
+	my $n = waiting($how);
+
+	$n /= 2 if $size eq '6k';
 
 	push @run, $text => sub {
 		return drain($servers->sender($store), $name, $hooks, $size,
