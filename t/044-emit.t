@@ -442,6 +442,7 @@ is(caused(POST => '/cached/late'), '1 ', 'another run');
 
 $up->release();
 $late->read_response();
+is(logged('GET /nobody/late', 0), 0, 'the end of the first, late');
 $up->set('/nobody/late' => { runs('late', 'done') });
 is(caused(GET => '/nobody/late'), '2 ', 'the answer that was late, in time');
 
