@@ -405,28 +405,52 @@ sub runs {
 	return body => qq/{"id":"$id","status":"$status","step":$step}/;
 }
 
-$up->set('/cached/x' => { runs('x', 'running') });
-is(caused(GET => '/cached/x?1'), '1 MISS', 'a run');
+# what is cached is as old as the second that it came in, so that the answer that
+# is late should come in the one that the other run begins in
 
-$up->set('/cached/x' => { runs('x', 'done'), hold => 1 });
-my $late = $t->connect();
-$late->send_request('GET', '/cached/x?late');
-wait_for { $up->requests('/cached/x') == 2 };
+my ($n, $late, $same, @caused) = (0, $t->connect());
 
-$up->set('/cached/x' => { runs('x', 'done') });
-is(caused(GET => '/cached/x'), '1 MISS', 'its end');
+do {
+	my $id = 'x' . $n++;
+	my $uri = "/cached/$id";
 
-$up->set('/cached/x' => { runs('x', 'queued') });
-is(caused(POST => '/cached/x'), '1 ', 'another run');
-is(caused(GET => '/cached/x'), '0 HIT', 'the end of the first, from a cache');
+	$up->set($uri => { runs($id, 'running') });
+	@caused = caused(GET => "$uri?1");
 
-$up->release();
-$late->read_response();
-is(logged('GET /cached/x?late', 0), 0, 'the same, late');
-is(caused(GET => '/cached/x?late'), '0 HIT', 'the same, late, from a cache');
+	$up->set($uri => { runs($id, 'done'), hold => 1 });
+	$late->send_request('GET', "$uri?late");
+	wait_for { $up->requests($uri) == 2 };
 
-$up->set('/cached/x' => { runs('x', 'done') });
-is(caused(GET => '/cached/x?2'), '2 MISS', 'the end of the second');
+	$up->set($uri => { runs($id, 'done') });
+	push @caused, caused(GET => $uri);
+
+	$up->set($uri => { runs($id, 'queued') });
+
+	my $second = time();
+
+	push @caused, caused(POST => $uri), caused(GET => $uri);
+
+	$up->release();
+	$late->read_response();
+	$same = time() == $second;
+
+	push @caused, logged("GET $uri?late", 0),
+		caused(GET => "$uri?late");
+
+	$up->set($uri => { runs($id, 'done') });
+	push @caused, caused(GET => "$uri?2");
+
+} until $same || $n == 20;
+
+is_deeply(\@caused, [
+	'1 MISS',	# a run
+	'1 MISS',	# its end
+	'1 ',		# another run
+	'0 HIT',	# the end of the first, from a cache
+	'0',		# the same, late
+	'0 HIT',	# the same, late, from a cache
+	'2 MISS',	# the end of the second
+], 'two runs, and an answer that is late');
 
 $up->set('/cached/late' => { runs('late', 'running') },
 	'/nobody/late' => { runs('late', 'done'), hold => 1 });
