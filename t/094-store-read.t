@@ -28,6 +28,7 @@ subtest 'one delivery' => sub {
 
 	my ($last) = @{ $s->list('execution=e6') };
 	my @rows = $s->stored();
+	my ($sent) = $s->of('e1', $r->requests());
 	my $known = json($s->got("deliveries/$last->{uuid}")->body());
 
 	my $old = $s->got('deliveries/' . $rows[0][0]);
@@ -43,11 +44,10 @@ subtest 'one delivery' => sub {
 	is(@{ $d->{attempts} }, 1, 'attempts');
 	is($d->{attempts}[0]{code}, 204, 'attempt');
 	is($d->{response}{code}, 204, 'response');
-	is($d->{request}{payload}, ($r->requests())[0]->body(), 'payload');
+	is($d->{request}{payload}, $sent->body(), 'payload');
 	is($d->{request}{headers}{'X-Webhook-Delivery'}, $d->{uuid},
 		'request headers');
-	is($d->{timestamp}, ($r->requests())[0]->header('X-Webhook-Time'),
-		'time');
+	is($d->{timestamp}, $sent->header('X-Webhook-Time'), 'time');
 
 	for (qw/ request response /) {
 		is_deeply([ sort keys %{ $d->{$_} } ],

@@ -15,7 +15,7 @@ package WebhookTest::Store;
 #	$s->rows(N, WHERE)			# the same of rows of any kind
 #	$s->ended(N, size => bytes)		# sends N, e1 ..., to their end
 #	$s->fill(PAGES)				# so many has the file then, used up
-#	$s->stored				# [uuid, execution], oldest first
+#	$s->stored				# [uuid, execution], by the latter
 #	$s->uuid(HEX)
 #	$s->got(PATH), did(PATH)		# GET and POST of webhook_status
 #	$s->list(QUERY)				# deliveries
@@ -203,7 +203,7 @@ sub stored {
 	return map { [ $self->uuid($_->[0]), $_->[1] ] }
 		map { [ split /\|/ ] }
 		split /\n/, $self->sql('SELECT lower(hex(uuid)), execution'
-			. ' FROM deliveries ORDER BY seq');
+			. ' FROM deliveries ORDER BY execution');
 }
 
 # requests of executions whose ids begin so
