@@ -19,7 +19,9 @@ use WebhookTest::Store;
 
 store_available() or plan skip_all => 'built without webhook_store';
 
-my $retry = 'retry ' . '300ms ' x 30 . ';';
+# what waits goes on doing so, however long a test takes
+
+my $retry = 'retry ' . '300ms ' x 29 . '1h;';
 
 subtest 'in flight' => sub {
 	my $s = WebhookTest::Store->new(daemon => 1);
