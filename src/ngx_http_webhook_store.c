@@ -388,12 +388,16 @@ ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st)
     st->holder = 1;
     st->db.ours = 1;
 
-    ngx_http_webhook_store_inherit(st->zone, ngx_http_webhook_wake_self());
-
     ngx_http_webhook_store_foreign(st);
     ngx_http_webhook_store_lock_claim(st->lock, st->zone);
 
-    if (sh->loaded) {
+    /* what one with another file may have taken of it until now is void */
+
+    if (ngx_http_webhook_store_inherit(st->zone, ngx_http_webhook_wake_self(),
+                                    ngx_http_webhook_store_lock_file(st->lock))
+        != NGX_OK
+        || sh->loaded)
+    {
         return;
     }
 
@@ -436,20 +440,21 @@ ngx_http_webhook_store_foreign(ngx_http_webhook_storer_t *st)
 
     if (sh->file != file) {
 
+        ngx_http_webhook_zone_lock(st->zone);
+
         if (sh->file) {
 
             /* in this one there is nothing of what the zone has */
 
-            ngx_http_webhook_zone_lock(st->zone);
             ngx_http_webhook_zone_begin(st->zone);
 
             ngx_http_webhook_store_mark_all(st->zone);
             sh->loaded = 0;
-
-            ngx_http_webhook_zone_unlock(st->zone);
         }
 
         sh->file = file;
+
+        ngx_http_webhook_zone_unlock(st->zone);
         return;
     }
 

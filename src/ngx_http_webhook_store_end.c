@@ -263,7 +263,11 @@ ngx_http_webhook_store_exit_process(void)
             ngx_msleep(NGX_HTTP_WEBHOOK_STORE_MOMENT);
         }
 
-        st->holder = (locked == NGX_OK && claimed == NGX_OK);
+        st->holder = (locked == NGX_OK && claimed == NGX_OK
+                      && ngx_http_webhook_store_inherit(st->zone,
+                                    ngx_http_webhook_wake_self(),
+                                    ngx_http_webhook_store_lock_file(st->lock))
+                         == NGX_OK);
         st->db.ours = st->holder;
 
         if (claimed == NGX_DECLINED) {

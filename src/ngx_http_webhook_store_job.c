@@ -546,8 +546,10 @@ ngx_http_webhook_store_flush_now(ngx_http_webhook_storer_t *st)
 {
     ngx_uint_t  n;
 
+    /* no more, once new workers have given the zone another file */
+
     st->job = ngx_http_webhook_store_write;
-    st->batch.writer = NULL;
+    st->batch.writer = ngx_http_webhook_wake_self();
 
     for (n = 0; n < NGX_HTTP_WEBHOOK_STORE_LAST; n++) {
 

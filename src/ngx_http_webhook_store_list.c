@@ -200,9 +200,9 @@ ngx_http_webhook_store_walk(ngx_http_webhook_zone_t *zone,
 }
 
 
-void
+ngx_int_t
 ngx_http_webhook_store_inherit(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_owner_t *self)
+    ngx_http_webhook_owner_t *self, uint64_t file)
 {
     uint32_t                   i;
     ngx_http_webhook_shm_t    *sh;
@@ -211,6 +211,12 @@ ngx_http_webhook_store_inherit(ngx_http_webhook_zone_t *zone,
     sh = zone->sh;
 
     ngx_http_webhook_zone_lock(zone);
+
+    if (sh->file != file) {
+        ngx_http_webhook_zone_unlock(zone);
+        return NGX_DECLINED;
+    }
+
     ngx_http_webhook_zone_begin(zone);
 
     sh->holder = *self;
@@ -227,6 +233,8 @@ ngx_http_webhook_store_inherit(ngx_http_webhook_zone_t *zone,
     }
 
     ngx_http_webhook_zone_unlock(zone);
+
+    return NGX_OK;
 }
 
 

@@ -83,12 +83,13 @@ void ngx_http_webhook_store_shift(ngx_http_webhook_zone_t *zone);
 void ngx_http_webhook_store_untake(ngx_http_webhook_zone_t *zone);
 
 /*
- * This process writes from now on.  What the one before had taken from the
- * zone may not be on disk.
+ * This process writes from now on, to this file.  What the one before had
+ * taken from the zone may not be on disk.  NGX_DECLINED: the zone is in another
+ * file by now, and another process sees to that.
  */
 
-void ngx_http_webhook_store_inherit(ngx_http_webhook_zone_t *zone,
-    ngx_http_webhook_owner_t *self);
+ngx_int_t ngx_http_webhook_store_inherit(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_owner_t *self, uint64_t file);
 
 /* A zone in use gets a store, or loses it. */
 

@@ -190,7 +190,7 @@ work(unsigned seed)
     job = IDLE;
 
     world_own(&w);
-    ngx_http_webhook_store_inherit(w.zone, &w.self);
+    ngx_http_webhook_store_inherit(w.zone, &w.self, 0);
 
     /* some take in more than they send */
 
@@ -392,7 +392,7 @@ life(unsigned seed, ngx_uint_t last)
         return 1;
     }
 
-    ngx_http_webhook_store_inherit(w.zone, &w.self);
+    ngx_http_webhook_store_inherit(w.zone, &w.self, 0);
 
     return store_flush(&w) && store_agree(&w, "killed") && verify("killed");
 }

@@ -61,7 +61,7 @@ digest(void)
     uint64_t      h, sum;
     file_row_t   *row;
 
-    ngx_http_webhook_store_inherit(w.zone, &w.self);
+    ngx_http_webhook_store_inherit(w.zone, &w.self, 0);
 
     if (!store_flush(&w) || !store_agree(&w, "cut off")) {
         return 0;
@@ -207,7 +207,7 @@ change(ngx_uint_t what)
         break;
 
     case INHERIT:
-        ngx_http_webhook_store_inherit(w.zone, &w.self);
+        ngx_http_webhook_store_inherit(w.zone, &w.self, 0);
         break;
 
     case ADD:
