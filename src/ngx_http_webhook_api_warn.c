@@ -38,12 +38,13 @@ static ngx_uint_t ngx_http_webhook_api_above(
 void
 ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
 {
-    ngx_uint_t                     i, state, states, ends;
+    ngx_uint_t                     i, state, states, present, ends;
     ngx_http_webhook_route_t      *route;
     ngx_http_webhook_api_route_t  *rp;
 
     state = 0;
     states = 0;
+    present = 0;
     ends = 0;
     route = api->routes.elts;
 
@@ -59,6 +60,7 @@ ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
 
         state |= (rp->scope.state != NULL);
         states |= (rp->scope.states != NULL);
+        present |= (rp->scope.present != NULL);
         ends |= ngx_http_webhook_api_ends(&rp->scope);
 
         if (!route[i].second) {
@@ -72,7 +74,7 @@ ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
                       "webhook_api \"%V\" in %s:%ui",
                       &api->name, api->file, api->line);
 
-    } else if (state && !ends) {
+    } else if ((state || present) && !ends) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "no \"states\" and no \"present\" means FINISHED in "
                       "webhook_api \"%V\" in %s:%ui",

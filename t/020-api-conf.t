@@ -168,7 +168,8 @@ check("goal /a/*; # <<", 'invalid JSON Pointer "/a/*": ');
 for my $name ('state', 'updated', 'each', 'omit', 'require', 'goal.id',
 	'present STARTED')
 {
-	check("$name /a/*/b/*/c;" . ($name eq 'state' && 'states FINISHED a;'));
+	check("$name /a/*/b/*/c;" . ($name eq 'state' && 'states FINISHED a;')
+		. ($name =~ /present/ && 'present FINISHED /a;'));
 	check("$name /a/*/b/*/*; # <<", 'invalid JSON Pointer "/a/*/b/*/*": ');
 }
 
@@ -469,6 +470,8 @@ for (
 	[ "route GET ~^/x/?[^%a]+%?\$ { }\nroute GET ~^/y\\\\\\\\?%%1F { }" ],
 	[ "route HEAD /x { # <<\n}", 'answers to "HEAD" are never read' ],
 	[ "# <<\nstates STARTED a;\npresent STARTED /b;\nroute GET /x { state /s; }",
+		'no "states" and no "present" means FINISHED in webhook_api "a"' ],
+	[ "# <<\npresent STARTED /b;\nroute GET /x { }",
 		'no "states" and no "present" means FINISHED in webhook_api "a"' ],
 	[ "states STARTED a;\nroute GET /x { state /s; }\n"
 		. 'route GET /y { present FINISHED /b; }' ],
