@@ -195,7 +195,7 @@ char *ngx_http_webhook_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t ngx_http_webhook_match_value(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_webhook_value_match_t *match);
 
-/* Warns of one that ends in a comma, which separates nothing. */
+/* Warns of one that ends in a comma, or has a "|": neither separates. */
 
 void ngx_http_webhook_match_comma(ngx_conf_t *cf, ngx_str_t *text);
 

@@ -18,6 +18,7 @@
 #define NGX_HTTP_WEBHOOK_MEMBER_MAX  8       /* segments of a name */
 
 
+static ngx_uint_t ngx_http_webhook_match_word(u_char c);
 static char *ngx_http_webhook_member_name(ngx_http_webhook_hook_t *hook,
     ngx_str_t *name);
 static void ngx_http_webhook_member_warn(ngx_conf_t *cf, ngx_str_t *name,
@@ -163,11 +164,42 @@ ngx_http_webhook_match_value(ngx_conf_t *cf, ngx_str_t *value,
 void
 ngx_http_webhook_match_comma(ngx_conf_t *cf, ngx_str_t *text)
 {
-    if (text->len > 1 && text->data[text->len - 1] == ',') {
+    u_char  *p, *last;
+
+    last = text->data + text->len;
+
+    if (text->len > 1 && last[-1] == ',') {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"%V\" is compared with its comma, spaces alone "
                            "separate values", text);
     }
+
+    /* "done|failed", but not "a | b" and "||" */
+
+    for (p = text->data + 1; p + 1 < last; p++) {
+
+        if (*p == '|' && ngx_http_webhook_match_word(p[-1])
+            && ngx_http_webhook_match_word(p[1]))
+        {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"%V\" is compared with its \"|\", spaces "
+                               "separate values, and \"~regex\" has "
+                               "alternatives", text);
+            return;
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_match_word(u_char c)
+{
+    u_char  lower;
+
+    lower = ngx_tolower(c);
+
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9')
+           || c == '_';
 }
 
 

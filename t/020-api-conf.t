@@ -517,6 +517,10 @@ for (
 		'"done," is compared with its comma, spaces alone separate values' ],
 	[ "require /a b, c; # <<\nroute GET /x { }", '"b," is compared with its' ],
 	[ "present FINISHED /a=b,; # <<\nroute GET /x { }", '"b," is compared' ],
+	[ "state /s;\nstates FINISHED done|failed; # <<\nroute GET /x { }",
+		'"done|failed" is compared with its "|", spaces separate values, and ' .
+		'"~regex" has alternatives' ],
+	[ "require /a !b|c; # <<\nroute GET /x { }", '"b|c" is compared with its' ],
 	[ "state /s;\nstates LAUNCHED !running; # <<\nroute GET /x { }",
 		'"!running" in "states" is text as it stands, only "~regex" is more' ],
 	[ "state /s;\nstates STARTED *; # <<\nroute GET /x { }",
@@ -547,7 +551,8 @@ for (
 		'what is null or not there is "!*"' ],
 	[ "require /a !null; # <<\nroute GET /x { }", '"null" is text here' ],
 	[ "present FINISHED /a=!b /c!/d=e /[f=g]/h; route GET /x { }" ],
-	[ "state /s; states FINISHED a,b ~x, ~a*; require /a * !* ~b,;\n"
+	[ "state /s; states FINISHED a,b ~x, ~a* ~a|b 'a | b' a|;\n"
+		. "require /a * !* ~b, !~b|c | || |a;\n"
 		. "route GET /x { }" ],
 	[ "states FINISHED done;\nroute POST /x { launch; }\n"
 		. "route GET /x { state /s; }" ],

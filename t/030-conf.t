@@ -632,6 +632,10 @@ match "" "";
 match /execution/status done, failed; # <<
 -- [warn] "done," is compared with its comma, spaces alone separate values
 
+== webhook match - alternatives
+match /execution/status "done|failed"; # <<
+-- [warn] "done|failed" is compared with its "|", spaces separate values, and "~regex" has alternatives
+
 == webhook member - unknown
 member projects.id 5; # <<
 -- member "projects.id" must begin with one of "execution", "goal", "sender", "project", "snapshot", "organization"
