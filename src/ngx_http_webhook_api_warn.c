@@ -21,6 +21,12 @@ static ngx_uint_t ngx_http_webhook_api_by_status(
     ngx_http_webhook_api_route_t *rp, ngx_str_t *text);
 static void ngx_http_webhook_api_warn_values(ngx_conf_t *cf,
     ngx_http_webhook_api_t *api, ngx_uint_t n);
+#if (NGX_PCRE)
+static void ngx_http_webhook_api_warn_captures(ngx_conf_t *cf,
+    ngx_http_webhook_api_t *api, ngx_uint_t n);
+static ngx_uint_t ngx_http_webhook_api_captures(ngx_conf_t *cf,
+    ngx_http_webhook_api_route_t *rp, ngx_str_t *text);
+#endif
 static ngx_uint_t ngx_http_webhook_api_ends(
     ngx_http_webhook_api_scope_t *scope);
 static ngx_uint_t ngx_http_webhook_api_lines(
@@ -56,6 +62,9 @@ ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
             ngx_http_webhook_api_warn_state(cf, rp);
             ngx_http_webhook_api_warn_status(cf, api, i);
             ngx_http_webhook_api_warn_values(cf, api, i);
+#if (NGX_PCRE)
+            ngx_http_webhook_api_warn_captures(cf, api, i);
+#endif
         }
 
         state |= (rp->scope.state != NULL);
@@ -367,6 +376,100 @@ ngx_http_webhook_api_warn_values(ngx_conf_t *cf, ngx_http_webhook_api_t *api,
         }
     }
 }
+
+
+#if (NGX_PCRE)
+
+/* an id that is nothing but what the regexes of other routes capture */
+
+static void
+ngx_http_webhook_api_warn_captures(ngx_conf_t *cf,
+    ngx_http_webhook_api_t *api, ngx_uint_t n)
+{
+    ngx_uint_t                     i, k, own;
+    ngx_http_webhook_route_t      *route;
+    ngx_http_webhook_api_route_t  *rp;
+    ngx_http_webhook_api_value_t  *value;
+
+    route = api->routes.elts;
+    rp = route[n].priv;
+
+    /* "also" has the captures of the route before it */
+
+    for (own = n; own && route[own].second; own--) { /* void */ }
+
+    value = rp->scope.id->elts;
+
+    for (i = 0; i < rp->scope.id->nelts; i++) {
+
+        if (value[i].text == NULL
+            || ngx_http_webhook_api_captures(cf, route[own].priv,
+                                             &value[i].name))
+        {
+            return;
+        }
+
+        for (k = 0; k < api->routes.nelts; k++) {
+            if (ngx_http_webhook_api_captures(cf, route[k].priv,
+                                              &value[i].name))
+            {
+                break;
+            }
+        }
+
+        if (k == api->routes.nelts) {
+            return;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"%V\" is captured by the regex of another route alone, "
+                  "so there is no \"id\", in route \"%V\" in %s:%ui",
+                  &value[0].name, &rp->name, rp->file, rp->line);
+}
+
+
+/* whether the text is a variable, and the route's regex captures that */
+
+static ngx_uint_t
+ngx_http_webhook_api_captures(ngx_conf_t *cf, ngx_http_webhook_api_route_t *rp,
+    ngx_str_t *text)
+{
+    ngx_str_t                   name, *captured;
+    ngx_uint_t                  i;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    if (rp->regex == NULL || text->len < 2 || text->data[0] != '$') {
+        return 0;
+    }
+
+    name.data = text->data + 1;
+    name.len = text->len - 1;
+
+    if (name.data[0] == '{' && name.data[name.len - 1] == '}') {
+        name.data++;
+        name.len -= 2;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    v = cmcf->variables.elts;
+
+    for (i = 0; i < rp->regex->nvariables; i++) {
+
+        captured = &v[rp->regex->variables[i].index].name;
+
+        if (captured->len == name.len
+            && ngx_strncasecmp(captured->data, name.data, name.len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+#endif
 
 
 static ngx_uint_t

@@ -492,6 +492,18 @@ for (
 	[ "goal.id 'a-\$2-\${/x}'; # <<\nroute GET /x { }",
 		'has no capture of a route\'s regex' ],
 	[ "goal.id \$arg_1; route GET /x { }" ],
+	[ "route GET ~^/x/(?<x_id>.+)\$ { id \$x_id; }\n"
+		. "route GET /x { each /*; id \${X_id}; } # <<", '"${X_id}" is ' .
+		'captured by the regex of another route alone, so there is no "id", ' .
+		'in route "GET /x"' ],
+	[ "route GET ~^/x/(?<x_id>.+)\$ { id \$x_id; }\n"
+		. "route GET ~^/y/(?<y_id>.+)\$ { id \$x_id; } # <<",
+		'"$x_id" is captured by the regex of another route' ],
+	[ "route GET ~^/x/(?<x_id>.+)\$ { id \$x_id; }\nalso { id \$x_id; }\n"
+		. "route GET /x { id \$x_id /id; }\n"
+		. "route GET /y { id \$x_id \$arg_id; }\n"
+		. "route GET /z { id \$x_id-\$arg_id; }\n"
+		. 'route GET /w { id $x_id; ignore; }' ],
 	[ "goal.id 1/a;\nroute GET /x { } # <<\nroute GET /y { }",
 		'"1/a" can name nothing, as the document has no name and nothing ' .
 		'above it, in route "GET /x"' ],
