@@ -211,6 +211,11 @@ static const char  *stories[] = {
     "launch 49 78 L - - => ",
     "poll   80 90 F - - => F",
 
+    "# and so is one that waited for the end from before the first launch on",
+    "launch 20 30 L - - => L",
+    "poll   10 40 F - - => ",
+    "poll   50 60 F - - => SF",
+
     "# rerun: a final execution starts over",
     "launch 10 20 L - - => L",
     "poll   30 40 F - - => SF",
