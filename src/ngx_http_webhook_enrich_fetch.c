@@ -38,6 +38,8 @@ typedef struct {
     ngx_uint_t                        nbusy;
     time_t                            failed;  /* complained of an answer */
     time_t                            astray;  /* the same, of no location */
+    time_t                            barred;  /* the same, of what is never
+                                                  asked for */
     time_t                            lost;    /* the same, of no room */
     ngx_uint_t                        seeded;  /* boolean: a secret was made */
     u_char                            secret[NGX_HTTP_WEBHOOK_CACHE_KEY];
@@ -529,7 +531,8 @@ ngx_http_webhook_enrich_failed(ngx_http_webhook_detached_t *d,
               && (d->result.status
                   || d->result.error == NGX_HTTP_WEBHOOK_ERR_INTERNAL));
 
-    said = astray ? &worker->astray : &worker->failed;
+    said = astray ? &worker->astray
+                  : ask->own.barred ? &worker->barred : &worker->failed;
 
     if (ngx_http_webhook_enrich_often(said)) {
         return;
@@ -540,6 +543,14 @@ ngx_http_webhook_enrich_failed(ngx_http_webhook_detached_t *d,
                       "webhook enrich: the URI in %s:%ui comes to no location "
                       "with \"webhook_observe %V\"",
                       ask->line->file, ask->line->line, &ask->api->name);
+        return;
+    }
+
+    if (ask->own.barred) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "webhook enrich: no usable answer to the URI in %s:%ui: "
+                      "%s",
+                      ask->line->file, ask->line->line, ask->own.barred);
         return;
     }
 

@@ -263,15 +263,27 @@ ngx_http_webhook_own_guard(ngx_http_webhook_detached_t *d,
     ngx_http_webhook_own_t    *own;
     ngx_http_core_loc_conf_t  *clcf;
 
+    static char  accel[] = "X-Accel-Redirect is not followed";
+
     own = d->data;
 
     if (r != d->sr) {
 
         /* what came of the other one is left as it is */
 
-        if (!ngx_http_webhook_own_part(d, r)
-            || (r->upstream && r->upstream->headers_in.status_n))
-        {
+        if (r->upstream && r->upstream->headers_in.status_n) {
+            own->barred = accel;
+            return NGX_HTTP_FORBIDDEN;
+        }
+
+        if (!ngx_http_webhook_own_part(d, r)) {
+
+            /* who is told of its end makes an answer of it: no mirror does */
+
+            if (r->post_subrequest) {
+                own->barred = "a subrequest of its location is refused";
+            }
+
             return NGX_HTTP_FORBIDDEN;
         }
 
@@ -282,6 +294,10 @@ ngx_http_webhook_own_guard(ngx_http_webhook_detached_t *d,
         && r->upstream->headers_in.status_n
         && r->upstream != own->upstream)
     {
+        if (own->failed == 0) {
+            own->barred = accel;
+        }
+
         return ngx_http_webhook_own_refuse(d, r, NGX_HTTP_FORBIDDEN);
     }
 

@@ -27,6 +27,8 @@ typedef struct {
     ngx_uint_t               error;    /* the first status of a location that
                                           observes which nginx took for one */
     ngx_uint_t               failed;   /* the same, wherever it was */
+    char                    *barred;   /* NULL, or why its answer, or what the
+                                          location makes that of, never came */
     unsigned                 found:1;  /* a location was found */
     unsigned                 refused:1; /* it was not to enter a location */
     unsigned                 left:1;   /* nobody waits for it any more */

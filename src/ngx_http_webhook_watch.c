@@ -39,6 +39,8 @@ typedef struct {
     time_t                           unread;   /* the same, of no route */
     time_t                           crowded;  /* the same, of no room */
     time_t                           denied;   /* the same, of 401 */
+    time_t                           barred;   /* the same, of what is never
+                                                  asked for */
     u_char                          *text;     /* of the record just taken */
     ngx_msec_t                       paused;   /* when the latest ..._PAUSE
                                                   began */
@@ -57,6 +59,8 @@ static ngx_http_conf_ctx_t *ngx_http_webhook_watch_find(
     ngx_http_webhook_watch_job_t *job, ngx_http_webhook_watch_t **watch,
     ngx_http_webhook_api_t **api);
 static void ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d);
+static ngx_uint_t ngx_http_webhook_watch_denied(
+    ngx_http_webhook_watch_run_t *run, ngx_uint_t status);
 static ngx_uint_t ngx_http_webhook_watch_often(time_t *said);
 static void ngx_http_webhook_watch_complain(ngx_http_webhook_watch_run_t *run,
     ngx_uint_t status);
@@ -502,7 +506,7 @@ ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d)
         run->observed = 1;
     }
 
-    denied = (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN);
+    denied = ngx_http_webhook_watch_denied(run, status);
 
     if (worker->exiting && !answered) {
         ngx_http_webhook_watch_put(zone, &run->job, 0, run->job.interval);
@@ -544,6 +548,17 @@ ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d)
 }
 
 
+/* a 403 may be that of the module's own guard, which a location passes on */
+
+static ngx_uint_t
+ngx_http_webhook_watch_denied(ngx_http_webhook_watch_run_t *run,
+    ngx_uint_t status)
+{
+    return status == NGX_HTTP_UNAUTHORIZED
+           || (status == NGX_HTTP_FORBIDDEN && run->own.barred == NULL);
+}
+
+
 /* whether it was said a short time ago; if not, it is now */
 
 static ngx_uint_t
@@ -569,9 +584,7 @@ ngx_http_webhook_watch_complain(ngx_http_webhook_watch_run_t *run,
 
     worker = &ngx_http_webhook_watch_worker;
 
-    if (run->observed
-        && (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_FORBIDDEN))
-    {
+    if (run->observed && ngx_http_webhook_watch_denied(run, status)) {
         if (!ngx_http_webhook_watch_often(&worker->denied)) {
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                           "webhook watch: the credential of webhook_api "
@@ -579,6 +592,16 @@ ngx_http_webhook_watch_complain(ngx_http_webhook_watch_run_t *run,
                           "for the URI in %s:%ui",
                           &run->api->name, status, run->watch->file,
                           run->watch->line);
+        }
+
+        return;
+    }
+
+    if (run->own.barred && (run->observed || run->own.refused)) {
+        if (!ngx_http_webhook_watch_often(&worker->barred)) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "webhook watch: no answer to the URI in %s:%ui: %s",
+                          run->watch->file, run->watch->line, run->own.barred);
         }
 
         return;

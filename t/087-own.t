@@ -347,6 +347,20 @@ launch('accel', 'a');
 is(names('a', 3), 'LAUNCHED STARTED FINISHED', 'a page that sends elsewhere');
 is(asked('/named/a'), '', 'is not followed');
 
+# nor does an answer, of which that is said
+
+$t->mark_log();
+$api->set('/named/go' => { status => 200,
+	headers => { 'X-Accel-Redirect' => '/named/a' } });
+$api->set('/named/o' => [ { status => 200,
+	headers => { 'X-Accel-Redirect' => '/named/a' } }, job('o', 'done') ]);
+launch('named', 'o', goal => 'go');
+is(names('o', 3), 'LAUNCHED STARTED FINISHED', 'an answer that does');
+ok($t->wait_log(qr/watch: no answer to .*: X-Accel-Redirect is not followed$/),
+	'watch - said');
+ok($t->wait_log(qr/enrich: no usable .*: X-Accel-Redirect is not followed$/),
+	'enrich - said');
+
 ###############################################################################
 
 # enrich
@@ -561,6 +575,9 @@ is(names('d', 3), 'LAUNCHED STARTED FINISHED', "$order - a part in no time");
 is((events('d', 1))[0]{goal}{name}, undef, "$order - which is left out");
 ok(wait_for { $api->requests('/part/capture/e') == 2 }, "$order - hangs");
 ok(wait_for { $api->requests('/part/capture/c') > 1 }, "$order - is refused");
+ok($t->wait_log(qr/watch: no answer .*: X-Accel-Redirect is not followed$/),
+	"$order - said");
+is(scalar(() = $t->grep_log(qr/credential/)), 0, "$order - of no credential");
 is(scalar(grep { ($_->header('authorization') || '') eq 'operators-own' }
 	$api->requests('/part/capture/b')), 1, "$order - with the credential");
 is(scalar(grep { ($_->header('authorization') || '') eq 'operators-own' }
@@ -589,7 +606,11 @@ $r = $t->receiver('hook');
 
 $t->file('own.js', <<'EOF');
 function pass(r, data, flags) { r.sendBuffer(data, flags); }
-export default { pass };
+async function part(r) {
+    const reply = await r.subrequest('/part' + r.uri);
+    r.return(reply.status, reply.responseText);
+}
+export default { pass, part };
 EOF
 
 $t->http_config(<<'EOF');
@@ -625,6 +646,14 @@ server {
         proxy_pass      %%URL_api%%;
         js_body_filter  own.pass;
     }
+
+    location = /jobs/c {
+        js_content  own.part;
+    }
+
+    location /part/ {
+        proxy_pass  %%URL_api%%/;
+    }
 }
 
 EOF
@@ -650,6 +679,14 @@ $t->post('/jobs', '{}');
 is(names('b', 3), 'LAUNCHED STARTED FINISHED', 'njs - a number');
 is(join(' ', map { $_->{goal}{name} || 'none' } events('b', 3)),
 	'none none none', 'njs - not taken');
+
+# its subrequests are refused, and that is said, not that a credential is
+
+$api->set('/jobs' => job('c', 'queued'));
+$t->post('/jobs', '{}');
+
+ok($t->wait_log(qr/watch: no answer .*: a subrequest of its location is refused/),
+	'njs - a subrequest');
 
 $t->done(more => 1);
 
