@@ -139,6 +139,20 @@ ngx_http_webhook_via_collect(ngx_http_webhook_detached_t *d)
         return;
     }
 
+    /* that of no server: none was found */
+
+    if (u->upstream
+        && u->state->peer->len == u->upstream->host.len
+        && ngx_memcmp(u->state->peer->data, u->upstream->host.data,
+                      u->upstream->host.len)
+           == 0)
+    {
+        result->error = NGX_HTTP_WEBHOOK_ERR_CONNECT;
+        ngx_str_set(&result->message, "no server of the upstream can be used: "
+                    "each is down, has failed, or has max_conns connections");
+        return;
+    }
+
     /* Angie notes the time before it looks whether it is connected */
 
     if (u->state->connect_time == (ngx_msec_t) -1

@@ -125,6 +125,7 @@ my %other = (
 	black => [ 'include %%CONF%%/webhook/via.conf;'
 		. "proxy_pass http://127.0.0.1:$blackhole;", undef,
 		'timeout' ],
+	down => [ 'proxy_pass https://down;', undef, 'connect' ],
 	late => [ 'include %%CONF%%/webhook/via.conf;'
 		. 'proxy_pass http://127.0.0.1:' . $closing->sockport() . ';',
 		undef, 'connect' ],
@@ -135,6 +136,7 @@ my %other = (
 my $r = $t->receiver('r', rules => {
 	(map { $_ => [ $behaviour{substr($_, 1)} ] }
 	map { "/$_" } keys %behaviour),
+	'/full' => { drop => 'hang' },
 	'/held' => [ { status => 503, headers => { 'Retry-After' => 1 } },
 		{ status => 204 } ],
 });
@@ -155,6 +157,10 @@ for my $name (sort keys %via) {
 	$hooks .= "webhook $name { $settings via \@$name; timeout 2s; "
 		. "secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw; }\n";
 }
+
+$locations .= "location \@full { proxy_pass http://full; }\n";
+$hooks .= "webhook full { url http://receiver.test/full; via \@full; "
+	. "retry off; timeout 5s; }\n";
 
 # via.conf's own line stands against a location that obeys X-Accel-*
 
@@ -177,6 +183,15 @@ log_format via '\$webhook_name \$webhook_delivery \$webhook_attempt '
 upstream r {
     server %%HOST_r%%;
     keepalive 4;
+}
+
+upstream down {
+    server %%HOST_r%% down;
+}
+
+upstream full {
+    zone full 64k;
+    server %%HOST_r%% max_conns=1;
 }
 
 server {
@@ -215,11 +230,23 @@ close $_ for $closing, @filling;
 
 ###############################################################################
 
+# one more than a server may have
+
+ok($r->wait_requests(1, 10, '/full'), 'full - it has what it may have');
+
+my $full = $t->post('/status/hooks/full/ping', '',
+	headers => [ 'X-Webhook-Write' => 1 ])->json->{uuid};
+
+ok(wait_for { $t->get("/status/deliveries/$full")->json->{status} eq 'failed' },
+	'full - failed');
+
+$full = $t->get("/status/deliveries/$full")->json;
+
 my %log;
 
 my $ended = wait_for {
 	%log = map { ($_->{hook} => $_) } map { @{ $_->{deliveries} } } pages();
-	return keys %log == keys(%via) + keys(%other)
+	return keys %log == keys(%via) + keys(%other) + 1
 		&& !grep { $_->{status} =~ /waiting|sending/ } values %log;
 } 40;
 
@@ -244,6 +271,10 @@ for my $name (sort(keys %via, keys %other)) {
 is(message($_), 'the answer broke off within its headers', "$_ - a sentence")
 	for qw/ half head /;
 is(message('colon'), 'the answer is not HTTP', 'colon - a sentence');
+like(message('down'), qr/^no server of the upstream can be used: .*max_conns/,
+	'down - a sentence');
+is($full->{attempts}[0]{error}, 'connect', 'full - error');
+is($full->{attempts}[0]{message}, message('down'), 'full - a sentence');
 
 my $black = $t->get("/status/deliveries/$log{black}{uuid}")->json;
 cmp_ok($black->{attempts}[0]{phases}{total}, '<', 10000,
