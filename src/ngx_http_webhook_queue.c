@@ -77,6 +77,7 @@ ngx_http_webhook_queue_add(ngx_http_webhook_zone_t *zone, u_char key[16],
     ngx_http_webhook_queue_full_t   full;
 
     full.n = 0;
+    full.more = 0;
     sh = zone->sh;
     state = 0;
     made = 0;

@@ -39,6 +39,7 @@ ngx_http_webhook_queue_enrich(ngx_http_webhook_zone_t *zone, u_char key[16],
 
     rc = NGX_OK;
     full.n = 0;
+    full.more = 0;
 
     ngx_http_webhook_zone_lock(zone);
     ngx_http_webhook_zone_begin(zone);

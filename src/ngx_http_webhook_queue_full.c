@@ -72,9 +72,12 @@ ngx_http_webhook_queue_full(ngx_http_webhook_zone_t *zone,
 {
     ngx_http_webhook_queue_line_t  *line;
 
-    if (full->n == NGX_HTTP_WEBHOOK_FULL
-        || !ngx_http_webhook_queue_say(zone, hook, NGX_HTTP_WEBHOOK_SAY_FULL))
-    {
+    if (full->n == NGX_HTTP_WEBHOOK_FULL) {
+        full->more = 1;
+        return;
+    }
+
+    if (!ngx_http_webhook_queue_say(zone, hook, NGX_HTTP_WEBHOOK_SAY_FULL)) {
         return;
     }
 
@@ -160,5 +163,11 @@ ngx_http_webhook_queue_complain(ngx_http_webhook_queue_full_t *full)
                       "webhook \"%V\": the queue of %ui is full, "
                       "%uL deliveries dropped so far",
                       &line->hook->name, line->hook->queue, line->dropped);
+    }
+
+    if (full->more) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "deliveries of other webhooks are dropped, too: each "
+                      "is said when it happens again");
     }
 }

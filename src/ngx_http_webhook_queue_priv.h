@@ -49,6 +49,7 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t                     n;
+    ngx_uint_t                     more;     /* boolean: and others */
     ngx_http_webhook_queue_line_t  lines[NGX_HTTP_WEBHOOK_FULL];
 } ngx_http_webhook_queue_full_t;
 

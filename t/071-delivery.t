@@ -40,6 +40,8 @@ my %hooks = (
 	late => 'retry 100ms 100ms 100ms 1h; expire 1s;',
 );
 
+my @both = (qw/ one two /, 3 .. 10);
+
 my $t = WebhookTest->new(workers => 3);
 my $up = $t->upstream('up');
 my $cap = $t->receiver('cap', rules => { '*' => { hold => 1 } });
@@ -82,7 +84,7 @@ sub configure {
 
 	$locations .= "location /both {\n"
 		. join('', map { "webhook $_ { url %%URL_r%%/both; queue 1;"
-			. " max_in_flight 1; retry 1h; }\n" } qw/ one two /)
+			. " max_in_flight 1; retry 1h; }\n" } @both)
 		. q(return 200 '{"id":"$arg_id","status":"$arg_s"}';) . "}\n";
 
 	$t->http_config(<<"EOF");
@@ -456,11 +458,12 @@ cmp_ok($d->{attempts}, '>', 1, 'late - after some attempts');
 ok($t->wait_log(qr/\[error\].* webhook "late": a delivery has expired as it /
 	. qr/waited, 1 have so far$/), 'late - said');
 
-# two queues that are full at one time: each is said of, not only the first
+# queues that are full at one time: each is said of, not only the first, and no
+# more than eight at once
 
 see('both', "b$_", 'running') for 1 .. 4;
 
-for my $name (qw/ one two /) {
+for my $name (@both) {
 	ok($t->wait_log(qr/\[error\].* webhook "$name": the queue of 1 is full, /),
 		"both - $name is said to be full");
 	cmp_ok(hook($name)->{dropped}, '>', 1, "both - $name drops");
@@ -468,6 +471,8 @@ for my $name (qw/ one two /) {
 
 cmp_ok(scalar $t->grep_log(qr/ webhook "two": the queue of 1 is full/), '<', 3,
 	'both - not with each drop');
+ok($t->wait_log(qr/\[error\].* of other webhooks are dropped, too/),
+	'both - there are others');
 
 # 410: disabled, until its url changes
 
