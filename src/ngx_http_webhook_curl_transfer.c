@@ -605,6 +605,7 @@ ngx_http_webhook_curl_forget(ngx_http_webhook_curl_handle_t *h)
 
     result->body.len = 0;
     result->body_size = 0;
+    result->truncated = 0;
     result->headers.len = 0;
 
     h->status = 0;

@@ -159,7 +159,7 @@ for my $peer ($r, $tls) {
 	my $name = $peer->name() eq 'tls' ? 'crossed-tls' : 'crossed';
 
 	$peer->set("/$name" => [ { status => 204 },
-		{ status => 408, body => 'idle', headers => { 'X-A' => 'idle' } },
+		{ status => 408, body => 'idle' x 2000, headers => { 'X-A' => 'idle' } },
 		{ status => 200, body => 'ok' },
 		{ status => 408 }, { status => 408, body => 'late' } ]);
 
@@ -174,6 +174,7 @@ for my $peer ($r, $tls) {
 	is(@{ $d->{attempts} }, 1, "$name - within one attempt");
 	is($d->{attempts}[0]{code}, 200, "$name - the answer");
 	is($d->{response}{body}, 'ok', "$name - its body");
+	ok(!$d->{response}{truncated}, "$name - whole");
 	unlike($t->get("/status/deliveries/$d->{uuid}")->body(), qr/idle/,
 		"$name - nothing of the other");
 	ok(!$d->{attempts}[0]{reused}, "$name - on a new connection");
