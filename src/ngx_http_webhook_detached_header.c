@@ -28,6 +28,8 @@ typedef struct {
 } ngx_http_webhook_name_t;
 
 
+static ngx_int_t ngx_http_webhook_detached_server(ngx_http_request_t *r,
+    ngx_str_t *host);
 static ngx_int_t ngx_http_webhook_detached_name(ngx_pool_t *pool,
     ngx_table_elt_t *h);
 
@@ -39,7 +41,6 @@ ngx_int_t
 ngx_http_webhook_detached_header(ngx_http_webhook_detached_t *d,
     ngx_str_t *name, ngx_str_t *value)
 {
-    size_t               n;
     ngx_table_elt_t     *h;
     ngx_http_request_t  *r;
 
@@ -68,25 +69,11 @@ ngx_http_webhook_detached_header(ngx_http_webhook_detached_t *d,
     {
         r->headers_in.host = h;
 
-        /* $host: without the port, brackets of an IPv6 address kept */
+        return ngx_http_webhook_detached_server(r, value);
+    }
 
-        for (n = value->len; n; n--) {
-
-            if (value->data[n - 1] == ':') {
-                break;
-            }
-
-            if (value->data[n - 1] == ']') {
-                n = 0;
-                break;
-            }
-        }
-
-        r->headers_in.server.len = n ? n - 1 : value->len;
-        r->headers_in.server.data = value->data;
-
-    } else if (name->len == sizeof("Content-Type") - 1
-               && ngx_strncmp(h->lowcase_key, "content-type", name->len) == 0)
+    if (name->len == sizeof("Content-Type") - 1
+        && ngx_strncmp(h->lowcase_key, "content-type", name->len) == 0)
     {
         r->headers_in.content_type = h;
 
@@ -116,6 +103,44 @@ ngx_http_webhook_detached_headers(ngx_http_request_t *sr)
     if (headers->last == &sr->parent->headers_in.headers.part) {
         headers->last = &headers->part;
     }
+}
+
+
+/*
+ * $host, as nginx has it: in lower case, without the port and the dot at the
+ * end of a name, brackets of an IPv6 address kept
+ */
+
+static ngx_int_t
+ngx_http_webhook_detached_server(ngx_http_request_t *r, ngx_str_t *host)
+{
+    size_t      n, len;
+    ngx_str_t  *server;
+
+    server = &r->headers_in.server;
+    len = host->len;
+
+    for (n = len; n && host->data[n - 1] != ']'; n--) {
+
+        if (host->data[n - 1] == ':') {
+            len = n - 1;
+            break;
+        }
+    }
+
+    if (len && host->data[len - 1] == '.') {
+        len--;
+    }
+
+    server->data = ngx_pnalloc(r->pool, len);
+    if (server->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_strlow(server->data, host->data, len);
+    server->len = len;
+
+    return NGX_OK;
 }
 
 

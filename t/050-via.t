@@ -103,6 +103,9 @@ my %via = (
 	'bracket-port' => [ 'log_subrequest on;'
 		. 'access_log %%TESTDIR%%/via.log via;', 204, undef, 'empty',
 		'url http://[::1]:81/empty;' ],
+	dot => [ 'log_subrequest on;'
+		. 'access_log %%TESTDIR%%/via.log via;', 204, undef, 'empty',
+		'url http://Receiver.Test.:81/empty;' ],
 	named_header => [ '', 204, undef, 'long',
 		"url http://receiver.test/long; header $long v;" ],
 	held => [ '', 204, undef, undef,
@@ -301,6 +304,7 @@ like($line, qr/^variables [0-9a-f-]{36} 1 PING 127\.0\.0\.1 receiver\.test/m,
 like($line, qr/$log{variables}{uuid}/, 'variable - delivery');
 like($line, qr/^$_ \S+ 1 PING 127\.0\.0\.1 \[::1\] /m, "$_ - host")
 	for qw/ bracket bracket-port /;
+like($line, qr/^dot \S+ 1 PING 127\.0\.0\.1 receiver\.test \//m, 'dot - host');
 
 ($post) = grep { $_->path eq '/long' } $r->requests;
 

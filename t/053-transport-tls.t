@@ -61,6 +61,7 @@ my %cases = (
 	'h2-off' => [ 'h2', $ca, 204 ],
 	new => [ 'new', $ca, 204 ],
 	via => [ 'good', 'via @good;', 204 ],
+	'via-dot' => [ 'good', 'via @good;', 204 ],
 	'via-new' => [ 'new', 'via @new;', 204 ],
 	'via-name' => [ 'other', 'via @other;', undef, 'connect',
 		qr/TLS handshake failed/ ],
@@ -70,7 +71,7 @@ my %cases = (
 # nginx itself knows no names that are addresses
 
 my $hooks = join '', map { "webhook $_ { url https://"
-	. (/^via/ ? 'localhost' : '127.0.0.1') . ":%%PORT_$cases{$_}[0]%%/$_; $cases{$_}[1] }\n" } sort keys %cases;
+	. (/dot/ ? 'localhost.' : /^via/ ? 'localhost' : '127.0.0.1') . ":%%PORT_$cases{$_}[0]%%/$_; $cases{$_}[1] }\n" } sort keys %cases;
 
 my $locations = join '', map { "location \@$_ { include %%TESTDIR%%/via.conf;"
 	. " proxy_pass https://127.0.0.1:%%PORT_$_%%; }\n" } qw/ good new other /;
