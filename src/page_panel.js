@@ -183,19 +183,21 @@ function table(object) {
 const phases = [['dns', 'DNS'], ['connect', 'connect'], ['tls', 'TLS'],
                 ['first_byte', 'first byte']];
 
-/* bars have one scale: the longest attempt's */
+/* bars have one scale: the longest attempt's; the first ones may be gone */
 
 function attempts(d) {
   if (!d.attempts.length) {
     return [el('h3', {}, 'Attempts'), el('p', { class: 'dim' }, 'None yet.')];
   }
   const longest = Math.max(1, ...d.attempts.map((a) => a.phases.total || 0));
+  const gone = Math.max(0, d.attempt_count - d.attempts.length);
   const used = phases.filter(([n]) => d.attempts.some((a) => a.phases[n]));
   return [el('h3', {}, 'Attempts'),
     el('table', { class: 'tries' },
       el('thead', {}, el('tr', {}, ['#', 'when', 'result', 'took', 'to']
         .map((h) => el('th', { scope: 'col' }, h)))),
-      el('tbody', {}, d.attempts.map((a, i) => attempt(a, i, longest)))),
+      el('tbody', {}, d.attempts.map((a, i) => attempt(a, gone + i,
+        longest)))),
     used.length ? el('p', { class: 'legend dim' }, [...used, ['', 'the rest']]
       .map(([n, text]) => el('span', {}, el('i', { class: 'p-' + (n
         || 'rest') }), text))) : null];

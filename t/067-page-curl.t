@@ -116,6 +116,7 @@ is($saw{elements}, '0', 'no element came from outside');
 is($saw{bidi}, 'abc\u202efdp.exe\u2066x\u2069\u200f\ufeff\u2028',
 	'what would turn the text is shown');
 is($saw{control}, 0, 'no control character is left');
+is($saw{attempts}, 7, 'of 26 attempts the latest 20 are numbered so');
 cmp_ok($saw{whole}, '>', 1_000_000, 'a long one');
 is($saw{found}, 'found 1 time', 'found in its middle');
 is($saw{mark}, 'true', 'and scrolled to');

@@ -56,6 +56,13 @@ run(async (browser) => {
     say('control', (await page.evaluate(() => document.body.textContent))
         .match(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g)?.length || 0);
 
+    /* of many attempts the latest are kept */
+
+    say('attempts', await page.evaluate(() => attempts({ attempt_count: 26,
+        attempts: Array(20).fill({ started: '2026-11-24T18:28:49.211Z',
+            code: 500, error: null, message: null, phases: {} }) })[1]
+        .querySelector('tbody td').textContent));
+
     await unfold(spec.uuids['json long']);
     say('whole', (await text('.payload pre')).length);
     await page.fill('.payload input', "''''xx");
