@@ -49,6 +49,16 @@ ngx_http_webhook_hook_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (value[1].data[0] == '.'
+        && (value[1].len == 1
+            || (value[1].len == 2 && value[1].data[1] == '.')))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid webhook name \"%V\": no path of the "
+                           "status endpoint can have it", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
     hook = ngx_http_webhook_hook_create(cf);
     if (hook == NULL) {
         return NGX_CONF_ERROR;

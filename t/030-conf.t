@@ -277,6 +277,21 @@ webhook a1234567890123456789012345678901234567890123456789012345678901234 { # <<
 }
 -- invalid webhook name "a1234567890123456789012345678901234567890123456789012345678901234": 1 to 64 letters, digits, "_", "." and "-" are allowed
 
+== http name - one dot
+webhook . { # <<
+}
+-- invalid webhook name ".": no path of the status endpoint can have it
+
+== http name - two dots
+webhook .. { # <<
+}
+-- invalid webhook name "..": no path of the status endpoint can have it
+
+== http name - dots
+webhook ... { url http://h.example; }
+webhook .a { url http://h.example; }
+-- ok
+
 == http name - longest
 webhook A.b_c-7890123456789012345678901234567890123456789012345678901234 {
     url http://h.example; }
