@@ -26,7 +26,8 @@
 
 
 static ngx_int_t ngx_http_webhook_db_try(ngx_http_webhook_db_t *db);
-static ngx_uint_t ngx_http_webhook_db_moved(ngx_http_webhook_db_t *db);
+static ngx_int_t ngx_http_webhook_db_moved(ngx_http_webhook_db_t *db);
+static void ngx_http_webhook_db_begun(ngx_http_webhook_db_t *db);
 static void ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db);
 
 
@@ -44,12 +45,22 @@ ngx_http_webhook_db_open(ngx_http_webhook_db_t *db)
 
     if (db->handle) {
 
-        if (!ngx_http_webhook_db_moved(db)) {
+        rc = ngx_http_webhook_db_moved(db);
+
+        if (rc == NGX_OK) {
             return NGX_OK;
         }
 
-        db->moved = 1;
-        ngx_http_webhook_db_aside(db);
+        if (rc == NGX_DECLINED) {
+            db->moved = 1;
+            ngx_http_webhook_db_aside(db);
+
+        } else {
+
+            /* with its directory, it may come back */
+
+            ngx_http_webhook_db_close(db);
+        }
     }
 
     ngx_http_webhook_user_enter(db->conf, &db->conf->name);
@@ -73,9 +84,9 @@ ngx_http_webhook_db_open(ngx_http_webhook_db_t *db)
 }
 
 
-/* somebody has removed the file, or another one is in its place */
+/* NGX_ABORT: somebody has removed the file; NGX_DECLINED: it is another one */
 
-static ngx_uint_t
+static ngx_int_t
 ngx_http_webhook_db_moved(ngx_http_webhook_db_t *db)
 {
     int              moved;
@@ -86,20 +97,21 @@ ngx_http_webhook_db_moved(ngx_http_webhook_db_t *db)
     (void) sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_HAS_MOVED,
                                 &moved);
     if (!moved) {
-        return 0;
+        return NGX_OK;
     }
 
     /* SQLite takes it for moved whatever stat() fails with */
 
     if (ngx_file_info(db->conf->name.data, &fi) == NGX_FILE_ERROR) {
-        return ngx_errno == NGX_ENOENT;
+        return (ngx_errno == NGX_ENOENT) ? NGX_ABORT : NGX_OK;
     }
 
     moved = 0;
 
     (void) sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_HAS_MOVED,
                                 &moved);
-    return moved;
+
+    return moved ? NGX_DECLINED : NGX_OK;
 }
 
 
@@ -139,6 +151,16 @@ ngx_http_webhook_db_try(ngx_http_webhook_db_t *db)
         }
 
         (void) ngx_close_file(fd);
+
+        if (db->file) {
+            ngx_http_webhook_db_begun(db);
+        }
+
+    } else if (db->file && db->file != ngx_http_webhook_store_file(&fi)) {
+        db->file = 0;
+        db->moved = 0;
+        db->other = 1;
+        db->damaged++;
     }
 
     rc = ngx_http_webhook_db_connect(conf->name.data, &db->handle);
@@ -182,6 +204,10 @@ ngx_http_webhook_db_try(ngx_http_webhook_db_t *db)
 
     if (ngx_http_webhook_db_exec(db, sql) != NGX_OK) {
         goto ended;
+    }
+
+    if (ngx_file_info(conf->name.data, &fi) != NGX_FILE_ERROR) {
+        db->file = ngx_http_webhook_store_file(&fi);
     }
 
     /* who had it before may have been killed */
@@ -292,6 +318,31 @@ ngx_http_webhook_db_failed(ngx_http_webhook_db_t *db, ngx_int_t rc)
 }
 
 
+/* there is a new one: what belongs to that which was removed goes, too */
+
+static void
+ngx_http_webhook_db_begun(ngx_http_webhook_db_t *db)
+{
+    u_char      *p, name[NGX_MAX_PATH];
+    ngx_uint_t   i;
+
+    static const char  *tails[] = { "-wal", "-shm" };
+
+    for (i = 0; i < 2; i++) {
+        p = ngx_snprintf(name, NGX_MAX_PATH - 1, "%V%s", &db->conf->name,
+                         tails[i]);
+        *p = '\0';
+
+        (void) ngx_delete_file(name);
+    }
+
+    db->file = 0;
+    db->other = 0;
+    db->aside[0] = '\0';
+    db->damaged++;
+}
+
+
 /*
  * "a.db" -> "a.db.damaged-TIME", with what belongs to it; db->aside is empty if
  * nothing was there
@@ -346,6 +397,8 @@ ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db)
         db->aside[0] = '\0';
     }
 
+    db->file = 0;
+    db->other = 0;
     db->damaged++;
 }
 

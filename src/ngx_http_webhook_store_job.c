@@ -511,7 +511,14 @@ ngx_http_webhook_store_damaged(ngx_http_webhook_storer_t *st)
 
     (void) ngx_atomic_fetch_add(&st->zone->sh->asides, 1);
 
-    if (st->db.aside[0]) {
+    if (st->db.other) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                      "webhook_store \"%V\" was replaced while it was in use, "
+                      "and could not be reached; it is used as it is: "
+                      "deliveries that waited in the other one alone are not "
+                      "sent", &st->conf->name);
+
+    } else if (st->db.aside[0]) {
         ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
                       "webhook_store \"%V\" was %s and has been set aside as "
                       "\"%s\"; a new one is begun: deliveries that waited in "

@@ -318,10 +318,13 @@ struct ngx_http_webhook_db_s {
                                              /* sqlite3_stmt */
     ngx_http_webhook_store_t    *conf;
     ngx_array_t                 *redact;     /* names of "webhook_redact" */
-    ngx_uint_t                   damaged;    /* one was set aside */
+    uint64_t                     file;       /* a number for the one that was
+                                                opened last */
+    ngx_uint_t                   damaged;    /* one was set aside, or gone */
     ngx_uint_t                   suspect;    /* it seemed damaged, and has not
                                                 worked since */
     ngx_uint_t                   moved;      /* it was in the place of ours */
+    ngx_uint_t                   other;      /* it is, and is used */
     ngx_uint_t                   foreign;    /* of a layout not known */
     ngx_uint_t                   ours;       /* the lock is */
     ngx_uint_t                   headed;     /* there are rows of headers */

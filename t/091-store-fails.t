@@ -234,6 +234,43 @@ subtest 'a file that is taken away' => sub {
 
 ###############################################################################
 
+# it is not taken for removed, and goes on when it is back: what was sent
+# meanwhile is known there
+
+subtest 'a directory that is away' => sub {
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->run();
+	$s->did('hooks/ci/pause');
+	$s->status("a$_", 'queued', launch => 1) for 1 .. 10;
+	ok($s->on_disk(waiting => 10), 'ten wait');
+
+	rename $s->{dir}, "$s->{dir}.away" or die "rename: $!\n";
+	$s->status('b', 'queued', launch => 1);
+	ok($t->wait_log(qr/fails: the file cannot be opened.*unstored/), 'said');
+
+	$s->did('hooks/ci/resume');
+	ok($r->wait_requests(11), 'sent all the same');
+
+	rename "$s->{dir}.away", $s->{dir} or die "rename: $!\n";
+	ok(wait_for { store_of($s)->{state} eq 'ok' }, 'well again');
+	ok($s->on_disk(waiting => 0), 'none waits on disk');
+	is($t->grep_log(qr/was removed/), 0, 'nobody removed it');
+
+	$t->crash();
+	$t->run();
+	$s->status('d', 'queued', launch => 1);
+	ok($r->wait_request(sub { ($_[0]->json()->{execution}{id} || '') eq 'd' }),
+		'goes on after a crash');
+	is(scalar $r->requests(), 12, 'all are sent');
+	is($s->doubles($r->requests()), '', 'each once');
+
+	$s->done();
+};
+
+###############################################################################
+
 subtest 'a full disk' => sub {
 	my $s = WebhookTest::Store->new(store => 'keep=1h');
 
