@@ -429,8 +429,9 @@ ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st)
 static void
 ngx_http_webhook_store_foreign(ngx_http_webhook_storer_t *st)
 {
-    uint64_t                 file;
-    ngx_http_webhook_shm_t  *sh;
+    uint64_t                        file;
+    ngx_http_webhook_shm_t         *sh;
+    ngx_http_webhook_store_stat_t   stat;
 
     sh = st->zone->sh;
 
@@ -443,6 +444,15 @@ ngx_http_webhook_store_foreign(ngx_http_webhook_storer_t *st)
         ngx_http_webhook_zone_lock(st->zone);
 
         if (sh->file) {
+            ngx_http_webhook_store_stat(st->zone, &stat);
+
+            if (stat.spilled) {
+                ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                              "webhook_store \"%V\" is another file than "
+                              "before: of %uL deliveries that waited in that "
+                              "one alone those are sent that are in this one, "
+                              "too", &st->conf->name, stat.spilled);
+            }
 
             /* in this one there is nothing of what the zone has */
 

@@ -537,10 +537,13 @@ ngx_http_webhook_store_damaged(ngx_http_webhook_storer_t *st)
         return;
     }
 
+    /* and what waited in the other one alone no longer counts */
+
     ngx_http_webhook_zone_lock(st->zone);
     ngx_http_webhook_zone_begin(st->zone);
 
     ngx_http_webhook_store_mark_all(st->zone);
+    st->zone->sh->loaded = 0;
 
     ngx_http_webhook_zone_unlock(st->zone);
 }

@@ -241,6 +241,55 @@ subtest 'a full file that is configured no more' => sub {
 	$s->done();
 };
 
+# who takes the file away is told, and it is no longer counted as waiting
+
+for my $what ('file', 'directory') {
+	subtest "the $what is taken away" => sub {
+		my $s = WebhookTest::Store->new(zone => '1m');
+		my ($t, $r) = @$s{qw/ t r /};
+
+		$t->allow(qr/was removed while it was in use/);
+		$t->run();
+		$s->did('hooks/ci/pause');
+
+		for my $i (1 .. 40) {
+			$s->status("e$i", 'queued', launch => 1, size => 15000);
+			$s->on_disk(waiting => $i) if $i % 5 == 0;
+		}
+
+		my $alone = spilled($s);
+
+		ok($alone, 'some wait on disk alone');
+
+		if ($what eq 'file') {
+			unlink glob "$s->{dir}/webhooks.db*";
+			$s->status('e41', 'queued', launch => 1);
+
+		} else {
+			rename $s->{dir}, "$s->{dir}.old" or die "rename: $!\n";
+			ok($t->reload(), 'reload') or diag($t->reload_error());
+			$s->status('e41', 'queued', launch => 1);
+		}
+
+		ok($t->wait_log($what eq 'file'
+			? qr/\[alert\].*that waited in it alone are not sent/
+			: qr/\[error\].*\b$alone deliveries that waited in that/),
+			'said');
+
+		ok(wait_for { webhook_of($s, 'ci')->{waiting} == 41 - $alone },
+			'they do not count') or diag(webhook_of($s, 'ci')->{waiting});
+		cmp_ok(spilled($s), '<=', 1, 'on disk alone: what came last at most');
+		ok($s->on_disk(waiting => 41 - $alone), 'the others are there');
+
+		$s->did('hooks/ci/resume');
+		is($r->wait_requests(41 - $alone), 41 - $alone, 'and arrive');
+		ok($s->on_disk(waiting => 0), 'nothing waits');
+		is($s->doubles($r->requests()), '', 'no UUID twice');
+
+		$s->done();
+	};
+}
+
 done_testing();
 
 ###############################################################################
