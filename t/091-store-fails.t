@@ -621,9 +621,12 @@ subtest 'two masters' => sub {
 	ok($both, 'two zones');
 
 	is($r->wait_requests(8), 8, 'no more than max_in_flight');
-	is(join(' ', sort $t->connected($r->port())), join(' ', sort
-		grep { my $pid = $_; grep { $pid == $_ } @old }
-		$t->connected($r->port())), 'from old workers alone');
+
+	my %old = map { $_ => 1 } @old;
+	my @from = $t->connected($r->port());
+
+	ok(@from && !grep({ !$old{$_} } @from), 'from old workers alone')
+		or diag("@from of @old");
 
 	# what the others saw waits for them to go
 

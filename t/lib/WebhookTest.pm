@@ -786,9 +786,18 @@ sub connected {
 	my ($self, $port) = @_;
 
 	my $hex = sprintf '%04X', $port;
+	my @found = 'not looked for';
+	my $before;
 
-	my %inodes = map { $_ => 1 } read_file('/proc/net/tcp')
-		=~ /^\s*\d+: \S+ 0100007F:$hex 01 (?:\S+\s+){5}(\d+)/mg;
+	# the kernel may skip some while others come and go
+
+	do {
+		$before = "@found";
+		@found = sort { $a <=> $b } read_file('/proc/net/tcp')
+			=~ /^\s*\d+: \S+ 0100007F:$hex 01 (?:\S+\s+){5}(\d+)/mg;
+	} until "@found" eq $before;
+
+	my %inodes = map { $_ => 1 } @found;
 
 	return grep {
 		grep {
