@@ -264,6 +264,8 @@ ngx_http_webhook_store_exit_process(void)
         }
 
         st->holder = (locked == NGX_OK && claimed == NGX_OK
+                      && (st->zone->sh->unsaved_list.head
+                          || st->zone->sh->slots_changed)
                       && ngx_http_webhook_store_inherit(st->zone,
                                     ngx_http_webhook_wake_self(),
                                     ngx_http_webhook_store_lock_file(st->lock))
