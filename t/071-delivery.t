@@ -461,7 +461,10 @@ ok($t->wait_log(qr/\[error\].* webhook "late": a delivery has expired as it /
 # queues that are full at one time: each is said of, not only the first, and no
 # more than eight at once
 
-see('both', "b$_", 'running') for 1 .. 4;
+see('both', 'b1', 'running');
+ok(wait_for { !grep { hook($_)->{attempts} == 0 } @both },
+	'both - all are full');
+see('both', "b$_", 'running') for 2 .. 4;
 
 for my $name (@both) {
 	ok($t->wait_log(qr/\[error\].* webhook "$name": the queue of 1 is full, /),
