@@ -441,18 +441,19 @@ ngx_http_webhook_store_foreign(ngx_http_webhook_storer_t *st)
 
     if (sh->file != file) {
 
+        ngx_http_webhook_store_stat(st->zone, &stat);
+
+        if (sh->file && stat.spilled) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "webhook_store \"%V\" is another file than before: "
+                          "of %uL deliveries that waited in that one alone "
+                          "those are sent that are in this one, too",
+                          &st->conf->name, stat.spilled);
+        }
+
         ngx_http_webhook_zone_lock(st->zone);
 
         if (sh->file) {
-            ngx_http_webhook_store_stat(st->zone, &stat);
-
-            if (stat.spilled) {
-                ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                              "webhook_store \"%V\" is another file than "
-                              "before: of %uL deliveries that waited in that "
-                              "one alone those are sent that are in this one, "
-                              "too", &st->conf->name, stat.spilled);
-            }
 
             /* in this one there is nothing of what the zone has */
 
