@@ -11,9 +11,12 @@
  * Prints how many came, and the median, the 99th percentile and the longest, in
  * microseconds; then the median and the 99th percentile of the time from a
  * request to its answer, as the client has it.  Without a receiver (its port is
- * 0) no delivery is waited for, and the first four are 0:
+ * 0) no delivery is waited for, and the first four are 0.  With a SIZE one
+ * execution is polled instead, whose document, always the same, has as many
+ * bytes; half of the requests, by chance, go to another URI, whose two times
+ * follow, so that whatever else the machine does meets both alike:
  *
- *     latency PROXY-PORT URI API-PORT RECEIVER-PORT RATE SECONDS
+ *     latency PROXY-PORT URI API-PORT RECEIVER-PORT RATE SECONDS [SIZE URI]
  */
 
 
@@ -34,6 +37,7 @@
 #define CLIENTS  64
 #define FDS      4096
 #define GRACE    5                                     /* seconds */
+#define LONGEST  131072                                /* bytes */
 
 
 typedef enum {
@@ -50,7 +54,7 @@ typedef struct {
     role_t   role;
     long     number;                                   /* asked for */
     size_t   len;
-    char     data[16384];
+    char     data[LONGEST];
 } peer_t;
 
 
@@ -64,6 +68,7 @@ static void launch(const char *uri);
 static void readable(int fd, double seen);
 static size_t message(peer_t *p);
 static void answer(int fd, size_t size, double seen);
+static void made(size_t size);
 static void say(int fd, const char *text, size_t len);
 static long sorted(double *times);
 static int compare(const void *one, const void *two);
@@ -73,8 +78,11 @@ static int      epoll;
 static peer_t   peers[FDS];
 static int      idle[CLIENTS], nidle;
 static long     launched, arrived, known, total;
-static double  *begun, *answered;                      /* client's */
+static double  *begun, *answered, *elsewhere;          /* client's */
 static double  *sent, *took;                           /* delivery's */
+static char     polled[LONGEST];
+static char    *beside, *other;                        /* the other URI's */
+static size_t   npolled;
 
 
 int
@@ -85,8 +93,13 @@ main(int argc, char **argv)
     double              start, seen, rate, end;
     struct epoll_event  events[256];
 
-    if (argc != 7) {
-        die("usage: latency PROXY URI API RECEIVER RATE SECONDS");
+    if (argc != 7 && argc != 9) {
+        die("usage: latency PROXY URI API RECEIVER RATE SECONDS [SIZE URI]");
+    }
+
+    if (argc == 9) {
+        made(atol(argv[7]));
+        other = argv[8];
     }
 
     port = atoi(argv[1]);
@@ -96,12 +109,14 @@ main(int argc, char **argv)
 
     begun = calloc(total, sizeof(double));
     answered = calloc(total, sizeof(double));
+    elsewhere = calloc(total, sizeof(double));
+    beside = calloc(total, 1);
     sent = calloc(total, sizeof(double));
     took = calloc(total, sizeof(double));
     epoll = epoll_create1(0);
 
-    if (begun == NULL || answered == NULL || sent == NULL || took == NULL
-        || epoll == -1)
+    if (begun == NULL || answered == NULL || elsewhere == NULL
+        || beside == NULL || sent == NULL || took == NULL || epoll == -1)
     {
         die("init");
     }
@@ -149,11 +164,23 @@ main(int argc, char **argv)
     }
 
     came = sorted(took);
-    known = sorted(answered);
 
-    printf("%ld %.1f %.1f %.1f %.1f %.1f\n", arrived, took[came / 2] * 1e6,
-           took[(long) (came * 0.99)] * 1e6, took[came ? came - 1 : 0] * 1e6,
-           answered[known / 2] * 1e6, answered[(long) (known * 0.99)] * 1e6);
+    printf("%ld %.1f %.1f %.1f", arrived, took[came / 2] * 1e6,
+           took[(long) (came * 0.99)] * 1e6, took[came ? came - 1 : 0] * 1e6);
+
+    came = sorted(answered);
+
+    printf(" %.1f %.1f", answered[came / 2] * 1e6,
+           answered[(long) (came * 0.99)] * 1e6);
+
+    if (npolled) {
+        came = sorted(elsewhere);
+
+        printf(" %.1f %.1f", elsewhere[came / 2] * 1e6,
+               elsewhere[(long) (came * 0.99)] * 1e6);
+    }
+
+    printf("\n");
 
     return known == total && (!receiving || arrived == total) ? 0 : 1;
 }
@@ -263,9 +290,18 @@ launch(const char *uri)
     int   n, fd;
     char  text[512];
 
-    n = snprintf(text, sizeof(text), "POST %s HTTP/1.1\r\nHost: localhost\r\n"
-                 "X-Number: %d-%ld\r\nContent-Length: 2\r\n\r\n{}", uri,
-                 (int) getpid(), launched);
+    if (npolled) {
+        beside[launched] = random() & 1;
+        uri = beside[launched] ? other : uri;
+        n = snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\n"
+                     "Host: localhost\r\n\r\n", uri);
+
+    } else {
+        n = snprintf(text, sizeof(text), "POST %s HTTP/1.1\r\n"
+                     "Host: localhost\r\nX-Number: %d-%ld\r\n"
+                     "Content-Length: 2\r\n\r\n{}", uri,
+                     (int) getpid(), launched);
+    }
 
     fd = idle[--nidle];
 
@@ -280,6 +316,7 @@ static void
 readable(int fd, double seen)
 {
     int       new;
+    double   *times;
     size_t    size;
     peer_t   *p;
     ssize_t   n;
@@ -310,7 +347,8 @@ readable(int fd, double seen)
     while ((size = message(p)) != 0) {
 
         if (p->role == client) {
-            answered[p->number] = seen - begun[p->number];
+            times = beside[p->number] ? elsewhere : answered;
+            times[p->number] = seen - begun[p->number];
             known++;
             idle[nidle++] = fd;
 
@@ -358,6 +396,12 @@ answer(int fd, size_t size, double seen)
     peer_t  *p;
 
     p = &peers[fd];
+
+    if (npolled && p->role == api) {
+        say(fd, polled, npolled);
+        return;
+    }
+
     id = strstr(p->data, p->role == api ? "X-Number: " : "\"id\":\"");
 
     if (id == NULL || id >= p->data + size) {
@@ -389,6 +433,30 @@ answer(int fd, size_t size, double seen)
 
     sent[number] = now();
     say(fd, text, n);
+}
+
+
+/* The answer that has a document of that size. */
+
+static void
+made(size_t size)
+{
+    int   n;
+    char  before[] = "{\"id\":\"j\",\"status\":\"running\",\"x\":\"",
+          after[] = "\"}";
+
+    n = snprintf(polled, sizeof(polled), "HTTP/1.1 200 OK\r\n"
+                 "Content-Type: application/json\r\n"
+                 "Content-Length: %zu\r\n\r\n", size);
+    npolled = n + size;
+
+    if (npolled > sizeof(polled) || size < sizeof(before) + sizeof(after)) {
+        die("no such size");
+    }
+
+    memset(polled + n, 'x', size);
+    memcpy(polled + n, before, sizeof(before) - 1);
+    memcpy(polled + npolled - (sizeof(after) - 1), after, sizeof(after) - 1);
 }
 
 

@@ -3,7 +3,7 @@ package Bench::Latency;
 # From the last byte of the API's answer to the first byte of the delivery at
 # the receiver; one program on the other core plays both, and the client.  And
 # how long a client waits for that answer, beside the same unobserved, at the
-# same rate.
+# same rate; and for that of a poll, in turns by chance with polls unobserved.
 
 ###############################################################################
 
@@ -14,6 +14,15 @@ use WebhookTest;
 use Bench;
 
 ###############################################################################
+
+# [what it is, URI, bytes]
+
+my @polls = (
+	[ 'polls of 1 KB', '/polled/job', 1000 ],
+	[ 'polls of 6 KB', '/polled/job', 6100 ],
+	[ 'polls of 66 KB', '/polled/job', 67600 ],
+	[ 'polls of 6 KB, these unobserved, too', '/plain/job', 6100 ],
+);
 
 sub run {
 	my ($class, $servers) = @_;
@@ -28,7 +37,8 @@ sub run {
 	for my $store (@stores) {
 		my $conf = $servers->server(join '',
 			"    location /plain/ { proxy_pass http://api; }\n",
-			map { location($_->[0], $receiver) } @kinds);
+			map { location($_->[0], $receiver) } @kinds,
+				[ 'polled' ]);
 
 		# they are this program's
 
@@ -63,6 +73,14 @@ sub run {
 		}
 	}
 
+	for (@polls) {
+		my ($text, $uri, $size) = @$_;
+
+		push @run, $text => sub {
+			poll($s{''}, $uri, $api, $size);
+		};
+	}
+
 	my $r = rounds(@run);
 
 	report "### From the API's last byte to the delivery's first\n\n";
@@ -85,6 +103,17 @@ sub run {
 			qw/ a50 a99 / ]
 	} @rows);
 
+	report "### A client's wait, polls of a state that does not change, in"
+		. " turns by chance with polls unobserved\n\n";
+
+	table([ '5,000/s, one worker on one core', 'unobserved p50, us',
+		'observed p50, us', 'p50', 'p99' ], map {
+		my ($row) = @$_;
+		[ $row, map({ microseconds(middle($r, $row, $_)) }
+			qw/ b50 a50 /),
+			map { as_ratio(middle($r, $row, $_)) } qw/ r50 r99 / ]
+	} @polls);
+
 	$servers->drop($_) for values %s;
 }
 
@@ -96,7 +125,7 @@ sub location {
 	return <<"EOF";
     location /$name/ {
         proxy_pass http://api;
-        webhook_observe launch realm=$name;
+        webhook_observe launch jobs realm=$name;
         webhook $name { url http://127.0.0.1:$receiver/; $through }
     }
 EOF
@@ -111,6 +140,20 @@ sub measure {
 		$rate < 1000 && seconds() < 1 ? 1 : seconds()));
 
 	return { p50 => $p50, p99 => $p99, a50 => $a50, a99 => $a99 };
+}
+
+# a hundredth of what a machine does within a second is too little
+
+sub poll {
+	my ($s, $uri, $api, $size) = @_;
+
+	my %r;
+
+	(undef, undef, undef, undef, @r{qw/ a50 a99 b50 b99 /}) = split ' ',
+		output(far(repo('build/bench/latency'), $s->port(0), $uri,
+			$api, 0, 5000, 4 * seconds(), $size, '/plain/job'));
+
+	return { %r, map { ("r$_" => $r{"a$_"} / $r{"b$_"}) } 50, 99 };
 }
 
 ###############################################################################
