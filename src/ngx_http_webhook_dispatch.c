@@ -6,7 +6,7 @@
 
 /*
  * dispatch: in: webhooks that may have something due (wake.c, ended attempts,
- * the timer); out: attempts, at most 64 begun in a turn of the event loop, so
+ * the timer); out: attempts, at most four begun in a turn of the event loop, so
  * that clients are served in between; next: send.
  */
 
@@ -22,8 +22,7 @@
 #include "ngx_http_webhook_watch.h"
 
 
-#define NGX_HTTP_WEBHOOK_TURN          64      /* attempts begun in a turn */
-#define NGX_HTTP_WEBHOOK_TAKE          16      /* of one webhook at once */
+#define NGX_HTTP_WEBHOOK_TURN          4       /* attempts begun in a turn */
 #define NGX_HTTP_WEBHOOK_PRESSED       200     /* ms to wait for connections */
 #define NGX_HTTP_WEBHOOK_NO_MEMORY     1000    /* ms to wait for memory */
 
@@ -342,7 +341,7 @@ ngx_http_webhook_dispatch_sender(ngx_uint_t index, ngx_uint_t max)
 {
     ngx_uint_t                    i, n, failed;
     ngx_msec_t                    next;
-    ngx_http_webhook_job_t        jobs[NGX_HTTP_WEBHOOK_TAKE];
+    ngx_http_webhook_job_t        jobs[NGX_HTTP_WEBHOOK_TURN];
     ngx_http_webhook_hook_t      *hook;
     ngx_http_webhook_sender_t    *sender;
     ngx_http_webhook_dispatch_t  *dp;
@@ -372,7 +371,6 @@ ngx_http_webhook_dispatch_sender(ngx_uint_t index, ngx_uint_t max)
         }
     }
 
-    max = ngx_min(max, NGX_HTTP_WEBHOOK_TAKE);
     failed = 0;
 
     n = ngx_http_webhook_queue_take(dp->mcf->zone, hook,
