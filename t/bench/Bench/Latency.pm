@@ -3,7 +3,8 @@ package Bench::Latency;
 # From the last byte of the API's answer to the first byte of the delivery at
 # the receiver; one program on the other core plays both, and the client.  And
 # how long a client waits for that answer, beside the same unobserved, at the
-# same rate; and for that of a poll, in turns by chance with polls unobserved.
+# same rate; for that of a poll, in turns by chance with polls unobserved; and
+# for one unobserved while a queue is emptied as fast as can be.
 
 ###############################################################################
 
@@ -12,6 +13,7 @@ use strict;
 
 use WebhookTest;
 use Bench;
+use Bench::Queue;
 
 ###############################################################################
 
@@ -81,6 +83,22 @@ sub run {
 		};
 	}
 
+	$s{queue} = $servers->nginx($servers->server(join '',
+		"    location /plain/ { proxy_pass http://127.0.0.1:$api; }\n",
+		map { $servers->location($_, 1, $_ eq 'via') }
+			map { $_->[0] } @kinds));
+
+	my @queues = ([ 'nothing waits' ], map { [ "a queue is emptied,"
+		. " $_->[1]", $_->[0] ] } @kinds);
+
+	for (@queues) {
+		my ($text, $name) = @$_;
+
+		push @run, $text => sub {
+			emptied($s{queue}, $name, $api);
+		};
+	}
+
 	my $r = rounds(@run);
 
 	report "### From the API's last byte to the delivery's first\n\n";
@@ -114,6 +132,15 @@ sub run {
 			map { as_ratio(middle($r, $row, $_)) } qw/ r50 r99 / ]
 	} @polls);
 
+	report "### A client's wait while a queue is emptied as fast as can be\n\n";
+
+	table([ '2,000/s, unobserved, one worker on one core', 'p50, us',
+		'p99, us' ], map {
+		my ($row) = @$_;
+		[ $row, map { microseconds(middle($r, $row, $_)) }
+			qw/ a50 a99 / ]
+	} @queues);
+
 	$servers->drop($_) for values %s;
 }
 
@@ -142,6 +169,25 @@ sub measure {
 	return { p50 => $p50, p99 => $p99, a50 => $a50, a99 => $a99 };
 }
 
+# what waits is more than is sent meanwhile
+
+sub emptied {
+	my ($s, $name, $api) = @_;
+
+	return measure($s, 'plain', $api, 0, 2000) unless $name;
+
+	act($s, 'pause', "${name}1");
+	fill($s, "/$name/600/launch", 600, 60000 * seconds());
+	act($s, 'resume', "${name}1");
+
+	my $r = measure($s, 'plain', $api, 0, 2000);
+
+	die "$name: nothing waits\n" if !hook($s, "${name}1")->{waiting};
+	wait_drained($s, time(), "${name}1");
+
+	return $r;
+}
+
 # a hundredth of what a machine does within a second is too little
 
 sub poll {
@@ -151,7 +197,7 @@ sub poll {
 
 	(undef, undef, undef, undef, @r{qw/ a50 a99 b50 b99 /}) = split ' ',
 		output(far(repo('build/bench/latency'), $s->port(0), $uri,
-			$api, 0, 5000, 4 * seconds(), $size, '/plain/job'));
+			$api, 0, 5000, 3 * seconds(), $size, '/plain/job'));
 
 	return { %r, map { ("r$_" => $r{"a$_"} / $r{"b$_"}) } 50, 99 };
 }
