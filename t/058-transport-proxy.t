@@ -191,13 +191,13 @@ is($seen->header($_), undef, "tunnel - no $_")
 	for qw/ Proxy-Connection Proxy-Authorization /;
 is(($tls->requests('/socks-h2'))[0]->proto, 'h2.0', 'socks-h2 - protocol');
 
-my %socks = map { ("$_->{version} $_->{kind}" => $_->{target}) }
+my %socks = map { ("$_->{version} $_->{kind} $_->{target}" => 1) }
 	$socks->events('socks');
 
-is($socks{'4 ipv4'}, $plain->host, 'socks4 - address');
-is($socks{'4a name'}, 'there.example:' . $plain->port, 'socks4a - name');
-is($socks{'5 ipv4'}, $plain->host, 'socks5 - address');
-ok($socks{'5 name'}, 'socks5h - name');
+ok($socks{'4 ipv4 ' . $plain->host}, 'socks4 - address');
+ok($socks{'4a name there.example:' . $plain->port}, 'socks4a - name');
+ok($socks{'5 ipv4 ' . $plain->host}, 'socks5 - address');
+ok((grep { /^5 name/ } keys %socks), 'socks5h - name');
 
 ###############################################################################
 
