@@ -214,6 +214,13 @@ ngx_http_webhook_curl_verdict(ngx_http_webhook_curl_handle_t *h, CURLcode code)
         return;
     }
 
+    if (code == CURLE_BAD_FUNCTION_ARGUMENT && h->received) {
+
+        /* a header, or what stands for one */
+
+        code = CURLE_WEIRD_SERVER_REPLY;
+    }
+
     switch (code) {
 
     case CURLE_COULDNT_RESOLVE_HOST:

@@ -108,6 +108,10 @@ my %cases = (
 	folded => [ { raw => "HTTP/1.1 200 OK\r\nX-A: b\r\n c: d\r\n"
 		. "Content-Length: 2\r\n\r\nok" }, '',
 		{ code => 200, body => 'ok' } ],
+	'folded-first' => [ { raw => "HTTP/1.1 200 OK\r\n X-A: b\r\n"
+		. "Content-Length: 0\r\n\r\n", then => 'close' }, '',
+		{ error => 'protocol', message => qr/^the answer is not HTTP$/
+		} ],
 	tls => [ undef, 'url https://127.0.0.1:%%PORT_r%%/; timeout 400ms;',
 		{ error => qr/^(tls|timeout)$/ } ],
 	proxy => [ undef, 'url http://nosuch.invalid/proxy;'
