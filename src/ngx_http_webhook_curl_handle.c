@@ -32,6 +32,7 @@ static void ngx_http_webhook_curl_destroy(
     ngx_http_webhook_curl_handle_t *h);
 static ngx_int_t ngx_http_webhook_curl_prepare(
     ngx_http_webhook_curl_handle_t *h);
+static ngx_int_t ngx_http_webhook_curl_url(ngx_http_webhook_curl_handle_t *h);
 static ngx_int_t ngx_http_webhook_curl_pem(CURL *easy, CURLoption option,
     ngx_str_t *pem);
 
@@ -319,7 +320,7 @@ ngx_http_webhook_curl_prepare(ngx_http_webhook_curl_handle_t *h)
      * empty PROXY and NOPROXY shut the environment out.
      */
 
-    if (curl_url_set(h->url, CURLUPART_URL, (char *) hook->url.data, 0)
+    if (ngx_http_webhook_curl_url(h) != NGX_OK
         || ngx_http_webhook_curl_callbacks(h) != NGX_OK
         || curl_easy_setopt(easy, CURLOPT_PRIVATE, h)
         || curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, h->message)
@@ -329,7 +330,6 @@ ngx_http_webhook_curl_prepare(ngx_http_webhook_curl_handle_t *h)
         || curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version)
         || curl_easy_setopt(easy, CURLOPT_PIPEWAIT,
                             (long) (version == CURL_HTTP_VERSION_2TLS))
-        || curl_easy_setopt(easy, CURLOPT_CURLU, h->url)
         || curl_easy_setopt(easy, CURLOPT_POST, 1L)
         || curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                             (long) h->set->connect)
@@ -360,6 +360,33 @@ ngx_http_webhook_curl_prepare(ngx_http_webhook_curl_handle_t *h)
     }
 
     return NGX_OK;
+}
+
+
+/* Parsed once; older versions of libcurl lose the zone of what is parsed. */
+
+static ngx_int_t
+ngx_http_webhook_curl_url(ngx_http_webhook_curl_handle_t *h)
+{
+    char      *url, *zone;
+    CURLcode   rc;
+
+    url = (char *) h->hook->url.data;
+    zone = NULL;
+
+    if (curl_url_set(h->url, CURLUPART_URL, url, 0) != CURLUE_OK) {
+        return NGX_ERROR;
+    }
+
+    if (curl_url_get(h->url, CURLUPART_ZONEID, &zone, 0) == CURLUE_OK) {
+        curl_free(zone);
+        rc = curl_easy_setopt(h->easy, CURLOPT_URL, url);
+
+    } else {
+        rc = curl_easy_setopt(h->easy, CURLOPT_CURLU, h->url);
+    }
+
+    return (rc == CURLE_OK) ? NGX_OK : NGX_ERROR;
 }
 
 

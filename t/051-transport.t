@@ -124,6 +124,11 @@ my %cases = (
 		{ error => 'proxy' } ],
 );
 
+my $zone = zone();
+
+$cases{zone} = [ undef, "url http://[$zone]:%%PORT_zone%%/;", { code => 204 } ]
+	if $zone;
+
 my $r = $t->receiver('r', rules => { map { ("/$_" => $cases{$_}[0]) }
 	grep { $cases{$_}[0] } keys %cases });
 my $proxy = $t->receiver('proxy', rules => { '*' => { status => 403 },
@@ -149,9 +154,14 @@ for my $name (sort keys %cases) {
 	$hooks .= "webhook $name { $url $settings }\n";
 }
 
+my $six = $zone ? 'server { listen [::]:%%PORT_zone%% ipv6only=on; return 204; }'
+	: '';
+
 $t->http_config(<<"EOF");
 
 webhook_defaults { retry off; }
+
+$six
 
 server {
     listen 127.0.0.1:%%PORT_0%%;
@@ -274,6 +284,18 @@ sub ended {
 	};
 
 	return $t->get("/status/deliveries/$d->{uuid}")->json;
+}
+
+# an address of this machine that is nothing without its zone, as a URL has it
+
+sub zone {
+	for (split /\n/, read_file('/proc/net/if_inet6')) {
+		my ($address, undef, undef, $scope, $flags, $name) = split;
+
+		next if $scope ne '20' || hex($flags) & 0x48;
+
+		return join(':', $address =~ /..../g) . "%25$name";
+	}
 }
 
 # a chunk, and an extension of the next one that has no end; the pid
