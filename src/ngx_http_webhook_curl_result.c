@@ -29,6 +29,8 @@ static ngx_uint_t ngx_http_webhook_curl_tls_peer(
     ngx_http_webhook_curl_handle_t *h, ngx_str_t **name);
 static ngx_uint_t ngx_http_webhook_curl_tunnel(
     ngx_http_webhook_curl_handle_t *h);
+static ngx_uint_t ngx_http_webhook_curl_unheard(
+    ngx_http_webhook_curl_handle_t *h);
 static ngx_msec_t ngx_http_webhook_curl_ms(curl_off_t from, curl_off_t to);
 
 
@@ -285,6 +287,13 @@ ngx_http_webhook_curl_verdict(ngx_http_webhook_curl_handle_t *h, CURLcode code)
             return;
         }
 
+        if (ngx_http_webhook_curl_unheard(h)) {
+            ngx_http_webhook_curl_error(d, NGX_HTTP_WEBHOOK_ERR_PROXY,
+                                   "the proxy has not answered CONNECT as "
+                                   "HTTP wants it");
+            return;
+        }
+
         if (h->received) {
             ngx_http_webhook_curl_error(d, NGX_HTTP_WEBHOOK_ERR_RESET,
                                    "the answer broke off within its headers");
@@ -536,6 +545,23 @@ ngx_http_webhook_curl_tunnel(ngx_http_webhook_curl_handle_t *h)
     (void) curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &n);
 
     return n / 100 == 2;
+}
+
+
+/* A connection to a proxy that speaks HTTP, and no more than that. */
+
+static ngx_uint_t
+ngx_http_webhook_curl_unheard(ngx_http_webhook_curl_handle_t *h)
+{
+    ngx_str_t  *proxy;
+
+    proxy = &h->hook->proxy;
+
+    return proxy->len
+           && ngx_strncasecmp(proxy->data, (u_char *) "http", 4) == 0
+           && h->opened
+           && !h->ready
+           && !ngx_http_webhook_curl_tunnel(h);
 }
 
 

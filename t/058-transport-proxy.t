@@ -41,6 +41,9 @@ my $page = $t->receiver('page', rules => { '*' => { status => 407,
 my $talks = $t->receiver('talks');
 $talks->set('*' => { raw => "HTTP/1.1 200 OK\r\n" . "X-A: b\r\n" x 20_000,
 	then => 'hang' });
+my $leaves = $t->receiver('leaves', fallback => { drop => 'close' });
+my $no_http = $t->receiver('no_http', fallback => {
+	raw => "SSH-2.0-OpenSSH_9\r\n", then => 'close' });
 my $unsafe = $t->receiver('unsafe', proxy => 1, tls => $own);
 my $socks = $t->socks('socks', names => { 'there.example' => '127.0.0.1' });
 my $users = $t->socks('users', users => { alice => 'a/b', bob => 'b',
@@ -100,6 +103,12 @@ my %cases = (
 		qr/^the proxy answered CONNECT with 407/ ],
 	talks => [ $https, "proxy %%URL_talks%%; $ca", undef, 'proxy',
 		qr/^the proxy's answer to CONNECT is too long/ ],
+	leaves => [ $https, "proxy %%URL_leaves%%; $ca", undef, 'proxy',
+		qr/^the proxy has not answered CONNECT/ ],
+	'leaves-plain' => [ $plain->url, 'proxy %%URL_leaves%%;', undef,
+		'reset' ],
+	'no-http' => [ $https, "proxy %%URL_no_http%%; $ca", undef, 'proxy',
+		qr/^the proxy has not answered CONNECT/ ],
 	behind => [ $silent->url =~ s/http/https/r, "proxy %%URL_proxy%%; $ca"
 		. 'timeout 9s;', undef, 'timeout', qr/TLS handshake with/ ],
 	'behind-name' => [ 'https://localhost:' . $other->port,
@@ -197,7 +206,7 @@ my %socks = map { ("$_->{version} $_->{kind} $_->{target}" => 1) }
 ok($socks{'4 ipv4 ' . $plain->host}, 'socks4 - address');
 ok($socks{'4a name there.example:' . $plain->port}, 'socks4a - name');
 ok($socks{'5 ipv4 ' . $plain->host}, 'socks5 - address');
-ok((grep { /^5 name/ } keys %socks), 'socks5h - name');
+ok($socks{'5 name there.example:' . $plain->port}, 'socks5h - name');
 
 ###############################################################################
 
