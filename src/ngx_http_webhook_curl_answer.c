@@ -106,6 +106,13 @@ ngx_http_webhook_curl_header(char *data, size_t size, size_t n, void *ctx)
     {
         h->length = ngx_atoof(value.data, value.len);
 
+    } else if (ngx_http_webhook_curl_is(p, colon, "Transfer-Encoding",
+                                        sizeof("Transfer-Encoding") - 1))
+    {
+        h->identity = (value.len == sizeof("identity") - 1
+                       && ngx_strncasecmp(value.data, (u_char *) "identity",
+                                          value.len) == 0);
+
     } else if (ngx_http_webhook_curl_is(p, colon, "Retry-After",
                                         sizeof("Retry-After") - 1))
     {
@@ -137,6 +144,9 @@ ngx_http_webhook_curl_is(u_char *p, u_char *colon, char *name, size_t len)
  * The answer has come before the request was sent, so the receiver may never
  * read the rest, and libcurl would wait for that:  the status decides, once
  * the body is there, or at once if its length is unknown.
+ *
+ * Beside an identity, which was an encoding once, libcurl takes no length, and
+ * would wait for the connection's end.
  */
 
 static ngx_uint_t
@@ -153,6 +163,11 @@ ngx_http_webhook_curl_early(ngx_http_webhook_curl_handle_t *h)
         && h->d->result.body_size < (size_t) h->length)
     {
         return 0;
+    }
+
+    if (h->identity && h->length != -1) {
+        h->enough = 1;
+        return 1;
     }
 
     sent = 0;
@@ -179,6 +194,7 @@ ngx_http_webhook_curl_status_line(ngx_http_webhook_curl_handle_t *h,
     result = &h->d->result;
 
     h->length = -1;
+    h->identity = 0;
     result->headers.len = 0;
     ngx_str_null(&result->retry_after);
 

@@ -98,6 +98,7 @@ struct ngx_http_webhook_curl_handle_s {
                                                    kept-alive connection */
     unsigned                         retried:1;
     unsigned                         answered:1;   /* all headers came */
+    unsigned                         identity:1;   /* the answer's encoding */
     unsigned                         enough:1;     /* body cut on purpose */
     unsigned                         large:1;      /* too many headers */
     unsigned                         no_memory:1;

@@ -76,6 +76,15 @@ my %cases = (
 	chunk => [ { raw => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
 		. "\r\nzz\r\nabc\r\n", then => 'close' }, '',
 		{ code => 200, error => 'broken' } ],
+	identity => [ { raw => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+		. "Transfer-Encoding: identity\r\n\r\nok", then => 'hang' },
+		'timeout 3s;', { code => 200, body => 'ok' } ],
+	'identity-none' => [ { raw => "HTTP/1.1 200 OK\r\nTransfer-Encoding:"
+		. " Identity\r\nContent-Length: 0\r\n\r\n", then => 'hang' },
+		'timeout 3s;', { code => 200, body => '' } ],
+	'identity-end' => [ { raw => "HTTP/1.1 200 OK\r\n"
+		. "Transfer-Encoding: identity\r\n\r\nabc", then => 'close' },
+		'', { code => 200, body => 'abc' } ],
 	old => [ { raw => "HTTP/1.0 200 OK\r\n\r\nabc", then => 'close' }, '',
 		{ code => 200, body => 'abc' } ],
 	garbage => [ { raw_b64 => encode_base64("\0\1\2 garbage\r\n\r\n", ''),
