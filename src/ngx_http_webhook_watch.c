@@ -59,6 +59,8 @@ static ngx_http_conf_ctx_t *ngx_http_webhook_watch_find(
     ngx_http_webhook_watch_job_t *job, ngx_http_webhook_watch_t **watch,
     ngx_http_webhook_api_t **api);
 static void ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d);
+static ngx_msec_t ngx_http_webhook_watch_wait(ngx_http_webhook_watch_t *watch,
+    ngx_msec_t wait);
 static ngx_uint_t ngx_http_webhook_watch_denied(
     ngx_http_webhook_watch_run_t *run, ngx_uint_t status);
 static ngx_uint_t ngx_http_webhook_watch_often(time_t *said);
@@ -335,6 +337,7 @@ ngx_http_webhook_watch_ask(ngx_http_webhook_watch_job_t *job)
     ngx_int_t                         rc;
     ngx_str_t                         host, uri, body;
     ngx_uint_t                        i;
+    ngx_msec_t                        wait;
     ngx_http_conf_ctx_t              *ctx;
     ngx_http_webhook_api_t           *api;
     ngx_http_webhook_watch_t         *watch;
@@ -351,6 +354,14 @@ ngx_http_webhook_watch_ask(ngx_http_webhook_watch_job_t *job)
         /* another reload may bring it back */
 
         goto again;
+    }
+
+    wait = ngx_http_webhook_watch_wait(watch, job->interval);
+
+    if (watch->held) {
+        worker->begun++;
+        ngx_http_webhook_watch_put(worker->mcf->zone, job, wait, job->interval);
+        return;
     }
 
     d = ngx_http_webhook_detached_create(ctx);
@@ -469,7 +480,7 @@ static void
 ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d)
 {
     ngx_uint_t                        i, status, answered, denied;
-    ngx_msec_t                        interval;
+    ngx_msec_t                        wait, interval;
     ngx_http_webhook_zone_t          *zone;
     ngx_http_webhook_watch_run_t     *run;
     ngx_http_webhook_watch_worker_t  *worker;
@@ -537,14 +548,39 @@ ngx_http_webhook_watch_done(ngx_http_webhook_detached_t *d)
             ngx_http_webhook_watch_complain(run, status);
         }
 
-        ngx_http_webhook_watch_put(zone, &run->job, interval, interval);
-        ngx_http_webhook_watch_arm(interval);
+        if (run->hold) {
+            run->watch->held = 1;
+            run->watch->until = ngx_current_msec + run->hold;
+        }
+
+        wait = ngx_http_webhook_watch_wait(run->watch, interval);
+
+        ngx_http_webhook_watch_put(zone, &run->job, wait, interval);
+        ngx_http_webhook_watch_arm(wait);
     }
 
     if (worker->full) {
         worker->full = 0;
         ngx_http_webhook_watch_arm(NGX_HTTP_WEBHOOK_WATCH_PAUSE);
     }
+}
+
+
+/* from now on, of what else would wait so long; not all at once, then */
+
+static ngx_msec_t
+ngx_http_webhook_watch_wait(ngx_http_webhook_watch_t *watch, ngx_msec_t wait)
+{
+    ngx_msec_int_t  left;
+
+    left = watch->held ? (ngx_msec_int_t) (watch->until - ngx_current_msec) : 0;
+
+    if (left <= 0) {
+        watch->held = 0;
+        return wait;
+    }
+
+    return left + ngx_random() % (wait + 1);
 }
 
 

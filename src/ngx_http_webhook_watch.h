@@ -63,6 +63,10 @@ struct ngx_http_webhook_watch_s {
 
     u_char                       *file;
     ngx_uint_t                    line;
+
+    ngx_msec_t                    until;       /* of this worker: the API wants
+                                                  no request before */
+    unsigned                      held:1;      /* it does */
 };
 
 
@@ -217,6 +221,8 @@ typedef struct {
     ngx_uint_t                       nhidden;  /* headers that there were */
     ngx_http_variable_value_t       *variables;
     off_t                            received;
+    ngx_msec_t                       hold;     /* ms, the API wants no other
+                                                  one; 0: it does not say */
     unsigned                         observed:1;  /* it observes */
 } ngx_http_webhook_watch_run_t;
 

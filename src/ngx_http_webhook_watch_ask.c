@@ -11,11 +11,16 @@
  */
 
 
+#include "ngx_http_webhook_retry.h"
 #include "ngx_http_webhook_watch.h"
+#include "ngx_http_webhook_zone_priv.h"
+#include "ngx_http_webhook_clock.h"
 
 
 #define NGX_HTTP_WEBHOOK_WATCH_SURPLUS  65536   /* bytes, read beyond what may
                                                    be a document */
+#define NGX_HTTP_WEBHOOK_WATCH_HOLD     3600000 /* ms, at most, for an API that
+                                                   wants to be left alone */
 
 
 static ngx_int_t ngx_http_webhook_watch_headers(ngx_http_webhook_detached_t *d,
@@ -24,6 +29,7 @@ static void ngx_http_webhook_watch_host(ngx_http_request_t *r,
     ngx_str_t *host);
 static ngx_int_t ngx_http_webhook_watch_header(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *r);
+static ngx_msec_t ngx_http_webhook_watch_retry_after(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_webhook_watch_http(ngx_http_core_main_conf_t *cmcf,
     ngx_uint_t index);
 static ngx_int_t ngx_http_webhook_watch_room(ngx_http_request_t *r,
@@ -134,6 +140,7 @@ ngx_http_webhook_watch_header(ngx_http_webhook_detached_t *d,
     }
 
     d->result.status = r->headers_out.status;
+    run->hold = ngx_http_webhook_watch_retry_after(r);
 
     wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
 
@@ -163,6 +170,43 @@ ngx_http_webhook_watch_header(ngx_http_webhook_detached_t *d,
     ngx_http_webhook_watch_show(r, run);
 
     return NGX_OK;
+}
+
+
+static ngx_msec_t
+ngx_http_webhook_watch_retry_after(ngx_http_request_t *r)
+{
+    ngx_int_t         wait;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    if (r->headers_out.status != 429
+        && r->headers_out.status != NGX_HTTP_SERVICE_UNAVAILABLE)
+    {
+        return 0;
+    }
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash == 0
+                || !ngx_http_webhook_own_is(&h[i].key, "Retry-After"))
+            {
+                continue;
+            }
+
+            wait = ngx_http_webhook_retry_after(&h[i].value,
+                                                ngx_http_webhook_zone_wall());
+            if (wait > 0) {
+                return ngx_min(wait, NGX_HTTP_WEBHOOK_WATCH_HOLD);
+            }
+        }
+    }
+
+    return 0;
 }
 
 

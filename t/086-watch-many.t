@@ -2,7 +2,7 @@
 
 # watch: ten thousand running executions are no burden: nothing is done for
 # those whose time has not come, and those that are due are asked for at a
-# bounded rate, each in its turn.
+# bounded rate, each in its turn; and none while the API wants none.
 
 ###############################################################################
 
@@ -39,7 +39,15 @@ webhook_api jobs {
         watch /status/$webhook_execution every=100ms for=24h;
     }
 
-    route GET ~^/status/(?<job>.+)$ { }
+    route POST /busy {
+        launch;
+        each  /jobs/*;
+        id    "";
+        watch /status/busy/$webhook_execution every=100ms for=24h;
+    }
+
+    route GET ~^/status/(?<job>[^/]+)$ { }
+    route GET ~^/status/busy/(?<job>.+)$ { }
 }
 
 server {
@@ -50,7 +58,7 @@ server {
         proxy_http_version         1.1;
         proxy_ignore_client_abort  on;
         webhook_observe            jobs;
-        webhook none { url %%URL_hook%%/none; events FINISHED; }
+        webhook busy { url %%URL_hook%%/busy; events FINISHED; }
     }
 
     location /hook/ { webhook tick { url %%URL_hook%%/tick; retry 2s; } }
@@ -122,6 +130,31 @@ cmp_ok($cpu_many, '<', $cpu + 10, sprintf
 
 is(scalar(grep { $_->path =~ m!^/status/! } $api->requests()), 0,
 	'none is asked for before its time');
+
+###############################################################################
+
+# an API that wants to be left alone, and says how long
+
+sub asked { return grep { $_->path =~ m!^/status/busy/! } $api->requests() }
+
+$api->set("/status/busy/b$_" => { status => 429,
+	headers => { 'Retry-After' => 3 } }) for 1 .. 100;
+$api->set('/busy' => { json => { jobs => [ map { "b$_" } 1 .. 100 ] } });
+$t->post('/busy', '{}');
+
+wait_for { asked() } 10;
+
+my ($begun) = map { $_->{time} } asked();
+
+wait_for { (asked())[-1]{time} - $begun > 2.5 } 20;
+
+my $early = grep { $_->{time} - $begun < 2.5 } asked();
+
+cmp_ok($early, '<=', 16, 'none is asked for while the API wants none');
+
+$api->set("/status/busy/b$_" => { json => { status => 'done' } }) for 1 .. 100;
+
+ok($r->wait_requests(100, 20, '/busy'), 'all are, then');
 
 ###############################################################################
 
