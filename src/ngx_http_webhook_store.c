@@ -32,6 +32,7 @@ static void ngx_http_webhook_store_timer(ngx_event_t *ev);
 static ngx_uint_t ngx_http_webhook_store_left(ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_hold(ngx_http_webhook_storer_t *st);
 static void ngx_http_webhook_store_foreign(ngx_http_webhook_storer_t *st);
+static void ngx_http_webhook_store_listen(ngx_http_webhook_storer_t *st);
 
 
 /* the zone's "configured", when our workers were */
@@ -287,6 +288,7 @@ ngx_http_webhook_store_timer(ngx_event_t *ev)
 
             if (!ngx_http_webhook_store_outdated(st)) {
                 ngx_http_webhook_store_foreign(st);
+                ngx_http_webhook_store_listen(st);
             }
         }
 
@@ -296,6 +298,10 @@ ngx_http_webhook_store_timer(ngx_event_t *ev)
                   ? NGX_HTTP_WEBHOOK_STORE_RETRY : NGX_HTTP_WEBHOOK_STORE_TICK);
             return;
         }
+    }
+
+    if (ngx_http_webhook_store_holds(st)) {
+        st->zone->sh->beats++;
     }
 
     if (st->busy) {
@@ -476,6 +482,48 @@ ngx_http_webhook_store_foreign(ngx_http_webhook_storer_t *st)
         sh->loaded = 0;
         sh->blocked = 1;
     }
+}
+
+
+/*
+ * Another worker has the lock.  If it stands still, whatever keeps it, what
+ * waits for the disk goes out as if that refused.
+ */
+
+static void
+ngx_http_webhook_store_listen(ngx_http_webhook_storer_t *st)
+{
+    ngx_http_webhook_shm_t  *sh;
+
+    sh = st->zone->sh;
+
+    /* if we stood still ourselves, it need not have */
+
+    if (st->beats != sh->beats
+        || ngx_current_msec - st->listened > NGX_HTTP_WEBHOOK_STORE_RECENT)
+    {
+        st->beats = sh->beats;
+        st->heard = ngx_current_msec;
+    }
+
+    st->listened = ngx_current_msec;
+
+    if (ngx_current_msec - st->heard < NGX_HTTP_WEBHOOK_LEASE
+        || sh->holder.pid == 0 || sh->failing || sh->blocked)
+    {
+        return;
+    }
+
+    ngx_cpystrn(sh->store_error, (u_char *) "who writes does not answer",
+                sizeof(sh->store_error));
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "webhook_store \"%V\" fails: worker process %P, which "
+                  "writes, does not answer; deliveries go out unstored",
+                  &st->conf->name, sh->holder.pid);
+
+    ngx_http_webhook_store_give_up(st->zone, st->slots);
+    ngx_http_webhook_store_owners(st, 0);
 }
 
 

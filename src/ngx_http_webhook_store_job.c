@@ -193,7 +193,9 @@ ngx_http_webhook_store_idle(ngx_http_webhook_storer_t *st)
     wait = ngx_min((ngx_msec_t) st->conf->keep * 250,
                    NGX_HTTP_WEBHOOK_STORE_PRUNE);
 
-    if (st->fails || ngx_current_msec - st->pruned >= wait) {
+    if (st->fails || st->zone->sh->failing
+        || ngx_current_msec - st->pruned >= wait)
+    {
         st->job = ngx_http_webhook_store_prune;
         ngx_http_webhook_store_post(st);
         return;

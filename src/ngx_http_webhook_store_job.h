@@ -61,6 +61,9 @@ typedef struct {
     ngx_msec_t                     left;       /* when it was seen to be free
                                                   for others, first */
     ngx_msec_t                     seen;       /* and last */
+    ngx_msec_t                     heard;      /* who writes was heard of */
+    ngx_msec_t                     listened;   /* and it was looked at last */
+    uint32_t                       beats;      /* the zone's, then */
     ngx_msec_t                     started;    /* of the job */
     ngx_msec_t                     wrote;      /* when a batch was begun */
     ngx_msec_t                     failed;     /* since when, if it fails */

@@ -352,6 +352,7 @@ typedef struct {
     uint64_t                     rows;       /* the last number of a row; no
                                                 other zone has given it */
     ngx_http_webhook_owner_t     holder;     /* who writes; pid 0: none */
+    uint32_t                     beats;      /* grows as long as it runs */
     ngx_atomic_t                 signalled;  /* it was woken; 2: urgently */
     ngx_atomic_t                 unstored;   /* sent without being on disk */
     ngx_atomic_t                 refused;    /* jobs that failed */
@@ -371,8 +372,7 @@ typedef struct {
     uint32_t                     pinned;     /* a state not to be evicted */
 
     ngx_http_webhook_list_t      unsaved_list;
-    uint32_t                     untaken;    /* the first one of it that no
-                                                batch has, or 0 */
+    uint32_t                     untaken;    /* the first no batch has, or 0 */
     uint32_t                     taken;      /* how many are before it */
     uint32_t                     batches;    /* changes when a batch is void */
 

@@ -512,6 +512,52 @@ subtest 'an old disk' => sub {
 
 ###############################################################################
 
+# a worker that has the lock and stands still is no disk that refuses, but what
+# waits for it does not wait for ever
+
+subtest 'a writer that stands still' => sub {
+	my $s = WebhookTest::Store->new(hook => 'retry 1s;');
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->run();
+	$s->status('a', 'queued', launch => 1);
+	ok($s->rows(1, 'ended > 0'), 'works');
+
+	my $writer = $s->holder();
+	kill 'STOP', $writer;
+
+	$s->status('b', 'queued', launch => 1);
+	ok($r->wait_requests(2, 30) == 2, 'what waited for it is sent');
+	is($t->grep_log(qr/\[error\].*worker process $writer, which writes, does/),
+		1, 'said once');
+
+	my $store = store_of($s);
+	is($store->{state}, 'failing', 'and at the status endpoint');
+	is($store->{unstored}, 1, 'counted');
+
+	$s->status('c', 'queued', launch => 1);
+	ok($r->wait_requests(3) == 3, 'so is what comes');
+
+	kill 'CONT', $writer;
+
+	ok($s->rows(3, 'ended > 0'), 'it goes on, and all is written');
+	ok(wait_for(sub { store_of($s)->{state} eq 'ok' }), 'it is well');
+
+	$s->status('d', 'queued', launch => 1);
+	ok($s->rows(4, 'ended > 0'), 'and on');
+
+	$t->crash();
+	$t->run();
+	$s->status('e', 'queued', launch => 1);
+	ok($s->rows(5, 'ended > 0'), 'after a crash');
+	is(scalar $r->requests(), 5, 'each is sent');
+	is($s->doubles($r->requests()), '', 'once');
+
+	$s->done();
+};
+
+###############################################################################
+
 # new workers cannot know why the one that ends has the lock
 
 subtest 'no answer, and a reload' => sub {
