@@ -67,9 +67,12 @@ ngx_http_webhook_db_states(ngx_http_webhook_db_t *db,
 {
     sqlite3_stmt  *stmt;
 
+    /* of one execution the latest, but what one zone took for history */
+
     stmt = ngx_http_webhook_db_statement(db, NGX_HTTP_WEBHOOK_SQL_STATES,
-               "SELECT key, seen, state, max(id) FROM states GROUP BY key"
-               " ORDER BY rank = 3, seen DESC");
+               "SELECT key, seen, state, id,"
+               " max(id + ((rank < 3 OR sequence > 0) << 60))"
+               " FROM states GROUP BY key ORDER BY rank = 3, seen DESC");
 
     return ngx_http_webhook_read_rows(db, stmt, ngx_http_webhook_read_state,
                                       row, data);

@@ -142,6 +142,50 @@ subtest 'begun with one, ended with the other' => sub {
 	$s->done();
 };
 
+# nor when the other one goes first, and writes what it takes for history
+
+subtest 'begun with one, ended with another that goes' => sub {
+	my $s = WebhookTest::Store->new(daemon => 1);
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->run();
+
+	my %old = workers($t);
+
+	ok($t->upgrade(), 'upgrade');
+
+	my %new = workers($t);
+
+	halt($t, @{ $new{workers} });
+	$s->status('a', 'queued', launch => 1);
+	is($r->wait_requests(1), 1, 'old workers see it launched');
+	ok($s->on_disk(waiting => 0), 'and write it');
+
+	kill 'CONT', @{ $new{workers} };
+	halt($t, @{ $old{workers} });
+	$s->status('a', 'done');
+
+	kill 'CONT', @{ $old{workers} };
+	kill 'QUIT', $new{master};
+	ok(gone($t, \%new), 'new ones see it end, and go');
+	is($s->sql('SELECT count(*) FROM states'), 2, 'both have written it');
+
+	ok(wait_for(sub { ($t->master_pid() || 0) == $old{master} }), 'and back');
+	$t->crash();
+	$t->run();
+
+	ok(wait_for(sub {
+		$s->status('a', 'done');
+		$r->requests() >= 3
+	}), 'the next poll makes up for it');
+
+	is($s->names($r->requests()), 'a/LAUNCHED a/STARTED a/FINISHED',
+		'by all that is missing');
+	is($s->doubles($r->requests()), '', 'no UUID twice');
+
+	$s->done();
+};
+
 # what worker_shutdown_timeout cuts off is made again
 
 subtest 'worker_shutdown_timeout' => sub {
