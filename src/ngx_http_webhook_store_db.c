@@ -89,29 +89,19 @@ ngx_http_webhook_db_open(ngx_http_webhook_db_t *db)
 static ngx_int_t
 ngx_http_webhook_db_moved(ngx_http_webhook_db_t *db)
 {
-    int              moved;
     ngx_file_info_t  fi;
 
-    moved = 0;
-
-    (void) sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_HAS_MOVED,
-                                &moved);
-    if (!moved) {
-        return NGX_OK;
-    }
-
-    /* SQLite takes it for moved whatever stat() fails with */
+    /* SQLite knows it by what links led to then */
 
     if (ngx_file_info(db->conf->name.data, &fi) == NGX_FILE_ERROR) {
         return (ngx_errno == NGX_ENOENT) ? NGX_ABORT : NGX_OK;
     }
 
-    moved = 0;
+    if (db->file && db->file != ngx_http_webhook_store_file(&fi)) {
+        return NGX_DECLINED;
+    }
 
-    (void) sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_HAS_MOVED,
-                                &moved);
-
-    return moved ? NGX_DECLINED : NGX_OK;
+    return NGX_OK;
 }
 
 

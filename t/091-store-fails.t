@@ -271,6 +271,37 @@ subtest 'a directory that is away' => sub {
 
 ###############################################################################
 
+subtest 'a link that leads elsewhere' => sub {
+	my $s = WebhookTest::Store->new();
+	my ($t, $r, $dir) = @$s{qw/ t r dir /};
+
+	$t->allow(qr/was removed while it was in use/);
+
+	mkdir "$dir.$_", 0700 for 1, 2;
+	symlink "$dir.1", $dir or die "symlink: $!\n";
+	$t->run();
+
+	$s->did('hooks/ci/pause');
+	$s->status('a', 'queued', launch => 1);
+	ok($s->on_disk(waiting => 1), 'one waits');
+
+	unlink $dir;
+	symlink "$dir.2", $dir or die "symlink: $!\n";
+
+	$s->status('b', 'queued', launch => 1);
+	ok($t->wait_log(qr/\[alert\].*was removed while/), 'said');
+	ok($s->on_disk(waiting => 2), 'all that waits is there');
+
+	$t->crash();
+	$t->run();
+	$s->did('hooks/ci/resume');
+	ok($r->wait_requests(2), 'and sent after a crash');
+
+	$s->done();
+};
+
+###############################################################################
+
 subtest 'a full disk' => sub {
 	my $s = WebhookTest::Store->new(store => 'keep=1h');
 
