@@ -149,7 +149,7 @@ ngx_http_webhook_headers_free(ngx_http_webhook_zone_t *zone, uint32_t index)
 ngx_int_t
 ngx_http_webhook_delivery_evict(ngx_http_webhook_zone_t *zone)
 {
-    uint32_t                       i, attempt;
+    uint32_t                       i, attempt, unstored;
     ngx_uint_t                     look;
     ngx_http_webhook_zdelivery_t  *d;
 
@@ -159,21 +159,31 @@ ngx_http_webhook_delivery_evict(ngx_http_webhook_zone_t *zone)
         return NGX_DECLINED;
     }
 
+    unstored = 0;
+
     for (look = 0; ngx_http_webhook_store_keeps(zone, i); look++) {
         d = ngx_http_webhook_block(zone, i);
+
+        if (unstored == 0 && !(d->flags & NGX_HTTP_WEBHOOK_STORED)) {
+            unstored = i;
+        }
+
         i = d->log.next;
 
         if (i && look < NGX_HTTP_WEBHOOK_LOOK) {
             continue;
         }
 
-        /* without a disk the room is for what is new */
+        /*
+         * without a disk the room is for what is new; what the file has as
+         * waiting would come again after a start
+         */
 
         if (!zone->sh->failing) {
             return NGX_DECLINED;
         }
 
-        i = zone->sh->log.head;
+        i = unstored ? unstored : zone->sh->log.head;
         break;
     }
 

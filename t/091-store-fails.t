@@ -331,6 +331,61 @@ subtest 'a full disk' => sub {
 
 ###############################################################################
 
+# what gives way is what the file does not have as waiting
+
+subtest 'a full disk and a full zone' => sub {
+	my $s = WebhookTest::Store->new(zone => '1m');
+	my ($t, $r) = @$s{qw/ t r /};
+
+	mount($s->{dir}, 'size=8m,mode=700')
+		or plan skip_all => 'no permission to mount';
+
+	$t->run();
+	$s->did('hooks/ci/pause');
+
+	for my $i (1 .. 80) {
+		$s->status("a$i", 'queued', launch => 1, size => 3000);
+		ok($s->on_disk(waiting => $i), "$i wait") if $i % 20 == 0;
+	}
+
+	system("dd if=/dev/zero of=$s->{dir}/filler bs=4k count=4000"
+		. " 2>/dev/null");
+
+	ok(wait_for(sub {
+		$s->status('fill' . rand, 'queued', launch => 1, size => 3000);
+		store_of($s)->{state} eq 'failing'
+	}, 30), 'full');
+
+	my $sent = sub {
+		wait_for {
+			my ($h) = @{ $s->got('hooks')->json()->{hooks} };
+			!$h->{waiting} && !$h->{in_flight}
+		} 20;
+	};
+
+	$s->did('hooks/ci/resume');
+	ok($sent->(), 'they are sent');
+
+	$s->status("b$_", 'queued', launch => 1, size => 3000) for 1 .. 200;
+	ok($sent->(), 'others, too');
+
+	unlink "$s->{dir}/filler";
+	ok(wait_for(sub { store_of($s)->{state} eq 'ok' }, 20), 'well again');
+	ok($s->on_disk(waiting => 0), 'all have ended there');
+
+	$t->crash();
+	$t->run();
+	$s->status('c', 'queued', launch => 1);
+	ok($s->rows(1, "execution = 'c' AND ended > 0"), 'after a crash');
+	is($s->doubles($r->requests()), '', 'none comes again');
+
+	$t->stop();
+	unmount();
+	$s->done();
+};
+
+###############################################################################
+
 subtest 'a read-only directory' => sub {
 	my $s = WebhookTest::Store->new(hook => 'retry 5s 5s 5s 5s;');
 	my ($t, $r) = @$s{qw/ t r /};
