@@ -29,6 +29,14 @@ webhook_api jobs {
     id /id;
     state /status;
     route POST /api/jobs { launch; }
+    route GET /api/all {
+        each /jobs/*;
+        require /id;
+        updated /done;
+        run /run;
+        enrich goal.name /api/goals/${goal.id};
+        enrich project.name /api/projects/$webhook_execution;
+    }
 }
 
 server {
@@ -149,6 +157,9 @@ see('POST', '/try?api=jobs&method=POST&uri=/api/jobs&status=201&hook=good',
 see('POST', '/try?api=jobs&method=POST&uri=/api/jobs&body=%7B%7D', '/try', undef,
 	'{"id":"new","status":"new"}');
 see('POST', '/try?api=jobs&uri=/elsewhere', '/try', undef, '{}');
+see('POST', '/try?api=jobs&uri=/api/all&hook=good', '/try', undef,
+	'{"jobs":[{},{"id":1,"status":"run","run":2,"done":3},{"id":2},3]}');
+see('POST', '/try?api=jobs&uri=/api/all', '/try', undef, '{');
 see('POST', '/try?api=none', '/try', undef, '{}');
 
 for my $d (@$deliveries) {
@@ -188,6 +199,15 @@ $file = $t->file('wrong.json', JSON::PP->new->utf8->encode([ $answers[0] ]));
 	repo('conf/openapi.yaml'), $file);
 
 like($said, qr/waiting must be integer/, 'a wrong answer is noticed');
+
+$answers[0]{body} =~ s/"waiting":"many"/"waiting":1,"new":[]/;
+$file = $t->file('wrong.json', JSON::PP->new->utf8->encode([ $answers[0] ]));
+
+(undef, $said) = $t->output('node', repo('t/node/openapi.js'),
+	repo('conf/openapi.yaml'), $file);
+
+like($said, qr/must NOT have unevaluated properties/,
+	'a member that is not described is noticed');
 
 $t->done();
 
