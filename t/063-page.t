@@ -51,9 +51,10 @@ server {
         }
 
         webhook other {
-            url     %%URL_r%%/other;
-            events  LAUNCHED;
-            retry   off;
+            url          %%URL_r%%/other;
+            events       LAUNCHED;
+            description  https://wiki.example.com/receivers/other/what-to-do-when-it-fails;
+            retry        off;
         }
     }
 
