@@ -291,8 +291,7 @@ function fill_row(b, d) {
     el('span', { class: 're ' + (d.error || d.code >= 300 ? 'bad' : 'dim') },
       result_of(d)),
     el('span', { class: 'du dim' }, d.attempts ? span(d.duration) : ''),
-    el('time', { class: 'ti dim', datetime: d.timestamp,
-      title: d.timestamp }, clock(d.timestamp))]);
+    at(d.timestamp, 'ti dim')]);
 }
 
 /* what stands below the list, or instead of it */

@@ -84,7 +84,7 @@ function observation(o) {
     : o.execution ? [o.execution] : [];
   const more = (o.count || 0) - ids.length;
   return el('tr', {},
-    el('td', { class: 'dim' }, clock(o.time)),
+    el('td', { class: 'dim' }, at(o.time)),
     el('td', { class: 'mono' }, o.method + ' ' + o.path),
     el('td', {}, [o.status, o.api].filter(Boolean).join(' ')),
     el('td', { class: o.events ? 'ok' : 'wait', title: hints[o.reason] },

@@ -212,8 +212,7 @@ function attempt(a, i, longest) {
     .map(([, name, ms]) => name + ' ' + ms + ' ms').join(', ');
   const good = a.code >= 200 && a.code < 300 && !a.error;
   return el('tr', {}, el('td', {}, String(i + 1)),
-    el('td', {}, el('time', { datetime: a.started, title: a.started },
-      clock(a.started))),
+    el('td', {}, at(a.started)),
     el('td', { class: good ? 'ok' : 'bad' }, [a.code, a.error]
       .filter(Boolean).join(' ') + (a.message ? ': ' + a.message : '')),
     el('td', { class: 'took' }, el('span', {}, span(total)),

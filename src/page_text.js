@@ -87,18 +87,25 @@ function since(text) {
 }
 
 function tick() {
-  for (const e of document.querySelectorAll('[data-ago]')) {
-    const now = ago(e.dataset.ago);
+  for (const e of document.querySelectorAll('[data-ago], [data-clock]')) {
+    const now = e.dataset.ago ? ago(e.dataset.ago) : clock(e.dataset.clock);
     if (e.textContent !== now) e.textContent = now;
   }
 }
 
 function clock(text) {
-  const d = new Date(text);
-  const day = d.toDateString() === new Date().toDateString() ? ''
+  const d = new Date(text), now = new Date(Date.now() + skew);
+  const day = d.toDateString() === now.toDateString() ? ''
     : d.toLocaleDateString(undefined, { month: 'short', day: 'numeric' })
       + ' ';
   return day + d.toLocaleTimeString();
+}
+
+/* what is of today is of yesterday at midnight */
+
+function at(text, kind) {
+  return el('time', { class: kind, datetime: text, title: text,
+    'data-clock': text }, clock(text));
 }
 
 function span(ms) {

@@ -123,6 +123,8 @@ is($saw{axe_failing}, '', 'failing - nothing serious');
 
 is($saw{settings}, 'standard virtuoso', 'settings');
 
+is($saw{midnight}, '1 1 1', 'what was of today is of yesterday');
+
 # responses
 
 is($saw{reasons}, 'no route 2, events 5', 'what responses came to');

@@ -183,6 +183,32 @@ run(async (browser) => {
     await page.getByText('These filters do not work').waitFor(wait);
     say('refused', await text('#none p'));
 
+    /* midnight comes, on nginx's clock */
+
+    await page.goto(spec.url + '/status/');
+    await page.waitForSelector('#list .row', wait);
+    await page.locator('#list .row', { hasText: 'connect' }).first().click();
+    await page.waitForSelector('.tries time', wait);
+    await page.locator('#seen summary').click();
+    await page.waitForSelector('#observed td', wait);
+    const tomorrow = async (route) => {
+        const headers = { ...route.request().headers() };
+
+        delete headers['if-none-match'];
+        const response = await route.fetch({ headers });
+
+        await route.fulfill({ response, headers: { ...response.headers(),
+            date: new Date(Date.now() + 86400000).toUTCString() } });
+    };
+    const times = ['#list .ti', '.tries time', '#observed td'];
+    const today = await Promise.all(times.map((t) => text(t)));
+    await page.route(/\/status\//, tomorrow);
+    await page.getByText('24 h ago').first().waitFor(wait);
+    const later = await Promise.all(times.map((t) => text(t)));
+    say('midnight', later.map((t, i) => Number(t !== today[i]
+        && t.endsWith(today[i]))).join(' '));
+    await page.unroute(/\/status\//, tomorrow);
+
     await page.goto(spec.url + '/status/');
     answer = (j) => ({ json: { ...j, hooks: Array(40).fill(j.hooks).flat().map(
         (h, i) => ({ ...h, name: h.name + i })) } });
