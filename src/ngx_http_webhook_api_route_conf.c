@@ -124,7 +124,9 @@ ngx_http_webhook_api_conf_route(ngx_conf_t *cf, ngx_command_t *cmd,
 
         } else {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[i]);
+                               "invalid parameter \"%V\": \"status=\", "
+                               "\"when=\", \"body=off\" or \"body=text\" is "
+                               "expected", &value[i]);
             rv = NGX_CONF_ERROR;
         }
 
@@ -263,7 +265,8 @@ ngx_http_webhook_api_route_methods(ngx_conf_t *cf,
 
         if (bit == NGX_HTTP_WEBHOOK_METHOD_OTHER) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "unknown method \"%V\" in \"%V\"",
+                               "unknown method \"%V\" in \"%V\": one is "
+                               "written as \"GET\", several as \"GET,POST\"",
                                &method, value);
             return NGX_CONF_ERROR;
         }
@@ -580,6 +583,13 @@ ngx_http_webhook_api_route_when(ngx_conf_t *cf,
 
     if (value.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "empty \"when\" parameter");
+        return NGX_CONF_ERROR;
+    }
+
+    if (*p == '"' || *p == '\'') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the whole parameter must be quoted: "
+                           "\"when=...\"");
         return NGX_CONF_ERROR;
     }
 

@@ -202,7 +202,9 @@ ngx_http_webhook_enrich_parameter(ngx_conf_t *cf,
     }
 
     if (ngx_strncmp(value->data, "ttl=", 4) != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": \"pointer=POINTER\" or "
+                           "\"ttl=TIME\" is expected",
                            value);
         return NGX_CONF_ERROR;
     }
@@ -219,7 +221,9 @@ ngx_http_webhook_enrich_parameter(ngx_conf_t *cf,
     time = ngx_parse_time(&s, 0);
 
     if (time == NGX_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": a time as \"ttl=5m\" is "
+                           "expected",
                            value);
         return NGX_CONF_ERROR;
     }
@@ -286,7 +290,7 @@ ngx_http_webhook_enrich_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
     for (i = 1; i < cf->args->nelts; i++) {
 
         if (!ngx_http_webhook_token(&value[i])) {
-            return "has an invalid name";
+            return "has an invalid name; no \":\" stands behind it";
         }
 
         for (name = ngx_http_webhook_enrich_reserved; name->len; name++) {

@@ -28,10 +28,18 @@ static char *ngx_http_webhook_include(ngx_conf_t *cf);
 static ngx_uint_t ngx_http_webhook_setting_args(ngx_command_t *cmd,
     ngx_uint_t n);
 static char *ngx_http_webhook_positive(ngx_conf_t *cf, void *post, void *data);
+static char *ngx_http_webhook_msec(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_webhook_via(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_webhook_signature(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_webhook_content_type(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_webhook_events(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_webhook_some(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf, const char *expected);
 static char *ngx_http_webhook_retry(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_webhook_expire(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -40,13 +48,6 @@ static char *ngx_http_webhook_queue(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_webhook_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-
-
-static ngx_conf_enum_t  ngx_http_webhook_content_types[] = {
-    { ngx_string("application/json"), 0 },
-    { ngx_string("application/x-www-form-urlencoded"), 1 },
-    { ngx_null_string, 0 }
-};
 
 
 static ngx_conf_bitmask_t  ngx_http_webhook_schemes[] = {
@@ -120,14 +121,14 @@ static ngx_command_t  ngx_http_webhook_settings[] = {
 
     { ngx_string("content_type"),
       NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_webhook_content_type,
       0,
-      offsetof(ngx_http_webhook_hook_t, form),
-      &ngx_http_webhook_content_types },
+      0,
+      NULL },
 
     { ngx_string("events"),
       NGX_CONF_1MORE,
-      ngx_conf_set_bitmask_slot,
+      ngx_http_webhook_events,
       0,
       offsetof(ngx_http_webhook_hook_t, events),
       &ngx_http_webhook_event_masks },
@@ -169,7 +170,7 @@ static ngx_command_t  ngx_http_webhook_settings[] = {
 
     { ngx_string("timeout"),
       NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_http_webhook_msec,
       0,
       offsetof(ngx_http_webhook_hook_t, timeout),
       &ngx_http_webhook_positive_post },
@@ -211,7 +212,7 @@ static ngx_command_t  ngx_http_webhook_settings[] = {
 
     { ngx_string("disable_after"),
       NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_http_webhook_msec,
       0,
       offsetof(ngx_http_webhook_hook_t, disable_after),
       NULL },
@@ -309,8 +310,9 @@ found:
 
     if (!ngx_http_webhook_setting_args(cmd, cf->args->nelts)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid number of arguments in \"%V\" directive",
-                           name);
+                           "invalid number of arguments in \"%V\" directive%s",
+                           name, (cf->args->nelts > 3)
+                                 ? ": a value with spaces must be quoted" : "");
         return NGX_CONF_ERROR;
     }
 
@@ -379,6 +381,22 @@ ngx_http_webhook_positive(ngx_conf_t *cf, void *post, void *data)
 
 
 static char *
+ngx_http_webhook_msec(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (ngx_parse_time(&value[1], 0) == NGX_ERROR) {
+        return cmd->post ? "must be a time, as \"15s\""
+                         : "must be a time, as \"5d\", or \"0\" for never";
+    }
+
+    return ngx_conf_set_msec_slot(cf, cmd, conf);
+}
+
+
+static char *
 ngx_http_webhook_via(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_webhook_hook_t *hook = conf;
@@ -404,7 +422,9 @@ ngx_http_webhook_signature(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char  *rv;
 
-    rv = ngx_conf_set_bitmask_slot(cf, cmd, conf);
+    rv = ngx_http_webhook_some(cf, cmd, conf,
+                               "none, or some of standard, virtuoso, "
+                               "virtuoso=sha256, github, stripe");
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -423,6 +443,76 @@ ngx_http_webhook_signature(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_content_type(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_webhook_hook_t *hook = conf;
+
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (ngx_strcasecmp(value[1].data, (u_char *) "application/json") == 0) {
+        hook->form = 0;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcasecmp(value[1].data, (u_char *)
+                       "application/x-www-form-urlencoded") == 0)
+    {
+        hook->form = 1;
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\", it must be application/json or "
+                       "application/x-www-form-urlencoded", &value[1]);
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_webhook_events(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_http_webhook_some(cf, cmd, conf,
+                                 "all, or some of PING, EXECUTION, LAUNCHED, "
+                                 "STARTED, UPDATED, FINISHED");
+}
+
+
+static char *
+ngx_http_webhook_some(ngx_conf_t *cf, ngx_command_t *cmd, void *conf,
+    const char *expected)
+{
+    ngx_str_t           *value;
+    ngx_uint_t           i, m;
+    ngx_conf_bitmask_t  *mask;
+
+    value = cf->args->elts;
+    mask = cmd->post;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        m = 0;
+
+        while (mask[m].name.len
+               && ngx_strcasecmp(mask[m].name.data, value[i].data) != 0)
+        {
+            m++;
+        }
+
+        if (mask[m].name.len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid value \"%V\", it must be %s", &value[i],
+                               expected);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return ngx_conf_set_bitmask_slot(cf, cmd, conf);
 }
 
 
@@ -458,7 +548,9 @@ ngx_http_webhook_retry(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         msec = ngx_parse_time(&value[i], 0);
 
         if (msec == NGX_ERROR || msec == 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid time \"%V\"",
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid time \"%V\": times as \"5s\" or "
+                               "\"30m\", or \"off\" alone, are expected",
                                &value[i]);
             return NGX_CONF_ERROR;
         }
@@ -493,7 +585,9 @@ ngx_http_webhook_expire(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     msec = ngx_parse_time(&value[1], 0);
 
     if (msec == NGX_ERROR || msec == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid time \"%V\"",
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\": one as \"30m\" or \"2h\", or "
+                           "\"off\", is expected",
                            &value[1]);
         return NGX_CONF_ERROR;
     }
@@ -518,7 +612,9 @@ ngx_http_webhook_queue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (n <= 0 || n > NGX_HTTP_WEBHOOK_QUEUE_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid number of deliveries \"%V\"", &value[1]);
+                           "invalid number of deliveries \"%V\": from 1 to %d "
+                           "can wait",
+                           &value[1], NGX_HTTP_WEBHOOK_QUEUE_MAX);
         return NGX_CONF_ERROR;
     }
 
@@ -535,7 +631,9 @@ ngx_http_webhook_queue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         hook->overflow_oldest = 1;
 
     } else if (ngx_strcmp(value[2].data, "overflow=newest") != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": \"overflow=newest\" or "
+                           "\"overflow=oldest\" is expected",
                            &value[2]);
         return NGX_CONF_ERROR;
     }
@@ -583,7 +681,9 @@ ngx_http_webhook_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rate = (len == value[1].len) ? NGX_ERROR : ngx_atoi(value[1].data, len);
 
     if (rate <= 0 || rate > NGX_HTTP_WEBHOOK_RATE_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid rate \"%V\"",
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid rate \"%V\": one as \"100r/s\" or "
+                           "\"30r/m\", or \"off\", is expected",
                            &value[1]);
         return NGX_CONF_ERROR;
     }

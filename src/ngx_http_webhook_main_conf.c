@@ -209,8 +209,12 @@ ngx_http_webhook_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 invalid:
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
-                       &value[i]);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\": \"zone=NAME:SIZE\", "
+                       "\"log=NUMBER\" (at most %d) or \"body=SIZE\" (at most "
+                       "%dk) is expected",
+                       &value[i], NGX_HTTP_WEBHOOK_LOG_MAX,
+                       NGX_HTTP_WEBHOOK_BODY_MAX / 1024);
     return NGX_CONF_ERROR;
 }
 
@@ -248,7 +252,7 @@ ngx_http_webhook_set_buffer_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     size = ngx_parse_size(&value[1]);
 
     if (size == NGX_ERROR) {
-        return "invalid value";
+        return "must be a size, as \"256k\" or \"1m\"";
     }
 
     if (size < NGX_HTTP_WEBHOOK_BUFFER_MIN) {
@@ -285,7 +289,8 @@ ngx_http_webhook_set_buffer_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 invalid:
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\": \"total=SIZE\" is expected",
                        &value[2]);
     return NGX_CONF_ERROR;
 }

@@ -51,6 +51,14 @@ ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     dir = value[1];
 
+    if (ngx_strcmp(dir.data, "off") == 0) {
+        return "must name a directory; without the directive there is no store";
+    }
+
+    if (ngx_strlchr(dir.data, dir.data + dir.len, '$')) {
+        return "cannot have variables";
+    }
+
     while (dir.len > 1 && dir.data[dir.len - 1] == '/') {
         dir.data[--dir.len] = '\0';
     }
@@ -76,8 +84,12 @@ ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     for (i = 2; i < cf->args->nelts; i++) {
 
         if (ngx_http_webhook_store_parameter(cf, store, &value[i]) != NGX_OK) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
-                               &value[i]);
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\": \"sync=full\", "
+                               "\"sync=normal\", \"keep=TIME\" or "
+                               "\"size=SIZE\" (at least %dm) is expected",
+                               &value[i],
+                               NGX_HTTP_WEBHOOK_STORE_MIN / 1024 / 1024);
             return NGX_CONF_ERROR;
         }
     }

@@ -386,7 +386,7 @@ ngx_http_webhook_set_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     if (!ngx_http_webhook_token(&value[1])) {
-        return "has an invalid name";
+        return "has an invalid name; no \":\" stands behind it";
     }
 
     if (ngx_http_webhook_header_reserved(&value[1])) {

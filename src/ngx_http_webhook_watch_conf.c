@@ -195,8 +195,9 @@ duplicate:
 invalid:
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\", times must be at least "
-                       "100ms", value);
+                       "invalid parameter \"%V\": \"every=TIME\", "
+                       "\"for=TIME\" (at least 100ms) or \"body=TEXT\" is "
+                       "expected", value);
     return NGX_CONF_ERROR;
 }
 
@@ -242,7 +243,7 @@ ngx_http_webhook_watch_set_header(ngx_conf_t *cf, ngx_command_t *cmd,
     value = cf->args->elts;
 
     if (!ngx_http_webhook_token(&value[1])) {
-        return "has an invalid name";
+        return "has an invalid name; no \":\" stands behind it";
     }
 
     for (name = ngx_http_webhook_watch_reserved; name->len; name++) {

@@ -321,7 +321,11 @@ check("route GET /a status=2xx when=\$arg_a\${http_b}0 { }");
 check("route GET /a when=\$arg_action=go { # <<\n}", '"when=$arg_action=go" ' .
 	'always holds, as it is never empty, use a "map" to compare');
 check("route GET /a 'when=\${arg_a}00' { # <<\n}", 'always holds');
-check("route GET /a foo=1 { # <<\n}", 'invalid parameter "foo=1"');
+check("route GET /a foo=1 { # <<\n}",
+	'invalid parameter "foo=1": "status=", "when=", "body=off" or "body=text" '
+	. 'is expected');
+check("route GET /a when=\"\$arg_a\" { # <<\n}",
+	'the whole parameter must be quoted: "when=..."');
 
 # parts of values, and values of parts
 

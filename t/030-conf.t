@@ -587,7 +587,7 @@ secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw;
 
 == webhook signature - unknown
 signature hmac; # <<
--- invalid value "hmac"
+-- invalid value "hmac", it must be none, or some of standard, virtuoso, virtuoso=sha256, github, stripe
 
 == webhook signature - none and another
 signature none github; # <<
@@ -608,11 +608,19 @@ signature standard virtuoso=sha256 github stripe;
 
 == webhook content type
 content_type text/plain; # <<
--- invalid value "text/plain"
+-- invalid value "text/plain", it must be application/json or application/x-www-form-urlencoded
 
 == webhook events - unknown
 events FINISHED ENDED; # <<
--- invalid value "ENDED"
+-- invalid value "ENDED", it must be all, or some of PING, EXECUTION, LAUNCHED, STARTED, UPDATED, FINISHED
+
+== webhook description - not quoted
+description what it is for; # <<
+-- invalid number of arguments in "description" directive: a value with spaces must be quoted
+
+== webhook header - not quoted
+header Authorization Bearer s3same; # <<
+-- invalid number of arguments in "header" directive: a value with spaces must be quoted
 
 == webhook events - none
 events; # <<
@@ -705,11 +713,11 @@ member project.name "5 $ 5$ $5";
 
 == webhook header - name
 header "X Y" z; # <<
--- "header" directive has an invalid name
+-- "header" directive has an invalid name; no ":" stands behind it
 
 == webhook header - no name
 header "" z; # <<
--- "header" directive has an invalid name
+-- "header" directive has an invalid name; no ":" stands behind it
 
 == webhook header - twice
 header X-Y z;
@@ -829,7 +837,7 @@ active yes; # <<
 
 == webhook timeout - not a time
 timeout soon; # <<
--- "timeout" directive invalid value
+-- "timeout" directive must be a time, as "15s"
 
 == webhook timeout - zero
 timeout 0; # <<
@@ -842,15 +850,15 @@ timeout 1s; # <<
 
 == webhook retry - not a time
 retry 5s 5x; # <<
--- invalid time "5x"
+-- invalid time "5x": times as "5s" or "30m", or "off" alone, are expected
 
 == webhook retry - zero
 retry 0s; # <<
--- invalid time "0s"
+-- invalid time "0s": times as "5s" or "30m", or "off" alone, are expected
 
 == webhook retry - off and a time
 retry 5s off; # <<
--- invalid time "off"
+-- invalid time "off": times as "5s" or "30m", or "off" alone, are expected
 
 == webhook retry - too many
 retry 1 2 3 4 5 6 7 8 9 10 1 2 3 4 5 6 7 8 9 20 1 2 3 4 5 6 7 8 9 30 31; # <<
@@ -862,19 +870,19 @@ retry 1 2 3 4 5 6 7 8 9 10 1 2 3 4 5 6 7 8 9 20 1 2 3 4 5 6 7 8 9 30d;
 
 == webhook expire
 expire never; # <<
--- invalid time "never"
+-- invalid time "never": one as "30m" or "2h", or "off", is expected
 
 == webhook queue - not a number
 queue many; # <<
--- invalid number of deliveries "many"
+-- invalid number of deliveries "many": from 1 to 10000000 can wait
 
 == webhook queue - zero
 queue 0; # <<
--- invalid number of deliveries "0"
+-- invalid number of deliveries "0": from 1 to 10000000 can wait
 
 == webhook queue - parameter
 queue 5 overflow=all; # <<
--- invalid parameter "overflow=all"
+-- invalid parameter "overflow=all": "overflow=newest" or "overflow=oldest" is expected
 
 == webhook queue - larger than the zone
 queue 10000000; # <<
@@ -890,19 +898,19 @@ max_in_flight 0; # <<
 
 == webhook rate - no unit
 rate 5; # <<
--- invalid rate "5"
+-- invalid rate "5": one as "100r/s" or "30r/m", or "off", is expected
 
 == webhook rate - unit
 rate 5r/h; # <<
--- invalid rate "5r/h"
+-- invalid rate "5r/h": one as "100r/s" or "30r/m", or "off", is expected
 
 == webhook rate - zero
 rate 0r/s; # <<
--- invalid rate "0r/s"
+-- invalid rate "0r/s": one as "100r/s" or "30r/m", or "off", is expected
 
 == webhook disable_after
 disable_after never; # <<
--- "disable_after" directive invalid value
+-- "disable_after" directive must be a time, as "5d", or "0" for never
 
 == webhook proxy - scheme
 proxy h.example:3128; # <<
@@ -1119,27 +1127,27 @@ webhook_zone zone=z:64k; # <<
 
 == http zone - size
 webhook_zone zone=z:many; # <<
--- invalid parameter "zone=z:many"
+-- invalid parameter "zone=z:many": "zone=NAME:SIZE", "log=NUMBER" (at most 100000) or "body=SIZE" (at most 1024k) is expected
 
 == http zone - no size
 webhook_zone zone=z; # <<
--- invalid parameter "zone=z"
+-- invalid parameter "zone=z": "zone=NAME:SIZE", "log=NUMBER" (at most 100000) or "body=SIZE" (at most 1024k) is expected
 
 == http zone - no name
 webhook_zone zone=:8m; # <<
--- invalid parameter "zone=:8m"
+-- invalid parameter "zone=:8m": "zone=NAME:SIZE", "log=NUMBER" (at most 100000) or "body=SIZE" (at most 1024k) is expected
 
 == http zone - parameter
 webhook_zone zone=z:8m logs=5; # <<
--- invalid parameter "logs=5"
+-- invalid parameter "logs=5": "zone=NAME:SIZE", "log=NUMBER" (at most 100000) or "body=SIZE" (at most 1024k) is expected
 
 == http zone - log
 webhook_zone zone=z:8m log=x; # <<
--- invalid parameter "log=x"
+-- invalid parameter "log=x": "zone=NAME:SIZE", "log=NUMBER" (at most 100000) or "body=SIZE" (at most 1024k) is expected
 
 == http zone - body
 webhook_zone zone=z:8m body=1g; # <<
--- invalid parameter "body=1g"
+-- invalid parameter "body=1g": "zone=NAME:SIZE", "log=NUMBER" (at most 100000) or "body=SIZE" (at most 1024k) is expected
 
 == http zone - twice
 webhook_zone zone=z:8m;
@@ -1161,7 +1169,7 @@ webhook_zone zone=z:1m log=0 body=0;
 
 == http buffer size - not a size
 webhook_buffer_size some; # <<
--- "webhook_buffer_size" directive invalid value
+-- "webhook_buffer_size" directive must be a size, as "256k" or "1m"
 
 == http buffer size - small
 webhook_buffer_size 100; # <<
@@ -1173,7 +1181,7 @@ webhook_buffer_size 1m total=64k; # <<
 
 == http buffer size - parameter
 webhook_buffer_size 1m all=64m; # <<
--- invalid parameter "all=64m"
+-- invalid parameter "all=64m": "total=SIZE" is expected
 
 == http buffer size - twice
 webhook_buffer_size 1m;
@@ -1225,15 +1233,23 @@ webhook_store %%TESTDIR%%/store; # <<
 
 == http store - sync
 webhook_store %%TESTDIR%%/store sync=off; # <<
--- invalid parameter "sync=off"
+-- invalid parameter "sync=off": "sync=full", "sync=normal", "keep=TIME" or "size=SIZE" (at least 16m) is expected
 
 == http store - keep
 webhook_store %%TESTDIR%%/store keep=long; # <<
--- invalid parameter "keep=long"
+-- invalid parameter "keep=long": "sync=full", "sync=normal", "keep=TIME" or "size=SIZE" (at least 16m) is expected
 
 == http store - size
 webhook_store %%TESTDIR%%/store size=10m; # <<
--- invalid parameter "size=10m"
+-- invalid parameter "size=10m": "sync=full", "sync=normal", "keep=TIME" or "size=SIZE" (at least 16m) is expected
+
+== http store - off
+webhook_store off; # <<
+-- "webhook_store" directive must name a directory; without the directive there is no store
+
+== http store - variable
+webhook_store /var/lib/$hostname; # <<
+-- "webhook_store" directive cannot have variables
 
 == http store - no directory
 webhook_store ""; # <<
