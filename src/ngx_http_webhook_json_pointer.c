@@ -88,7 +88,8 @@ ngx_http_webhook_pointer_compile(ngx_pool_t *pool, ngx_str_t *text,
             }
 
             if (++p == last || (*p != '0' && *p != '1')) {
-                return "must have \"0\" or \"1\" after each \"~\"";
+                return "must have \"0\" or \"1\" after each \"~\"; a regex "
+                       "is a word of its own behind it";
             }
 
             *dst++ = (*p == '0') ? '~' : '/';

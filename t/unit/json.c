@@ -562,15 +562,18 @@ pointers(void)
         { NULL, NULL }
     };
 
+    static const char  tilde[] = "must have \"0\" or \"1\" after each \"~\"; a "
+                                 "regex is a word of its own behind it";
+
     static const struct {
         const char  *pointer;
         ngx_uint_t   wildcards;
         const char  *error;
     } wrong[] = {
         { "a", 0, "must begin with \"/\" or be empty" },
-        { "/~", 0, "must have \"0\" or \"1\" after each \"~\"" },
-        { "/~2", 0, "must have \"0\" or \"1\" after each \"~\"" },
-        { "/a~/b", 0, "must have \"0\" or \"1\" after each \"~\"" },
+        { "/~", 0, tilde },
+        { "/~2", 0, tilde },
+        { "/a~/b", 0, tilde },
         { "/[", 0, "must be as \"[name=value]\" where it has \"/[\"" },
         { "/[]/a", 0, "must be as \"[name=value]\" where it has \"/[\"" },
         { "/a/[*]", 0, "must be as \"[name=value]\" where it has \"/[\"" },
