@@ -91,6 +91,15 @@ ngx_http_webhook_watch_compile_uri(ngx_conf_t *cf, ngx_str_t *text)
                                "percent-encoded", text);
             return NULL;
         }
+
+        if ((text->data[i] == '{' && text->data[i - 1] != '$')
+            || (text->data[i] == ':' && text->data[i - 1] == '/'))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid URI \"%V\", what differs is a "
+                               "variable, as \"$webhook_execution\"", text);
+            return NULL;
+        }
     }
 
     return ngx_http_webhook_watch_compile(cf, text);

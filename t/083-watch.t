@@ -441,6 +441,10 @@ sub refused {
 }
 
 refused('watch nowhere;', qr/invalid URI "nowhere"/);
+refused("watch '/a/{id}';",
+	qr/invalid URI "\/a\/\{id\}", what differs is a variable/);
+refused('watch /a/:id;',
+	qr/invalid URI "\/a\/:id", what differs is a variable/);
 refused('watch /a/${goal.b.c};', qr/as "goal\.x \/b\/c;", and/);
 refused('watch "/a b";', qr/must be percent-encoded/);
 refused('watch HEAD /a;', qr/unusable method "HEAD"/);
