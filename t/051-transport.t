@@ -118,9 +118,7 @@ my %cases = (
 		. "Content-Length: 2\r\n\r\nok" }, '',
 		{ code => 200, body => 'ok' } ],
 	'folded-first' => [ { raw => "HTTP/1.1 200 OK\r\n X-A: b\r\n"
-		. "Content-Length: 0\r\n\r\n", then => 'close' }, '',
-		{ error => 'protocol', message => qr/^the answer is not HTTP$/
-		} ],
+		. "Content-Length: 0\r\n\r\n", then => 'close' }, '' ],
 	tls => [ undef, 'url https://127.0.0.1:%%PORT_r%%/; timeout 400ms;',
 		{ error => qr/^(tls|timeout)$/ } ],
 	proxy => [ undef, 'url http://nosuch.invalid/proxy;'
@@ -192,7 +190,7 @@ $t->run();
 # a ping for each of them
 
 for my $name (sort keys %cases) {
-	my $want = $cases{$name}[2];
+	my $want = $cases{$name}[2] or next;
 	my $d = ended($name);
 	my $a = $d->{attempts}[0];
 	my $response = $d->{response};
@@ -231,6 +229,13 @@ for my $name (sort keys %cases) {
 			"$name - headers");
 	}
 }
+
+# newer libcurl takes it
+
+like(join(' ', map { defined $_ ? $_ : '-' } @{ ended('folded-first')
+	->{attempts}[0] }{qw/ code error message /}),
+	qr/^(200 - -|- protocol the answer is not HTTP)$/,
+	'folded-first - answer');
 
 # what is kept of a large body, and where reading stops
 
