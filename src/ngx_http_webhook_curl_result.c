@@ -260,6 +260,11 @@ ngx_http_webhook_curl_verdict(ngx_http_webhook_curl_handle_t *h, CURLcode code)
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
+
+        if (ngx_http_webhook_curl_unheard(h)) {
+            return;
+        }
+
         ngx_http_webhook_curl_error(d, NGX_HTTP_WEBHOOK_ERR_PROTOCOL,
                                     "the answer is not HTTP");
         return;
@@ -288,9 +293,6 @@ ngx_http_webhook_curl_verdict(ngx_http_webhook_curl_handle_t *h, CURLcode code)
         }
 
         if (ngx_http_webhook_curl_unheard(h)) {
-            ngx_http_webhook_curl_error(d, NGX_HTTP_WEBHOOK_ERR_PROXY,
-                                   "the proxy has not answered CONNECT as "
-                                   "HTTP wants it");
             return;
         }
 
@@ -548,7 +550,7 @@ ngx_http_webhook_curl_tunnel(ngx_http_webhook_curl_handle_t *h)
 }
 
 
-/* A connection to a proxy that speaks HTTP, and no more than that. */
+/* There is a connection to a proxy that speaks HTTP, and no more than that. */
 
 static ngx_uint_t
 ngx_http_webhook_curl_unheard(ngx_http_webhook_curl_handle_t *h)
@@ -557,11 +559,19 @@ ngx_http_webhook_curl_unheard(ngx_http_webhook_curl_handle_t *h)
 
     proxy = &h->hook->proxy;
 
-    return proxy->len
-           && ngx_strncasecmp(proxy->data, (u_char *) "http", 4) == 0
-           && h->opened
-           && !h->ready
-           && !ngx_http_webhook_curl_tunnel(h);
+    if (proxy->len == 0
+        || ngx_strncasecmp(proxy->data, (u_char *) "http", 4) != 0
+        || !h->opened
+        || h->ready
+        || ngx_http_webhook_curl_tunnel(h))
+    {
+        return 0;
+    }
+
+    ngx_http_webhook_curl_error(h->d, NGX_HTTP_WEBHOOK_ERR_PROXY,
+                                "the proxy has not answered CONNECT as HTTP "
+                                "wants it");
+    return 1;
 }
 
 
