@@ -204,6 +204,12 @@ run(async (browser) => {
     const today = await Promise.all(times.map((t) => text(t)));
     await page.route(/\/status\//, tomorrow);
     await page.getByText('24 h ago').first().waitFor(wait);
+
+    /* what is drawn anew knows it first, the rest a second later */
+
+    await page.waitForFunction(([all, before]) => all.every((t, i) =>
+        document.querySelector(t).textContent !== before[i]),
+    [times, today], wait);
     const later = await Promise.all(times.map((t) => text(t)));
     say('midnight', later.map((t, i) => Number(t !== today[i]
         && t.endsWith(today[i]))).join(' '));
