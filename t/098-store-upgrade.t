@@ -104,31 +104,18 @@ subtest 'seen by both' => sub {
 # what only one of two masters has seen begin is no history for the other
 
 subtest 'begun with one, ended with the other' => sub {
-	my $s = WebhookTest::Store->new(daemon => 1);
+	my ($s, $old, $new) = begun();
 	my ($t, $r) = @$s{qw/ t r /};
-
-	$t->run();
-
-	my %old = workers($t);
-
-	ok($t->upgrade(), 'upgrade');
-
-	my %new = workers($t);
-
-	halt($t, @{ $new{workers} });
-	$s->status('a', 'queued', launch => 1);
-	is($r->wait_requests(1), 1, 'old workers see it launched');
-	ok($s->on_disk(waiting => 0), 'and write it');
 
 	# with the same answer again: one that shows nothing new
 
-	kill 'CONT', @{ $new{workers} };
-	halt($t, @{ $old{workers} });
+	kill 'CONT', @{ $new->{workers} };
+	halt($t, @{ $old->{workers} });
 	$s->status('a', 'done') for 1 .. 5;
 
-	kill 'CONT', @{ $old{workers} };
-	kill 'QUIT', $old{master};
-	ok(gone($t, \%old), 'new ones see it end, and old ones go');
+	kill 'CONT', @{ $old->{workers} };
+	kill 'QUIT', $old->{master};
+	ok(gone($t, $old), 'new ones see it end, and old ones go');
 
 	ok(wait_for(sub {
 		$s->status('a', 'done');
@@ -145,32 +132,19 @@ subtest 'begun with one, ended with the other' => sub {
 # nor when the other one goes first, and writes what it takes for history
 
 subtest 'begun with one, ended with another that goes' => sub {
-	my $s = WebhookTest::Store->new(daemon => 1);
+	my ($s, $old, $new) = begun();
 	my ($t, $r) = @$s{qw/ t r /};
 
-	$t->run();
-
-	my %old = workers($t);
-
-	ok($t->upgrade(), 'upgrade');
-
-	my %new = workers($t);
-
-	halt($t, @{ $new{workers} });
-	$s->status('a', 'queued', launch => 1);
-	is($r->wait_requests(1), 1, 'old workers see it launched');
-	ok($s->on_disk(waiting => 0), 'and write it');
-
-	kill 'CONT', @{ $new{workers} };
-	halt($t, @{ $old{workers} });
+	kill 'CONT', @{ $new->{workers} };
+	halt($t, @{ $old->{workers} });
 	$s->status('a', 'done');
 
-	kill 'CONT', @{ $old{workers} };
-	kill 'QUIT', $new{master};
-	ok(gone($t, \%new), 'new ones see it end, and go');
+	kill 'CONT', @{ $old->{workers} };
+	kill 'QUIT', $new->{master};
+	ok(gone($t, $new), 'new ones see it end, and go');
 	is($s->sql('SELECT count(*) FROM states'), 2, 'both have written it');
 
-	ok(wait_for(sub { ($t->master_pid() || 0) == $old{master} }), 'and back');
+	ok(wait_for(sub { ($t->master_pid() || 0) == $old->{master} }), 'and back');
 	$t->crash();
 	$t->run();
 
@@ -671,6 +645,28 @@ sub upgraded {
 	ok($t->upgrade(), 'upgrade');
 
 	return (\%old, $n);
+}
+
+# new workers of an upgrade that stand still, and what the old ones saw launched
+
+sub begun {
+	my $s = WebhookTest::Store->new(daemon => 1);
+	my ($t, $r) = @$s{qw/ t r /};
+
+	$t->run();
+
+	my %old = workers($t);
+
+	ok($t->upgrade(), 'upgrade');
+
+	my %new = workers($t);
+
+	halt($t, @{ $new{workers} });
+	$s->status('a', 'queued', launch => 1);
+	is($r->wait_requests(1), 1, 'old workers see it launched');
+	ok($s->on_disk(waiting => 0), 'and write it');
+
+	return ($s, \%old, \%new);
 }
 
 sub halt {
