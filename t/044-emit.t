@@ -313,12 +313,18 @@ sub skipped {
 
 	$t->request($method, $uri, %o);
 
+	# others' lines may still come: clients have their answers before that
+
 	wait_for {
 		my $log = substr read_file("$dir/debug.log"), $before;
 
-		$result = $log =~ /webhook observe gave up: 1\n/ ? 'skipped'
-			: $log =~ /webhook observe gave up/ ? 'given up'
-			: $log =~ /webhook observe read/ ? 'read' : undef;
+		my ($own) = $log =~ /(\*\d+) http request line: "$method \Q$uri\E /
+			or return;
+		my ($said) = $log =~ /\Q$own\E webhook observe (gave up: \d+|read)/
+			or return;
+
+		$result = $said eq 'read' ? 'read'
+			: $said eq 'gave up: 1' ? 'skipped' : 'given up';
 	};
 
 	return $result;
