@@ -3,6 +3,7 @@
 # make NGX_SRC=DIR         build nginx and the module from a source tree;
 #                          STATIC=1 links the module in
 # make install             put the module and its files where nginx looks
+# make deb                 make a package of that, for the installed nginx
 # make deps                install the packages that are missing (Debian)
 # make test                run the tests; T=t/foo.t chooses, SANITIZE=1 runs
 #                          them under AddressSanitizer and UBSan, VALGRIND=1
@@ -88,6 +89,10 @@ inputs = $(sort $(wildcard src/*.c src/*.h)) $(tree) $(NGX_CONF) $(CC) \
 T ?= t
 PROVE_JOBS ?= $(shell nproc)
 DESTDIR =
+DEB = $(here)/build/deb
+package = libnginx-mod-http-webhook
+release = $(shell sed -n 's/^.define NGX_HTTP_WEBHOOK_VERSION *"\(.*\)"/\1/p' \
+            src/ngx_http_webhook.h)
 
 
 all: $(out)/Makefile
@@ -130,6 +135,24 @@ install: all
 	install -m 644 conf/webhook/*.conf $(DESTDIR)$(CONF_DIR)/
 	install -m 644 README.md LICENSE conf/nginx.conf conf/openapi.yaml \
 	    conf/alerts.yml conf/grafana-dashboard.json $(DESTDIR)$(DOC_DIR)/
+
+# dh_nginx has it depend on the ABI of the installed nginx
+
+deb:
+	@t/bin/deps demo
+	@$(MAKE) --no-print-directory all
+	@rm -rf $(DEB)
+	@mkdir -p $(DEB)/source
+	@cp -r conf/debian $(DEB)/source/
+	@cp LICENSE $(DEB)/source/debian/copyright
+	@printf '%s (%s-1) unstable; urgency=medium\n\n  * %s\n\n -- %s  %s\n' \
+	    $(package) $(release) "Built from its sources." \
+	    "`sed -n 's/^Maintainer: //p' conf/debian/control`" "`date -R`" \
+	    > $(DEB)/source/debian/changelog
+	@cd $(DEB)/source && env -u MAKEFLAGS TOP=$(here) SO=$(so) \
+	    dpkg-buildpackage -b --no-sign > ../log 2>&1 \
+	    || { tail -20 ../log; exit 1; }
+	@echo "built `echo $(DEB)/$(package)_*.deb`"
 
 clean:
 	rm -rf build t/node/node_modules t/bench/node_modules
@@ -209,5 +232,5 @@ sanitize:
 
 FORCE:
 
-.PHONY: all install clean deps demo test fuzz storm bench lint matrix sanitize \
+.PHONY: all install deb clean deps demo test fuzz storm bench lint matrix sanitize \
     FORCE
