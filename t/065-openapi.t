@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The status endpoint's answers are what conf/openapi.yaml says, by a library
-# for OpenAPI 3.1 and one for JSON Schema.
+# The status endpoint's answers, and what webhooks receive, are what
+# conf/openapi.yaml says, by a library for OpenAPI 3.1 and one for JSON Schema.
 
 ###############################################################################
 
@@ -167,8 +167,16 @@ for my $d (@$deliveries) {
 		'/deliveries/{uuid}/redeliver');
 }
 
+# what webhooks have received
+
+push @answers, map { {
+	webhook => $_->header('X-Webhook-Event') eq 'PING' ? 'ping' : 'execution',
+	headers => [ $_->headers() ],
+	body => $_->body,
+} } $r->requests();
+
 my %statuses;
-$statuses{$_->{status}}++ for @answers;
+$statuses{$_->{status}}++ for grep { $_->{status} } @answers;
 
 is(join(' ', sort keys %statuses), '200 202 304 400 403 404 409',
 	'answers of all kinds');
@@ -208,6 +216,22 @@ $file = $t->file('wrong.json', JSON::PP->new->utf8->encode([ $answers[0] ]));
 
 like($said, qr/must NOT have unevaluated properties/,
 	'a member that is not described is noticed');
+
+for ([ qr/"type":"PING"/, '"type":"PONG"', 'must be equal to constant' ],
+	[ qr/"webhook":/, '"new":{},"webhook":', 'additional properties' ])
+{
+	my ($old, $new, $error) = @$_;
+	my ($ping) = grep { ($_->{webhook} || '') eq 'ping'
+		&& $_->{body} =~ /^{/ } @answers;
+
+	my %wrong = (%$ping, body => $ping->{body} =~ s/$old/$new/r);
+	$file = $t->file('wrong.json', JSON::PP->new->utf8->encode([ \%wrong ]));
+
+	(undef, $said) = $t->output('node', repo('t/node/openapi.js'),
+		repo('conf/openapi.yaml'), $file);
+
+	like($said, qr/webhook ping: .*$error/, "$new is noticed");
+}
 
 $t->done();
 

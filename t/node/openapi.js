@@ -3,9 +3,10 @@
 /*
  * Are answers what conf/openapi.yaml says?  Arguments: the description, and a
  * JSON file with a list of {method, path, query, status, type, body}, paths as
- * the description writes them, query a list of names.  Prints a line for each
- * that is not, or has a member that is not described, and for each path and
- * parameter that no good answer is of.
+ * the description writes them, query a list of names; and of what receivers
+ * got, {webhook, headers, body}, headers a list of [name, value].  Prints a line
+ * for each that is not, or has a member that is not described, and for each
+ * path, parameter and webhook that no good answer, or nothing received, is of.
  */
 
 const fs = require('fs');
@@ -79,26 +80,37 @@ async function main() {
     const seen = new Set();
     const all = new Set();
 
+    const parameters = (key, kind, ...lists) => {
+        all.add(key);
+
+        for (const p of lists.flat()) {
+            const parameter = resolve(p ?? {})[0];
+
+            if (parameter.in === kind) {
+                all.add(key + ' ' + parameter.name);
+            }
+        }
+    };
+
     for (const [path, item] of Object.entries(api.paths)) {
         for (const method of ['get', 'post']) {
-            if (!item[method]) {
-                continue;
-            }
-
-            all.add(method + ' ' + path);
-
-            for (const p of [...item.parameters ?? [],
-                             ...item[method].parameters ?? []]) {
-                const parameter = resolve(p)[0];
-
-                if (parameter.in === 'query') {
-                    all.add(method + ' ' + path + ' ?' + parameter.name);
-                }
+            if (item[method]) {
+                parameters(method + ' ' + path, 'query', item.parameters,
+                           item[method].parameters);
             }
         }
     }
 
+    for (const [name, item] of Object.entries(api.webhooks)) {
+        parameters('webhook ' + name, 'header', item.post.parameters);
+    }
+
     for (const a of answers) {
+        if (a.webhook) {
+            received(a);
+            continue;
+        }
+
         const where = a.method + ' ' + a.path + ' ' + a.status + ': ';
         const method = a.method.toLowerCase();
         const responses = api.paths[a.path]?.[method]?.responses;
@@ -109,7 +121,7 @@ async function main() {
         }
 
         for (const name of a.status < 400 ? ['', ...a.query] : []) {
-            const key = method + ' ' + a.path + (name && ' ?' + name);
+            const key = method + ' ' + a.path + (name && ' ' + name);
 
             seen.add(key);
 
@@ -151,6 +163,66 @@ async function main() {
 
         if (!check(JSON.parse(a.body))) {
             console.log(where + ajv.errorsText(check.errors));
+        }
+    }
+
+    /* what every request may have */
+
+    function plain(name) {
+        return ['host', 'user-agent', 'content-type', 'content-length',
+                'connection', 'accept'].includes(name);
+    }
+
+    function received(a) {
+        const key = 'webhook ' + a.webhook;
+        const post = api.webhooks[a.webhook].post;
+        const got = new Map(a.headers.map(([k, v]) => [k.toLowerCase(), v]));
+        const type = got.get('content-type');
+
+        seen.add(key);
+
+        for (const p of post.parameters) {
+            const [header, at] = resolve(p);
+            const value = got.get(header.name.toLowerCase());
+
+            got.delete(header.name.toLowerCase());
+
+            if (value === undefined) {
+                if (header.required) {
+                    console.log(key + ': no ' + header.name);
+                }
+
+                continue;
+            }
+
+            seen.add(key + ' ' + header.name);
+
+            const check = ajv.compile({ $ref: 'api#' + at + '/schema' });
+
+            if (!check(/^[0-9]+$/.test(value) ? Number(value) : value)) {
+                console.log(key + ': ' + header.name + ' '
+                            + ajv.errorsText(check.errors));
+            }
+        }
+
+        for (const name of got.keys()) {
+            if (!plain(name)) {
+                console.log(key + ': no such header: ' + name);
+            }
+        }
+
+        let { schema } = post.requestBody.content[type];
+        let body = a.body;
+
+        if (schema.type === 'object') {
+            schema = schema.properties.payload.contentSchema;
+            body = new URLSearchParams(body).get('payload');
+        }
+
+        const check = ajv.compile({ $ref: 'api' + schema.$ref });
+
+        if (!check(JSON.parse(body))) {
+            console.log(key + ': ' + ajv.errorsText(check.errors));
         }
     }
 
