@@ -30,6 +30,7 @@
 typedef struct {
     ngx_event_t                     timer;     /* to the next due delivery */
     ngx_http_webhook_signer_t      *signer;
+    ngx_uint_t                      in_flight;
     ngx_uint_t                      ready;     /* unsigned  ready:1; */
 } ngx_http_webhook_sender_t;
 
@@ -41,6 +42,7 @@ typedef struct {
     ngx_uint_t                      first;     /* in it: whose turn it is */
     ngx_uint_t                      nready;
     ngx_uint_t                      in_flight;
+    ngx_uint_t                      busy;      /* senders that have any */
     ngx_event_t                     event;     /* posted: senders are ready */
     ngx_event_t                     timer;     /* to look for connections */
     time_t                          pressed;   /* when that was said */
@@ -51,10 +53,13 @@ typedef struct {
 static void ngx_http_webhook_dispatch_ping(
     ngx_http_webhook_main_conf_t *mcf, ngx_array_t *fresh, ngx_log_t *log);
 static void ngx_http_webhook_dispatch_ready(ngx_uint_t index);
+static void ngx_http_webhook_dispatch_append(ngx_uint_t index);
 static void ngx_http_webhook_dispatch_handler(ngx_event_t *ev);
 static ngx_uint_t ngx_http_webhook_dispatch_sender(ngx_uint_t index,
     ngx_uint_t max);
 static ngx_uint_t ngx_http_webhook_dispatch_room(void);
+static ngx_uint_t ngx_http_webhook_dispatch_share(ngx_uint_t index,
+    ngx_uint_t room);
 static void ngx_http_webhook_dispatch_due(ngx_event_t *ev);
 static ngx_int_t ngx_http_webhook_dispatch_init(ngx_cycle_t *cycle,
     ngx_http_webhook_main_conf_t *mcf);
@@ -272,6 +277,14 @@ ngx_http_webhook_dispatch_variables(ngx_conf_t *cf)
 static void
 ngx_http_webhook_dispatch_ready(ngx_uint_t index)
 {
+    ngx_http_webhook_dispatch_append(index);
+    ngx_http_webhook_dispatch_post();
+}
+
+
+static void
+ngx_http_webhook_dispatch_append(ngx_uint_t index)
+{
     ngx_uint_t                    n;
     ngx_http_webhook_sender_t    *sender;
     ngx_http_webhook_dispatch_t  *dp;
@@ -285,8 +298,6 @@ ngx_http_webhook_dispatch_ready(ngx_uint_t index)
         n = dp->first + dp->nready++;
         dp->ready[n % dp->mcf->hooks.nelts] = index;
     }
-
-    ngx_http_webhook_dispatch_post();
 }
 
 
@@ -303,19 +314,27 @@ ngx_http_webhook_dispatch_post(void)
 }
 
 
-/* each sender has one turn; for those without room those in flight end first */
+/*
+ * Each sender has one turn.  For those without room others' attempts end first,
+ * after which this is posted again.
+ */
 
 static void
 ngx_http_webhook_dispatch_handler(ngx_event_t *ev)
 {
-    ngx_uint_t                    n, turn, room, index;
+    ngx_uint_t                    n, turn, room, share, index;
     ngx_http_webhook_dispatch_t  *dp;
 
     dp = ev->data;
 
     turn = NGX_HTTP_WEBHOOK_TURN;
 
-    for (n = dp->nready; n && turn; n--) {
+    for (n = dp->nready; n; n--) {
+
+        if (turn == 0) {
+            ngx_http_webhook_dispatch_post();
+            return;
+        }
 
         room = ngx_http_webhook_dispatch_room();
 
@@ -329,10 +348,15 @@ ngx_http_webhook_dispatch_handler(ngx_event_t *ev)
         dp->nready--;
         dp->senders[index].ready = 0;
 
-        turn -= ngx_http_webhook_dispatch_sender(index, ngx_min(turn, room));
-    }
+        share = ngx_http_webhook_dispatch_share(index, room);
 
-    ngx_http_webhook_dispatch_post();
+        if (share == 0) {
+            ngx_http_webhook_dispatch_append(index);
+            continue;
+        }
+
+        turn -= ngx_http_webhook_dispatch_sender(index, ngx_min(turn, share));
+    }
 }
 
 
@@ -385,6 +409,11 @@ ngx_http_webhook_dispatch_sender(ngx_uint_t index, ngx_uint_t max)
             == NGX_OK)
         {
             dp->in_flight++;
+
+            if (sender->in_flight++ == 0) {
+                dp->busy++;
+            }
+
             continue;
         }
 
@@ -444,6 +473,30 @@ ngx_http_webhook_dispatch_room(void)
 }
 
 
+/*
+ * How many of them it may take: one is left for each webhook that has none in
+ * flight, up to half of all, so that those which hang delay no other one.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_dispatch_share(ngx_uint_t index, ngx_uint_t room)
+{
+    ngx_uint_t                    own, idle, left;
+    ngx_http_webhook_dispatch_t  *dp;
+
+    dp = &ngx_http_webhook_dispatch;
+
+    own = (dp->senders[index].in_flight == 0);
+    idle = ngx_http_webhook_wake_count();
+    idle -= ngx_min(idle, dp->busy + own);
+    left = ngx_min(idle, dp->mcf->connections / 2);
+
+    room -= own;
+
+    return own + (room > left ? room - left : 0);
+}
+
+
 static void
 ngx_http_webhook_dispatch_due(ngx_event_t *ev)
 {
@@ -471,6 +524,10 @@ ngx_http_webhook_dispatch_done(ngx_http_webhook_hook_t *hook)
     dp = &ngx_http_webhook_dispatch;
 
     dp->in_flight--;
+
+    if (--dp->senders[hook->index].in_flight == 0) {
+        dp->busy--;
+    }
 
     ngx_http_webhook_store_wake(dp->mcf->zone);
 

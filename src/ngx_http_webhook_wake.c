@@ -42,6 +42,7 @@ static ngx_http_webhook_owner_t           ngx_http_webhook_wake_owner;
 static ngx_http_webhook_main_conf_t      *ngx_http_webhook_wake_conf;
 static ngx_http_webhook_wake_handlers_t  *ngx_http_webhook_wake_handlers;
 static u_char                            *ngx_http_webhook_wake_hooks;
+static ngx_uint_t                         ngx_http_webhook_wake_nhooks;
 static ngx_event_t                        ngx_http_webhook_wake_timer;
 static ngx_uint_t                         ngx_http_webhook_wake_exit;
 
@@ -205,6 +206,13 @@ ngx_http_webhook_wake_owned(ngx_uint_t index)
 }
 
 
+ngx_uint_t
+ngx_http_webhook_wake_count(void)
+{
+    return ngx_http_webhook_wake_nhooks;
+}
+
+
 void
 ngx_http_webhook_wake(ngx_http_webhook_hook_t *hook)
 {
@@ -292,7 +300,7 @@ static void
 ngx_http_webhook_wake_lease(ngx_event_t *ev)
 {
     ngx_int_t                  rc;
-    ngx_uint_t                 i, prefer, fresh;
+    ngx_uint_t                 i, n, prefer, fresh;
     ngx_http_webhook_hook_t  **hooks;
     ngx_http_webhook_owner_t   owner;
 
@@ -301,6 +309,7 @@ ngx_http_webhook_wake_lease(ngx_event_t *ev)
         return;
     }
 
+    n = 0;
     hooks = ngx_http_webhook_wake_conf->hooks.elts;
 
     for (i = 0; i < ngx_http_webhook_wake_conf->hooks.nelts; i++) {
@@ -316,9 +325,12 @@ ngx_http_webhook_wake_lease(ngx_event_t *ev)
         ngx_http_webhook_wake_hooks[i] = (rc == NGX_OK);
 
         if (rc == NGX_OK) {
+            n += hooks[i]->active;
             ngx_http_webhook_wake_handlers->ready(i);
         }
     }
+
+    ngx_http_webhook_wake_nhooks = n;
 
     ngx_add_timer(ev, NGX_HTTP_WEBHOOK_LEASE);
 }

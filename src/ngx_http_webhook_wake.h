@@ -51,6 +51,10 @@ ngx_http_webhook_owner_t *ngx_http_webhook_wake_self(void);
 
 ngx_uint_t ngx_http_webhook_wake_owned(ngx_uint_t index);
 
+/* How many of those that are active are, as of the last second. */
+
+ngx_uint_t ngx_http_webhook_wake_count(void);
+
 /*
  * Something was queued: tells the owner, which may be ourselves.  An owner of
  * another generation notices within a second.

@@ -18,44 +18,13 @@ my $t = WebhookTest->new(workers => 1);
 my $up = $t->upstream('up');
 my $r = $t->receiver('r', fallback => { status => 204, hold => 1 });
 
+my $launched = 0;
 my @names = map { "h$_" } 1 .. 6;
 
-my $hooks = join '', map { "webhook $_ { url " . $r->url("/$_")
-	. "; events LAUNCHED; max_in_flight 100; timeout 60s; }\n" } @names;
-
-$t->http_config(<<"EOF");
-
-webhook_connections 4;
-
-webhook_api jobs {
-    id    /id;
-    state /status;
-    route POST /api/jobs { launch; each /jobs/*; }
-}
-
-server {
-    listen 127.0.0.1:%%PORT_0%%;
-    server_name localhost;
-
-    location /api/ {
-        proxy_pass %%URL_up%%;
-        proxy_ignore_client_abort on;
-        webhook_observe jobs;
-        $hooks
-    }
-
-    location /status/ {
-        webhook_status write=on;
-    }
-}
-
-EOF
-
-$up->set('/api/jobs' => { json => { jobs => [
-	map { { id => $_, status => 'new' } } 1 .. 30 ] } });
+$t->http_config(config(4, \@names));
 
 $t->run();
-$t->post('/api/jobs', '{}');
+launch(0);
 
 $r->wait_requests(4);
 
@@ -91,9 +60,111 @@ $r->release();
 my $done = wait_for { sum('waiting') + sum('in_flight') == 0 } 20;
 ok($done, 'all are sent');
 
+
+# those that hang leave one for each that has none in flight
+
+my @hang = @names[0 .. 2];
+my @well = map { "well$_" } 1 .. 3;
+
+$r->set('*' => { status => 204 }, map { ("/$_" => { hold => 1 }) } @hang);
+
+$t->http_config(config(10, \@hang, \@well));
+ok($t->reload(), 'ten connections');
+
+my $pinged = wait_for { 3 == grep { $_->{delivered} } hooks(@well) };
+ok($pinged, 'there are others');
+
+launch(0);
+
+my $full = wait_for { in_flight(@hang) >= 7 };
+ok($full, 'some hang');
+
+launch(1);
+
+my $sent = wait_for { !grep { $_->{delivered} != 31 } hooks(@well) } 20;
+ok($sent, 'the others are sent meanwhile');
+
+is(in_flight(@hang), 7, 'all the rest is for who needs it');
+
+$r->set(map { ("/$_" => { status => 204 }) } @hang);
+$r->release();
+
+$done = wait_for { sum('waiting') + sum('in_flight') == 0 } 20;
+ok($done, 'and they are in the end');
+
 $t->done();
 
 ###############################################################################
+
+# a location for each list of webhooks
+
+sub config {
+	my ($connections, @lists) = @_;
+
+	my $locations = '';
+
+	for my $i (0 .. $#lists) {
+		my $hooks = join '', map { "webhook $_ { url " . $r->url("/$_")
+			. "; max_in_flight 100; timeout 60s; events LAUNCHED"
+			. (/well/ ? ' PING' : '') . "; }\n" } @{ $lists[$i] };
+
+		$locations .= <<"EOF";
+    location /api/$i/ {
+        proxy_pass %%URL_up%%;
+        proxy_ignore_client_abort on;
+        webhook_observe jobs;
+        $hooks
+    }
+
+EOF
+	}
+
+	return <<"EOF";
+
+webhook_connections $connections;
+
+webhook_api jobs {
+    id    /id;
+    state /status;
+    route POST /api/* { launch; each /jobs/*; }
+}
+
+server {
+    listen 127.0.0.1:%%PORT_0%%;
+    server_name localhost;
+
+$locations
+    location /status/ {
+        webhook_status write=on;
+    }
+}
+
+EOF
+}
+
+sub launch {
+	my ($location) = @_;
+
+	$up->set('*' => { json => { jobs => [
+		map { { id => 'j' . ++$launched, status => 'new' } } 1 .. 30 ] } });
+
+	$t->post("/api/$location/", '{}');
+}
+
+sub hooks {
+	my %wanted = map { $_ => 1 } @_;
+
+	return grep { $wanted{$_->{name}} }
+		@{ $t->get('/status/hooks')->json->{hooks} };
+}
+
+sub in_flight {
+	my $n = 0;
+
+	$n += $_->{in_flight} for hooks(@_);
+
+	return $n;
+}
 
 sub sum {
 	my ($what) = @_;
