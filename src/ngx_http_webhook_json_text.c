@@ -39,6 +39,7 @@ static ngx_uint_t ngx_http_webhook_json_begins(const char *name, size_t len,
     ngx_str_t *word);
 static ngx_uint_t ngx_http_webhook_json_secret_pair(
     ngx_http_webhook_redact_t *redact, json_t *object);
+static ngx_uint_t ngx_http_webhook_json_has_value(json_t *object);
 static ngx_inline void ngx_http_webhook_text_char(
     ngx_http_webhook_text_t *text, u_char c);
 
@@ -351,9 +352,30 @@ ngx_http_webhook_json_secret_pair(ngx_http_webhook_redact_t *redact,
         value = json_object_iter_value(iter);
 
         if (json_is_string(value)
+            && ngx_http_webhook_json_has_value(object)
             && ngx_http_webhook_json_secret(redact, json_string_value(value),
                                             json_string_length(value)))
         {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* few objects with a name have, and then alone it matters */
+
+static ngx_uint_t
+ngx_http_webhook_json_has_value(json_t *object)
+{
+    void  *iter;
+
+    for (iter = json_object_iter(object);
+         iter;
+         iter = json_object_iter_next(object, iter))
+    {
+        if (strcasecmp(json_object_iter_key(iter), "value") == 0) {
             return 1;
         }
     }
