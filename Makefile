@@ -139,6 +139,7 @@ install: all
 # dh_nginx has it depend on the ABI of the installed nginx
 
 deb:
+	$(if $(NGX_SRC),$(error "make deb" is for the installed nginx))
 	@t/bin/deps demo
 	@$(MAKE) --no-print-directory all
 	@rm -rf $(DEB)
