@@ -381,8 +381,9 @@ ngx_http_webhook_api_finish(ngx_conf_t *cf, ngx_http_webhook_api_ctx_t *ctx)
 
         if (route[i].blind && !route[i].bodyless) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"body=off\" needs an \"id\" with a variable, and "
-                          "no \"require\", in \"route\" \"%V\" in %s:%ui",
+                          "\"body=off\" needs an \"id\" with a variable, no "
+                          "\"require\", and no \"each\" that is not \"\", in "
+                          "\"route\" \"%V\" in %s:%ui",
                           &rp->name, rp->file, rp->line);
             return NGX_CONF_ERROR;
         }

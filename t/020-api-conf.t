@@ -286,8 +286,9 @@ check("%bare %none route GET /a { id /id; } also { # <<\n}",
 check("route GET /a { } also { id 1/x; # <<\n}", '"id" can name nothing, as ' .
 	'the document has no name and nothing above it, for "route" "GET /a also"');
 check("%bare %none route GET ~^/(?<job>.+)\$ body=off { id \$job; }\n" .
-	"also { # <<\nid /id; }", '"body=off" needs an "id" with a variable, and ' .
-	'no "require", in "route" "GET ~^/(?<job>.+)$ also"');
+	"also { # <<\nid /id; }", '"body=off" needs an "id" with a variable, no ' .
+	'"require", and no "each" that is not "", in "route" ' .
+	'"GET ~^/(?<job>.+)$ also"');
 check("route GET /a status=200,404 { } also { # <<\nlaunch; }",
 	'the "status" of an error cannot be that of a "launch"');
 
@@ -300,11 +301,13 @@ for my $kind ('launch', 'rerun') {
 check("%bare route GET ~^/x/(?<job>.+)\$ body=off status=200,202 { id \$job; }\n" .
 	"id /id;");
 check("route GET /a body=off { # <<\n}", '"body=off" needs an "id" with a ' .
-	'variable, and no "require", in "route" "GET /a"');
+	'variable, no "require", and no "each" that is not "", in "route" "GET /a"');
 check("require /a; route GET ~^/(?<job>.+)\$ body=off { # <<\nid \$job; }",
-	'"body=off" needs an "id" with a variable, and no "require"');
-check("%bare %none route GET ~^/(?<job>.+)\$ body=off { # <<\nid \$job; " .
-	"each /a/*; }", '"body=off" needs an "id"');
+	'"body=off" needs an "id" with a variable, no "require"');
+check("each /a/*; route GET ~^/(?<job>.+)\$ body=off { # <<\nid \$job; }",
+	'"body=off" needs an "id" with a variable, no "require", and no "each" ' .
+	'that is not ""');
+check("each /a/*; route GET ~^/x/(?<job>.+)\$ body=off { id \$job; each ''; }");
 check("route GET /a body=on { # <<\n}", 'invalid parameter "body=on"');
 check("route GET /a body=text { id ''; state ''; states FINISHED a; }");
 check("%bare route GET ~^/(?<job>.+)\$ body=off body=text { # <<\nid \$job; }",
