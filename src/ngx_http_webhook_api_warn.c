@@ -13,6 +13,8 @@
 #include "ngx_http_webhook_api_priv.h"
 
 
+static void ngx_http_webhook_api_warn_bodyless(ngx_conf_t *cf,
+    ngx_http_webhook_route_t *route);
 static void ngx_http_webhook_api_warn_state(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp);
 static void ngx_http_webhook_api_warn_status(ngx_conf_t *cf,
@@ -59,6 +61,7 @@ ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
         rp = route[i].priv;
 
         if (!route[i].ignore) {
+            ngx_http_webhook_api_warn_bodyless(cf, &route[i]);
             ngx_http_webhook_api_warn_state(cf, rp);
             ngx_http_webhook_api_warn_status(cf, api, i);
             ngx_http_webhook_api_warn_values(cf, api, i);
@@ -225,6 +228,38 @@ ngx_http_webhook_api_warn_regex(ngx_conf_t *cf, ngx_str_t *text)
             return;
         }
     }
+}
+
+
+/* "status=204" and a line outside that needs a document */
+
+static void
+ngx_http_webhook_api_warn_bodyless(ngx_conf_t *cf,
+    ngx_http_webhook_route_t *route)
+{
+    ngx_uint_t                     status;
+    ngx_http_webhook_api_route_t  *rp;
+
+    if (route->bodyless) {
+        return;
+    }
+
+    for (status = NGX_HTTP_OK; status < 500; status++) {
+
+        if (status != NGX_HTTP_NO_CONTENT
+            && ngx_http_webhook_api_status(route, status))
+        {
+            return;
+        }
+    }
+
+    rp = route->priv;
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "204 has no body, of which nothing is read without an "
+                  "\"id\" with a variable, with a \"require\", or with an "
+                  "\"each\" that is not \"\", in route \"%V\" in %s:%ui",
+                  &rp->name, rp->file, rp->line);
 }
 
 

@@ -511,6 +511,19 @@ for (
 		. "route GET /y { id \$x_id \$arg_id; }\n"
 		. "route GET /z { id \$x_id-\$arg_id; }\n"
 		. 'route GET /w { id $x_id; ignore; }' ],
+	[ "route DELETE /x status=204 { } # <<", '204 has no body, of which ' .
+		'nothing is read without an "id" with a variable, with a "require", ' .
+		'or with an "each" that is not "", in route "DELETE /x"' ],
+	[ "require /a;\n"
+		. "route GET ~^/(?<x_id>.+)\$ status=204 { id \$x_id; } # <<",
+		'204 has no body' ],
+	[ "each /a;\n"
+		. "route GET ~^/(?<x_id>.+)\$ status=204 { id \$x_id; } # <<",
+		'204 has no body' ],
+	[ "each /a;\nroute GET ~^/(?<x_id>.+)\$ status=204 { id \$x_id; each ''; }\n"
+		. "route DELETE /y status=204 { ignore; }\n"
+		. "route DELETE /z status=202,204 { }\n"
+		. 'route DELETE /w status=204,404 { }' ],
 	[ "goal.id 1/a;\nroute GET /x { } # <<\nroute GET /y { }",
 		'"1/a" can name nothing, as the document has no name and nothing ' .
 		'above it, in route "GET /x"' ],
