@@ -299,7 +299,7 @@ ngx_http_webhook_api_element(void *data, json_t *element,
     reading->place = place;
     reading->above = 0;
 
-    if (ngx_http_webhook_api_refused(reading->scope, element)) {
+    if (ngx_http_webhook_api_refused(reading, element)) {
         reading->refused = 1;
         rc = NGX_OK;
 

@@ -72,7 +72,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_http_webhook_api_pointer_t    pointer;
+    ngx_http_webhook_api_value_t      value;   /* a pointer, maybe relative */
     ngx_array_t                      *values;  /* ..._value_match_t; NULL: it
                                                   must be there */
     ngx_str_t                         text;    /* as written */
@@ -199,7 +199,8 @@ typedef struct {
     ngx_http_webhook_route_t         *route;
     ngx_http_webhook_api_scope_t     *scope;
     ngx_str_t                        *texts;    /* by index */
-    ngx_http_webhook_api_found_t     *found;    /* by index */
+    ngx_http_webhook_api_found_t     *found;    /* by index; or NULL: looked
+                                                   for each time */
     const ngx_http_webhook_place_t   *place;    /* of the element, or NULL */
     json_t                          **values;   /* by member line, owned */
     ngx_array_t                      *list;
@@ -290,7 +291,7 @@ ngx_uint_t ngx_http_webhook_api_states(ngx_http_webhook_api_scope_t *scope,
 /* The first line of "require" that does not hold, or NULL. */
 
 ngx_http_webhook_api_require_t *ngx_http_webhook_api_refused(
-    ngx_http_webhook_api_scope_t *scope, json_t *element);
+    ngx_http_webhook_api_reading_t *reading, json_t *element);
 
 /* Sets rank and unknown, run and has_run. */
 
@@ -359,6 +360,11 @@ ngx_int_t ngx_http_webhook_api_conf_inherit(ngx_conf_t *cf,
 
 ngx_array_t *ngx_http_webhook_api_conf_values(ngx_conf_t *cf, ngx_uint_t n,
     ngx_uint_t wildcards, ngx_uint_t *ntexts);
+
+/* Its n-th argument, a pointer that may be relative. */
+
+ngx_int_t ngx_http_webhook_api_conf_placed(ngx_conf_t *cf, ngx_uint_t n,
+    ngx_uint_t *ntexts, ngx_http_webhook_api_value_t *value);
 
 /* Whether it is a text, whatever it is made of, and never a JSON value. */
 

@@ -42,7 +42,8 @@ typedef struct {
 } ngx_http_webhook_api_below_t;
 
 
-static ngx_uint_t ngx_http_webhook_api_require_one(json_t *element,
+static ngx_uint_t ngx_http_webhook_api_require_one(
+    ngx_http_webhook_api_reading_t *reading, json_t *element,
     ngx_http_webhook_api_require_t *require);
 static ngx_uint_t ngx_http_webhook_api_holds(json_t *json,
     ngx_array_t *values);
@@ -64,20 +65,23 @@ static ngx_uint_t ngx_http_webhook_api_rank(
 
 
 ngx_http_webhook_api_require_t *
-ngx_http_webhook_api_refused(ngx_http_webhook_api_scope_t *scope,
+ngx_http_webhook_api_refused(ngx_http_webhook_api_reading_t *reading,
     json_t *element)
 {
     ngx_uint_t                       i;
+    ngx_array_t                     *lines;
     ngx_http_webhook_api_require_t  *require;
 
-    if (scope->require == NULL) {
+    lines = reading->scope->require;
+
+    if (lines == NULL) {
         return NULL;
     }
 
-    require = scope->require->elts;
+    require = lines->elts;
 
-    for (i = 0; i < scope->require->nelts; i++) {
-        if (!ngx_http_webhook_api_require_one(element, &require[i])) {
+    for (i = 0; i < lines->nelts; i++) {
+        if (!ngx_http_webhook_api_require_one(reading, element, &require[i])) {
             return &require[i];
         }
     }
@@ -87,29 +91,40 @@ ngx_http_webhook_api_refused(ngx_http_webhook_api_scope_t *scope,
 
 
 static ngx_uint_t
-ngx_http_webhook_api_require_one(json_t *element,
-    ngx_http_webhook_api_require_t *require)
+ngx_http_webhook_api_require_one(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_api_require_t *require)
 {
+    json_t                          *json;
+    ngx_str_t                        text;
     ngx_uint_t                       i, negative;
     ngx_http_webhook_api_tally_t     tally;
+    ngx_http_webhook_api_value_t    *value;
     ngx_http_webhook_value_match_t  *match;
 
     if (element == NULL) {
         return 0;
     }
 
-    if (require->pointer.pointer.wildcards == 0) {
-        return ngx_http_webhook_api_holds(
-                            ngx_http_webhook_pointer_get(element,
-                                                   &require->pointer.pointer),
-                            require->values);
+    value = &require->value;
+
+    if (value->pointer.pointer.wildcards == 0) {
+
+        if (ngx_http_webhook_api_value(reading, element, value, &text, &json)
+            == NGX_OK
+            && value->named)
+        {
+            return require->values == NULL
+                   || ngx_http_webhook_payload_match(require->values, &text);
+        }
+
+        return ngx_http_webhook_api_holds(json, require->values);
     }
 
     ngx_memzero(&tally, sizeof(ngx_http_webhook_api_tally_t));
 
     tally.values = require->values;
 
-    ngx_http_webhook_api_tally(element, &require->pointer,
+    ngx_http_webhook_api_tally(element, &value->pointer,
                                ngx_http_webhook_api_tally_hold, &tally);
 
     /* "is it none of these" must be so everywhere, "is it this" somewhere */

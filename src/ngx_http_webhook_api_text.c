@@ -114,7 +114,7 @@ ngx_http_webhook_api_placed(ngx_http_webhook_api_reading_t *reading,
 
     found = NULL;
 
-    if (value->up) {
+    if (value->up && reading->found) {
         found = &reading->found[value->index];
 
         if (found->above == place->value) {

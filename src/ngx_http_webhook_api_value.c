@@ -140,10 +140,12 @@ ngx_http_webhook_api_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
     ngx_str_t                       *value;
-    ngx_http_webhook_api_require_t  *require;
+    ngx_http_webhook_api_ctx_t      *ctx;
     ngx_http_webhook_api_scope_t    *scope;
+    ngx_http_webhook_api_require_t  *require;
 
-    scope = ((ngx_http_webhook_api_ctx_t *) cf->handler_conf)->scope;
+    ctx = (ngx_http_webhook_api_ctx_t *) cf->handler_conf;
+    scope = ctx->scope;
     value = cf->args->elts;
 
     if (scope->require == NULL) {
@@ -165,9 +167,7 @@ ngx_http_webhook_api_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_webhook_api_conf_pointer(cf, &value[1],
-                                          NGX_HTTP_WEBHOOK_WILDCARDS,
-                                          &require->pointer)
+    if (ngx_http_webhook_api_conf_placed(cf, 1, &ctx->ntexts, &require->value)
         != NGX_OK)
     {
         return NGX_CONF_ERROR;

@@ -29,6 +29,10 @@ static void ngx_http_webhook_api_warn_captures(ngx_conf_t *cf,
 static ngx_uint_t ngx_http_webhook_api_captures(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp, ngx_str_t *text);
 #endif
+static void ngx_http_webhook_api_warn_require(ngx_conf_t *cf,
+    ngx_http_webhook_api_route_t *rp);
+static void ngx_http_webhook_api_warn_nothing(ngx_conf_t *cf,
+    ngx_http_webhook_api_route_t *rp, ngx_http_webhook_api_value_t *value);
 static ngx_uint_t ngx_http_webhook_api_ends(
     ngx_http_webhook_api_scope_t *scope);
 static ngx_uint_t ngx_http_webhook_api_lines(
@@ -65,6 +69,7 @@ ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
             ngx_http_webhook_api_warn_state(cf, rp);
             ngx_http_webhook_api_warn_status(cf, api, i);
             ngx_http_webhook_api_warn_values(cf, api, i);
+            ngx_http_webhook_api_warn_require(cf, rp);
 #if (NGX_PCRE)
             ngx_http_webhook_api_warn_captures(cf, api, i);
 #endif
@@ -403,13 +408,43 @@ ngx_http_webhook_api_warn_values(ngx_conf_t *cf, ngx_http_webhook_api_t *api,
                 continue;
             }
 
-            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                          "\"%V\" can name nothing, as the document has no "
-                          "name and nothing above it, in route \"%V\" in "
-                          "%s:%ui",
-                          &value[k].name, &rp->name, rp->file, rp->line);
+            ngx_http_webhook_api_warn_nothing(cf, rp, &value[k]);
         }
     }
+}
+
+
+/* these add up, so each is meant for all routes */
+
+static void
+ngx_http_webhook_api_warn_require(ngx_conf_t *cf,
+    ngx_http_webhook_api_route_t *rp)
+{
+    ngx_uint_t                       i;
+    ngx_http_webhook_api_require_t  *require;
+
+    if (rp->scope.require == NULL) {
+        return;
+    }
+
+    require = rp->scope.require->elts;
+
+    for (i = 0; i < rp->scope.require->nelts; i++) {
+        if (ngx_http_webhook_api_above(&rp->scope, &require[i].value)) {
+            ngx_http_webhook_api_warn_nothing(cf, rp, &require[i].value);
+        }
+    }
+}
+
+
+static void
+ngx_http_webhook_api_warn_nothing(ngx_conf_t *cf,
+    ngx_http_webhook_api_route_t *rp, ngx_http_webhook_api_value_t *value)
+{
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"%V\" can name nothing, as the document has no name and "
+                  "nothing above it, in route \"%V\" in %s:%ui",
+                  &value->name, &rp->name, rp->file, rp->line);
 }
 
 

@@ -260,6 +260,7 @@ ngx_http_webhook_try_require(void *data, json_t *element,
     ngx_http_webhook_try_require_t *require = data;
 
     ngx_http_webhook_text_t         *text;
+    ngx_http_webhook_api_reading_t   reading;
     ngx_http_webhook_api_require_t  *line;
 
     text = &require->status->text;
@@ -268,7 +269,12 @@ ngx_http_webhook_try_require(void *data, json_t *element,
         return NGX_DONE;
     }
 
-    line = ngx_http_webhook_api_refused(require->scope, element);
+    ngx_memzero(&reading, sizeof(ngx_http_webhook_api_reading_t));
+
+    reading.scope = require->scope;
+    reading.place = place;
+
+    line = ngx_http_webhook_api_refused(&reading, element);
 
     if (line == NULL || require->shown == NGX_HTTP_WEBHOOK_TRY_SHOWN) {
         return NGX_OK;

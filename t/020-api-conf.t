@@ -208,6 +208,10 @@ check("present FINISHED /a=true /b=~^x /c=!0; present STARTED /d=;");
 check("present FINISHED '/a=~('; # <<", 'in "("');
 check("require /a b !c '~^d' *;");
 check("require /a '~('; # <<", 'in "("');
+check("require 1/*; # <<\neach /a/*;", 'invalid JSON Pointer "/*": must not ' .
+	'have a "*" segment here');
+check("require 1#a; # <<\neach /a/*;", 'nothing may follow "#" in "1#a"');
+check("require 10/a; # <<", 'invalid JSON Pointer "10/a": ');
 
 # routes
 
@@ -534,6 +538,11 @@ for (
 	[ "run 3/a;\neach /jobs/*;\nroute GET /x { } # <<", '"3/a" can name' ],
 	[ "route GET /x { id 1/a \$arg_a; } # <<", '"1/a" can name nothing' ],
 	[ "goal.id 1/a;\nroute GET /x { }\nroute GET /y { each /*; }" ],
+	[ "require 1/a;\nroute GET /y { each /*; }\nroute GET /x { } # <<",
+		'"1/a" can name nothing, as the document has no name' ],
+	[ "route GET /x { each /a/*; require 2#; } # <<", '"2#" can name nothing' ],
+	[ "require 2/ok true;\neach /a/*;\nroute GET /x { require 1# a; }\n"
+		. "route GET /y { each /b/c; require 0/d; require 0# c; }" ],
 	[ "goal.id 1/a;\nroute GET /x { }\nroute GET /y { goal.name /x; " .
 		"each /*; }" ],
 	[ "state /s;\nstates STARTED Stopped;\nstates FINISHED done stopped; # <<\n"

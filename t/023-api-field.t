@@ -239,6 +239,18 @@ webhook_api field {
 
     route GET /by-document { id 0/id; goal.name 0/name 1#; }
 
+    # what is required of the envelope, and of the name within it
+
+    route GET /envelope {
+        each     /data/*;
+        require  2/code SUCCESS;
+        require  2/error !*;
+        require  0# !~^_;
+        require  1#;
+        require  1/_only/status !*;
+        omit     /status;
+    }
+
     route GET /by-stage {
         each        /stages/[name=b]/jobs/*;
         id          "${2#}.${0#}";
@@ -490,6 +502,26 @@ is("$new[0]{goal}{name} $new[0]{project}{name} $new[0]{execution}{url}",
 is(events('GET /by-document', { id => 'd1', name => 'n', status => 'running' }),
 	'd1 STARTED', 'of no list, from the document itself');
 is($new[0]{goal}{name}, 'n', 'a member of it');
+
+{
+	my %jobs = map { $_ => { id => $_, status => 'running' } } qw/ env1 env2 /;
+	my %good = (code => 'SUCCESS', error => undef, data =>
+		{ %jobs, _meta => { id => 'env3', status => 'running' } });
+
+	for ([ { %good, code => 'ERROR' }, 'another code' ],
+		[ { %good, error => { id => 1 } }, 'an error' ],
+		[ { data => \%jobs }, 'no code' ],
+		[ { %good, data => { %jobs, _only => $jobs{env1} } }, 'one beside it' ])
+	{
+		is(events('GET /envelope', $_->[0]), '', "envelope - $_->[1]");
+	}
+
+	is(join(' ', sort map { /\S+ \S+/g } events('GET /envelope', \%good)),
+		'env1 STARTED env2 STARTED', 'envelope - all that is required');
+	is(events('GET /envelope', { %good, data => [ { id => 'env4', status =>
+		'running' } ] }), 'env4 STARTED', 'envelope - an index is a name');
+}
+
 is(events('GET /by-stage', '{"stages":[{"name":"a","jobs":[{}]},{"name":"b",'
 	. '"jobs":[{"status":"queued"},{"status":"running"}]}]}'),
 	'1.0 LAUNCHED 1.1 STARTED', 'an index of what a member names');

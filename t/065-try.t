@@ -48,6 +48,8 @@ webhook_api jobs {
         each /jobs/*;
         require /kind job ~^t;
         require /tag;
+        require 2/ok !false;
+        require 2/state/[of=jobs]/is !broken;
     }
     route GET /jobs/when when=$http_x_when { }
     route DELETE /jobs/* status=202,204 { id $http_x_id; state $http_x_state; }
@@ -289,6 +291,12 @@ is_deeply($d->{refused}, [ { element => 1, require => '/tag' },
 	{ element => 2, require => '/kind job ~^t' } ],
 	'require - which of several, where');
 is($d->{executions}, 1, 'require - the others count');
+is_deeply(dry('uri=/jobs/some', '{"ok":false,"jobs":[{"id":1,"kind":"job",'
+	. '"tag":"x"}]}')->{refused}, [ { element => 0, require => '2/ok !false' } ],
+	'require - above');
+is(dry('uri=/jobs/some', '{"state":[{"of":"jobs","is":"broken"}],"jobs":['
+	. '{"id":1,"kind":"job","tag":"x"},{"id":2,"kind":"job","tag":"x"}]}')
+	->{reason}, 'require', 'require - above, of both');
 is(@{ dry('uri=/jobs/some', '{"jobs":[' . join(',', ('{}') x 1100) . ']}')
 	->{refused} }, 20, 'require - shown');
 

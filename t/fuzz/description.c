@@ -281,7 +281,7 @@ rules(ngx_http_webhook_api_scope_t *scope, ngx_str_t line)
         require = ngx_array_push(scope->require);
         memset(require, 0, sizeof(ngx_http_webhook_api_require_t));
 
-        if (!compile(&require->pointer, &part[3], 2)) {
+        if (!compile(&require->value.pointer, &part[3], 2)) {
             scope->require = NULL;
         }
     }
