@@ -1225,6 +1225,145 @@ $describes{'by-status'} = <<'EOF';
     route GET /jobs/* { }
 EOF
 
+# Buildbot: one URL for several calls of JSON-RPC, ids in the second of a list's
+# elements, and a build that ends to be tried again
+
+$describes{buildbot} = <<'EOF';
+    id             /buildrequestid;
+    execution      "";
+    state          "${/complete} ${/results}" /complete;
+    states         STARTED "true 5";
+    states         FINISHED ~^true;
+    updated        /state_string;
+
+    route POST ~^/api/v2/(?:forceschedulers/[^/]+|builds/\d+)$ {
+        launch;
+        each     /result/1/*;
+        id       "";
+        goal.id  0#;
+        state    /none;
+    }
+    route GET ~^/api/v2/buildrequests/\d+$ {
+        each    /buildrequests/*;
+        state   "${/complete} ${/claimed}";
+        states  LAUNCHED "false false";
+        states  FINISHED ~^true;
+    }
+    route GET ~^/api/v2/(?:buildrequests/\d+/)?builds(?:/\d+)?$ {
+        each  /builds/*;
+    }
+EOF
+
+# Conductor: launches answer with the id as plain text, retries with nothing, or
+# several of them with a list of ids
+
+$describes{conductor} = <<'EOF';
+    id             /workflowId;
+    execution      "";
+    goal.name      /workflowName /workflowType;
+    omit           /input /output /tasks;
+
+    state          /status;
+    states         FINISHED COMPLETED FAILED TIMED_OUT TERMINATED;
+
+    route POST ~^/api/workflow/bulk/(?:retry|restart)$ {
+        rerun;
+        each  /bulkSuccessfulResults/*;
+        id    "";
+    }
+    route POST ~^/api/workflow/(?<conductor>[^/]+)/(?:retry|restart)$ body=off {
+        rerun;
+        id         $conductor;
+        execution  $conductor;
+    }
+    route POST ~^/api/workflow(?:/[^/]+)?$ body=text { launch; id "" ~[\w-]+; }
+    route GET /api/workflow/search { each /results/*; }
+    route GET ~^/api/workflow/[^/]+$ { }
+    route DELETE ~^/api/workflow/(?<conductor>[^/]+)$ body=off {
+        id         $conductor;
+        execution  $conductor;
+        state      over;
+        states     FINISHED over;
+    }
+EOF
+
+# ArangoDB: any request may be stored, and its result, an error as well, is told
+# by a header from what is said of the job
+
+$maps{arangodb} = <<'EOF';
+map $http_x_arango_async $arangodb_stored { default 0; store 1; }
+EOF
+
+$describes{arangodb} = <<'EOF';
+    route GET,PUT ~^/_db/[^/]+/_api/job/(?<arangodb>\d+)$ status=2xx,404,409 body=off {
+        id         $arangodb;
+        execution  $arangodb;
+        state      "$status $upstream_http_x_arango_async_id";
+        states     STARTED ~^204;
+        states     FINISHED "~ \d";
+    }
+    route GET ~^/_db/[^/]+/_api/job/(?<arangodb_list>done|pending)$ {
+        each       /*;
+        id         "";
+        execution  "";
+        state      $arangodb_list;
+        states     FINISHED done;
+    }
+    route * /* status=202 when=$arangodb_stored body=off {
+        launch;
+        id         $upstream_http_x_arango_async_id;
+        execution  $upstream_http_x_arango_async_id;
+    }
+EOF
+
+# Ghost Inspector: launches by GET, an envelope that may say "ERROR", and a
+# result that is null as long as it runs
+
+$describes{'ghost-inspector'} = <<'EOF';
+    id             /_id;
+    execution      "";
+    goal.id        /test/_id;
+    goal.name      /name;
+    omit           /steps;
+    each           /data;
+    require        1/code SUCCESS;
+
+    present        STARTED /dateExecutionStarted;
+    present        FINISHED /passing;
+
+    route GET,POST ~^/v1/tests/[^/]+/execute/$ { launch; }
+    route GET ~^/v1/results/[^/]+/$ { }
+EOF
+
+# openEO: a job that is only created is none yet, and is started, and again,
+# under its id by what answers nothing
+
+$describes{openeo} = <<'EOF';
+    id             /id;
+    execution      "";
+    goal.name      /title;
+    omit           /process;
+
+    state          /status;
+    states         LAUNCHED queued;
+    states         FINISHED canceled finished error;
+    updated        /progress;
+
+    route POST ~^/jobs/(?<openeo>[^/]+)/results$ {
+        launch;
+        id         $openeo;
+        execution  $openeo;
+    }
+    route DELETE ~^/jobs/(?<openeo>[^/]+)/results$ status=204 {
+        id         $openeo;
+        execution  $openeo;
+        state      over;
+        states     FINISHED over;
+    }
+    route GET ~^/jobs/[^/]+$ { require /status !created; }
+    route GET /jobs { each /jobs/*; require /status !created; }
+EOF
+
 my @apis = sort keys %describes;
 
 my $t = WebhookTest->new(workers => 1);
@@ -2413,6 +2552,108 @@ seen('POST /jobs', { id => 1, status => 'queued' }, '', 'the same');
 seen('GET /jobs/1', 'no such job', '1 FINISHED', 'gone', status => 404);
 seen('POST /jobs', { id => 1, status => 'done' }, '', 'and over');
 seen('GET /jobs/2', { id => 2, status => 'running' }, '2 STARTED', 'another');
+
+$name = 'buildbot';
+
+sub build_request {
+	my ($id, $claimed, $complete) = @_;
+
+	return { buildrequests => [ { buildrequestid => $id, claimed => $claimed,
+		complete => $complete, results => -1 } ], meta => {} };
+}
+
+sub request_build {
+	my ($id, $complete, $results, $said) = @_;
+
+	return { builds => [ { buildid => 77, buildrequestid => $id,
+		complete => $complete, results => $results,
+		state_string => $said } ], meta => {} };
+}
+
+seen('POST /api/v2/forceschedulers/force', { id => 1, jsonrpc => '2.0',
+	result => [ 23, { 7 => 45 } ] }, '45 LAUNCHED', 'forced');
+is_deeply([ @{ $new[0] }{qw/ execution goal /} ], [ { id => 45 },
+	{ id => '7' } ], 'buildbot - the id of a request, and its builder');
+seen('GET /api/v2/buildrequests/45', build_request(45, $false, $false), '',
+	'waits');
+seen('GET /api/v2/buildrequests/45', build_request(45, $true, $false),
+	'45 STARTED', 'claimed');
+seen('GET /api/v2/buildrequests/45/builds', request_build(45, $false, undef,
+	'building'), '45 UPDATED', 'builds');
+seen('POST /api/v2/builds/77', { id => 2, jsonrpc => '2.0', result => undef },
+	'', 'being stopped');
+seen('GET /api/v2/builds/77', request_build(45, $true, 5, 'retry'),
+	'45 UPDATED', 'to be tried again');
+seen('GET /api/v2/builds/78', request_build(45, $true, 6, 'cancelled'),
+	'45 FINISHED', 'cancelled');
+seen('POST /api/v2/builds/78', { id => 3, jsonrpc => '2.0',
+	result => [ 24, { 7 => 46 } ] }, '46 LAUNCHED', 'rebuilt');
+
+$name = 'conductor';
+
+seen('POST /api/workflow/wf', '8a3b-1f', '8a3b-1f LAUNCHED', 'launched',
+	answer => { 'Content-Type' => 'text/plain' });
+seen('GET /api/workflow/8a3b-1f', { workflowId => '8a3b-1f', status =>
+	'RUNNING', endTime => 0, tasks => [ { status => 'COMPLETED' } ] },
+	'8a3b-1f STARTED', 'runs');
+seen('GET /api/workflow/search?size=9', { totalHits => 2, results => [
+	{ workflowId => '8a3b-1f', workflowType => 'wf', status => 'FAILED' },
+	{ workflowId => '8a3b-00', workflowType => 'wf', status => 'COMPLETED' } ]
+	}, '8a3b-1f FINISHED', 'found to have failed');
+seen('POST /api/workflow/8a3b-1f/retry', '', '8a3b-1f LAUNCHED', 'retried',
+	status => 204);
+seen('DELETE /api/workflow/8a3b-1f', '', '8a3b-1f STARTED 8a3b-1f FINISHED',
+	'terminated');
+seen('POST /api/workflow/bulk/retry', { bulkErrorResults => { x => 'no' },
+	bulkSuccessfulResults => [ '8a3b-1f' ] }, '8a3b-1f LAUNCHED',
+	'retried with others');
+
+$name = 'arangodb';
+
+seen('POST /_db/d/_api/cursor', '', '14 LAUNCHED', 'stored', status => 202,
+	headers => [ 'x-arango-async', 'store' ],
+	answer => { 'x-arango-async-id' => '14' });
+seen('POST /_db/d/_api/cursor', '', '', 'not stored', status => 202);
+seen('PUT /_db/d/_api/job/14', '', '14 STARTED', 'pending', status => 204);
+seen('GET /_db/d/_api/job/pending', [ '14', '15' ], '15 STARTED', 'a list');
+seen('PUT /_db/d/_api/job/14', { error => $true }, '', 'no such job',
+	status => 404);
+seen('PUT /_db/d/_api/job/14', { error => $true }, '14 FINISHED',
+	'its result is 404', status => 404,
+	answer => { 'x-arango-async-id' => '14' });
+seen('GET /_db/d/_api/job/done', [ '15', '9' ], '15 FINISHED', 'done');
+
+$name = 'ghost-inspector';
+
+sub test_result {
+	my ($code, $passing, $started) = @_;
+
+	return { code => $code, data => { _id => 'r1', test => { _id => 't' },
+		passing => $passing, dateExecutionStarted => $started } };
+}
+
+seen('GET /v1/tests/t/execute/?immediate=1', test_result('ERROR'), '',
+	'an error');
+seen('GET /v1/tests/t/execute/?immediate=1', test_result('SUCCESS'),
+	'r1 LAUNCHED', 'launched');
+seen('GET /v1/results/r1/', test_result('SUCCESS', undef,
+	'2026-11-28T12:00:00Z'), 'r1 STARTED', 'runs');
+seen('GET /v1/results/r1/', test_result('SUCCESS', $false,
+	'2026-11-28T12:00:00Z'), 'r1 FINISHED', 'failed');
+
+$name = 'openeo';
+
+seen('GET /jobs/o1', { id => 'o1', status => 'created' }, '', 'created');
+seen('POST /jobs/o1/results', '', 'o1 LAUNCHED', 'started', status => 202);
+seen('GET /jobs/o1', { id => 'o1', status => 'running', progress => 0 },
+	'o1 STARTED', 'runs');
+seen('GET /jobs/o1', { id => 'o1', status => 'running', progress => 75.5 },
+	'o1 UPDATED', 'goes on');
+seen('DELETE /jobs/o1/results', '', 'o1 FINISHED', 'cancelled', status => 204);
+seen('GET /jobs', { jobs => [ { id => 'o1', status => 'created' }, { id => 'o2',
+	status => 'created' } ] }, '', 'a list of what waits for nothing');
+seen('POST /jobs/o1/results', '', 'o1 LAUNCHED', 'started again',
+	status => 202);
 
 $t->done();
 
