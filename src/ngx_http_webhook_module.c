@@ -19,6 +19,7 @@
 #include "ngx_http_webhook_observe.h"
 #include "ngx_http_webhook_spare.h"
 #include "ngx_http_webhook_status.h"
+#include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_via.h"
 #include "ngx_http_webhook_watch.h"
 #include "ngx_http_webhook_zone.h"
@@ -299,6 +300,10 @@ ngx_http_webhook_init_module(ngx_cycle_t *cycle)
                       "webhook_connections %ui is more than "
                       "worker_connections %ui",
                       mcf->connections, cycle->connection_n);
+    }
+
+    if (mcf->store) {
+        ngx_http_webhook_store_user(cycle, mcf->store);
     }
 
     if (ngx_test_config) {

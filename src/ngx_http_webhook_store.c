@@ -46,7 +46,6 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
 {
     ngx_fd_t                    fd;
     ngx_int_t                   locked;
-    ngx_core_conf_t            *ccf;
     ngx_http_webhook_storer_t  *st, storer;
 
     ngx_http_webhook_store_configured = ++mcf->zone->sh->configured;
@@ -56,11 +55,6 @@ ngx_http_webhook_store_init_module(ngx_cycle_t *cycle,
     }
 
     ngx_http_webhook_db_init();
-
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
-
-    mcf->store->user = ccf->user;
-    mcf->store->group = ccf->group;
 
     if (mcf->zone->sh->storing) {
 

@@ -32,6 +32,7 @@ struct ngx_http_webhook_store_s {
     off_t                         size;      /* bytes; 0: no bound */
     ngx_uid_t                     user;      /* of the workers; -1: ours */
     ngx_gid_t                     group;
+    ngx_uid_t                     former;    /* whose the directory was */
 };
 
 
@@ -40,6 +41,14 @@ struct ngx_http_webhook_store_s {
 #define ngx_http_webhook_store_file(fi)                                       \
     (((uint64_t) (fi)->st_dev << 32) ^ (uint64_t) ngx_file_uniq(fi))
 
+
+/*
+ * In the master, under nginx -t, too, which gives the directory to the workers'
+ * user: the files in it are theirs.
+ */
+
+void ngx_http_webhook_store_user(ngx_cycle_t *cycle,
+    ngx_http_webhook_store_t *conf);
 
 /*
  * In the master, not under nginx -t: fills an empty zone with what the file

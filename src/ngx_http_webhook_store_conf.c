@@ -75,10 +75,17 @@ ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "has too long a directory";
     }
 
-    if (ngx_file_info(dir.data, &fi) != NGX_FILE_ERROR && !ngx_is_dir(&fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" is not a directory",
-                           &dir);
-        return NGX_CONF_ERROR;
+    if (ngx_file_info(dir.data, &fi) != NGX_FILE_ERROR) {
+
+        if (!ngx_is_dir(&fi)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" is not a directory", &dir);
+            return NGX_CONF_ERROR;
+        }
+
+        /* the master, of root, will give it to its workers */
+
+        store->former = fi.st_uid;
     }
 
     for (i = 2; i < cf->args->nelts; i++) {

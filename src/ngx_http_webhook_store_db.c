@@ -63,7 +63,7 @@ ngx_http_webhook_db_open(ngx_http_webhook_db_t *db)
         }
     }
 
-    ngx_http_webhook_user_enter(db->conf, &db->conf->name);
+    ngx_http_webhook_user_enter(db->conf);
 
     rc = ngx_http_webhook_db_try(db);
 

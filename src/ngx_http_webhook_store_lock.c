@@ -66,7 +66,7 @@ ngx_http_webhook_store_lock_open(ngx_http_webhook_store_t *conf, ngx_fd_t *fd)
     ngx_err_t  err;
 
     if (*fd == NGX_INVALID_FILE) {
-        ngx_http_webhook_user_enter(conf, &conf->lock);
+        ngx_http_webhook_user_enter(conf);
 
         *fd = open((char *) conf->lock.data, O_RDWR|O_CREAT|O_CLOEXEC, 0600);
         err = ngx_errno;

@@ -341,12 +341,10 @@ struct ngx_http_webhook_db_s {
 
 /*
  * store_user.c: between these two a process of root, this thread of it, opens a
- * file with the rights of workers; one that root has put there becomes theirs.
- * Nothing, for others.
+ * file with the rights of workers.  Nothing, for others.
  */
 
-void ngx_http_webhook_user_enter(ngx_http_webhook_store_t *conf,
-    ngx_str_t *name);
+void ngx_http_webhook_user_enter(ngx_http_webhook_store_t *conf);
 void ngx_http_webhook_user_leave(ngx_http_webhook_store_t *conf);
 
 

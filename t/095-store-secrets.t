@@ -307,6 +307,32 @@ EOF
 	ok(wait_for { $t->get('/hooks')->json->{store}{state} eq 'ok' },
 		'they write it');
 
+	# with another "user" nginx gives the directory away, under -t, too
+
+	my $conf = read_file($t->dir() . '/nginx.conf');
+	my $written = bless { t => $t, dir => $dir }, 'WebhookTest::Store';
+
+	for my $how ('reload', 'start') {
+		my $name = $how eq 'start' ? 'www-data' : 'daemon';
+
+		$user = getpwnam $name;
+		$conf =~ s/^user .*;/user $name;/m;
+
+		ok($t->test_file($conf), "another user, $how - tested");
+		is((stat "$dir/$_")[4], $user, "another user, $how - has $_")
+			for qw/ webhooks.db webhooks.db-wal webhooks.db-shm
+				lock /;
+
+		$t->config($conf);
+		$t->crash() if $how eq 'start';
+		$how eq 'start' ? $t->run() : $t->reload();
+
+		ok($written->holder(), "another user, $how - writes");
+		ok(wait_for {
+			$t->get('/hooks')->json->{store}{state} eq 'ok'
+		}, "another user, $how - is not refused");
+	}
+
 	$t->done();
 }
 
