@@ -254,6 +254,7 @@ ngx_http_webhook_store_init_process(ngx_cycle_t *cycle,
 static void
 ngx_http_webhook_store_timer(ngx_event_t *ev)
 {
+    u_char                     *p, error[128];
     ngx_int_t                   rc;
     ngx_http_webhook_storer_t  *st;
 
@@ -275,7 +276,12 @@ ngx_http_webhook_store_timer(ngx_event_t *ev)
             ngx_http_webhook_store_hold(st);
 
         } else if (rc == NGX_ERROR) {
-            ngx_http_webhook_store_failure(st, (u_char *) strerror(ngx_errno));
+            p = ngx_snprintf(error, sizeof(error) - 1,
+                             "the lock cannot be taken: %s",
+                             strerror(ngx_errno));
+            *p = '\0';
+
+            ngx_http_webhook_store_failure(st, error);
 
         } else {
             st->fails = 0;

@@ -277,6 +277,12 @@ EOF
 
 			$t->run();
 			is($t->get('/hooks')->status, 200, "$name - it runs");
+
+			ok(wait_for {
+				($t->get('/hooks')->json->{store}{error} || '')
+					=~ /^the lock cannot be taken: /
+			}, "$name - said which cannot be used") if $name eq 'lock';
+
 			$t->stop();
 		}
 
