@@ -136,7 +136,8 @@ install: all
 	install -m 644 README.md LICENSE conf/nginx.conf conf/openapi.yaml \
 	    conf/alerts.yml conf/grafana-dashboard.json $(DESTDIR)$(DOC_DIR)/
 
-# dh_nginx has it depend on the ABI of the installed nginx
+# dh_nginx has it depend on the ABI of the installed nginx; what it is built with
+# is in t/bin/deps
 
 deb:
 	$(if $(NGX_SRC),$(error "make deb" is for the installed nginx))
@@ -151,7 +152,7 @@ deb:
 	    "`sed -n 's/^Maintainer: //p' conf/debian/control`" "`date -R`" \
 	    > $(DEB)/source/debian/changelog
 	@cd $(DEB)/source && env -u MAKEFLAGS TOP=$(here) SO=$(so) \
-	    dpkg-buildpackage -b --no-sign > ../log 2>&1 \
+	    dpkg-buildpackage -b -d --no-sign > ../log 2>&1 \
 	    || { tail -20 ../log; exit 1; }
 	@echo "built `echo $(DEB)/$(package)_*.deb`"
 
