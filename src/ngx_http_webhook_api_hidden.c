@@ -5,8 +5,8 @@
 
 
 /*
- * api_hidden: the routes of a description -> warnings of those that an earlier
- * one hides.  Next room: api_warn, which calls it.
+ * api_hidden: the routes of a description -> warnings of what they never take:
+ * what no path has, what an earlier one hides.  Next room: api_warn.
  */
 
 
@@ -23,6 +23,40 @@ static ngx_uint_t ngx_http_webhook_api_covers(
 static ngx_uint_t ngx_http_webhook_api_begins(ngx_http_webhook_api_route_t *rp,
     ngx_str_t *prefix);
 static ngx_uint_t ngx_http_webhook_api_alternatives(u_char *p, u_char *last);
+
+
+/* "^/jobs/get\?id=", "^/jobs/a%2Fb$" */
+
+void
+ngx_http_webhook_api_warn_regex(ngx_conf_t *cf, ngx_str_t *text)
+{
+    u_char  *p, *last;
+
+    last = text->data + text->len;
+
+    for (p = text->data; p + 1 < last; p++) {
+
+        if (p[0] == '\\' && p[1] == '?') {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "URI \"%V\" is matched without the query, use "
+                               "\"when=\" with $args or $arg_...", text);
+            return;
+        }
+
+        if (p[0] == '\\') {
+            p++;
+
+        } else if (p + 2 < last && p[0] == '%' && p[1] >= '2' && p[1] <= '7'
+                   && ngx_hextoi(p + 1, 2) != NGX_ERROR)
+        {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "URI \"%V\" is matched decoded: write the "
+                               "character instead of \"%*s\"",
+                               text, (size_t) 3, p);
+            return;
+        }
+    }
+}
 
 
 /* "status=" is not asked when a route is chosen */

@@ -421,14 +421,14 @@ char *ngx_http_webhook_api_conf_also(ngx_conf_t *cf, ngx_command_t *cmd,
 
 void ngx_http_webhook_api_warn_pointer(ngx_conf_t *cf, ngx_str_t *text);
 
-/* What of a path is not there when the regex of a route is matched. */
-
-void ngx_http_webhook_api_warn_regex(ngx_conf_t *cf, ngx_str_t *text);
-
 /* What "present" compares, whose "=" is at p, in other words. */
 
 void ngx_http_webhook_api_warn_equal(ngx_conf_t *cf, ngx_str_t *text,
     u_char *p);
+
+/* What of "states" is compared as it stands, and hardly meant so. */
+
+void ngx_http_webhook_api_warn_text(ngx_conf_t *cf, ngx_str_t *value);
 
 /* What in a description, whole now, has no effect. */
 
@@ -440,7 +440,13 @@ ngx_uint_t ngx_http_webhook_api_nowhere(ngx_http_webhook_api_scope_t *scope,
     ngx_array_t *values);
 
 
-/* api_hidden.c: Whether an earlier route takes all that the n-th one could. */
+/* api_hidden.c */
+
+/* What of a path is not there when the regex of a route is matched. */
+
+void ngx_http_webhook_api_warn_regex(ngx_conf_t *cf, ngx_str_t *text);
+
+/* Whether an earlier route takes all that the n-th one could. */
 
 void ngx_http_webhook_api_warn_hidden(ngx_conf_t *cf,
     ngx_http_webhook_route_t *route, ngx_uint_t n);

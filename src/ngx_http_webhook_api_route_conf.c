@@ -408,7 +408,8 @@ ngx_http_webhook_api_route_regex(ngx_conf_t *cf,
     }
 
     if (rc.pattern.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "empty regex in \"%V\"",
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "empty regex in \"%V\", no space stands behind it",
                            value);
         return NGX_CONF_ERROR;
     }

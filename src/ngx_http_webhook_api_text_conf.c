@@ -430,7 +430,8 @@ ngx_http_webhook_api_regex_conf(ngx_conf_t *cf, ngx_str_t *text,
     }
 
     if (pattern.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "empty regex in \"%V\"",
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "empty regex in \"%V\", no space stands behind it",
                            text);
         return NGX_ERROR;
     }

@@ -23,8 +23,6 @@ static ngx_int_t ngx_http_webhook_api_conf_text(ngx_conf_t *cf,
     ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_api_state_match(ngx_conf_t *cf,
     ngx_str_t *value, ngx_http_webhook_api_state_t *state);
-static void ngx_http_webhook_api_state_warn(ngx_conf_t *cf,
-    ngx_str_t *value);
 static void ngx_http_webhook_api_state_twice(ngx_conf_t *cf,
     ngx_http_webhook_api_scope_t *scope, ngx_str_t *value, ngx_uint_t rank);
 static ngx_array_t *ngx_http_webhook_api_matches(ngx_conf_t *cf,
@@ -281,7 +279,7 @@ ngx_http_webhook_api_state_match(ngx_conf_t *cf, ngx_str_t *value,
     state->text = *value;
 
     if (value->len == 0 || value->data[0] != '~') {
-        ngx_http_webhook_api_state_warn(cf, value);
+        ngx_http_webhook_api_warn_text(cf, value);
         return NGX_OK;
     }
 
@@ -294,7 +292,8 @@ ngx_http_webhook_api_state_match(ngx_conf_t *cf, ngx_str_t *value,
     }
 
     if (state->text.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "empty regex in \"%V\"",
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "empty regex in \"%V\", no space stands behind it",
                            value);
         return NGX_ERROR;
     }
@@ -313,24 +312,6 @@ ngx_http_webhook_api_state_match(ngx_conf_t *cf, ngx_str_t *value,
     return NGX_ERROR;
 
 #endif
-}
-
-
-/* "match" and "require" take more, and so it may be thought of this */
-
-static void
-ngx_http_webhook_api_state_warn(ngx_conf_t *cf, ngx_str_t *value)
-{
-    ngx_http_webhook_match_comma(cf, value);
-
-    if (value->len
-        && (value->data[0] == '!' || value->data[0] == '*'
-            || value->data[value->len - 1] == '*'))
-    {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"%V\" in \"states\" is text as it stands, only "
-                           "\"~regex\" is more", value);
-    }
 }
 
 
@@ -386,6 +367,16 @@ ngx_http_webhook_api_conf_present(ngx_conf_t *cf, ngx_command_t *cmd,
     value = cf->args->elts;
 
     for (i = 2; i < cf->args->nelts; i++) {
+
+        if (i > 2 && value[i].len && value[i].data[0] != '/'
+            && value[i - 1].len && value[i - 1].data[0] == '/')
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" is no JSON Pointer, and a value has no "
+                               "space before it, as \"/done=true\"",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
 
         present = ngx_array_push(scope->present);
         if (present == NULL) {

@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_webhook_api_priv.h"
+#include "ngx_http_webhook_conf.h"
 
 
 static void ngx_http_webhook_api_warn_bodyless(ngx_conf_t *cf,
@@ -202,36 +203,21 @@ ngx_http_webhook_api_warn_equal(ngx_conf_t *cf, ngx_str_t *text, u_char *p)
 }
 
 
-/* "^/jobs/get\?id=", "^/jobs/a%2Fb$" */
+/* others take more, and so it may be thought of this */
 
 void
-ngx_http_webhook_api_warn_regex(ngx_conf_t *cf, ngx_str_t *text)
+ngx_http_webhook_api_warn_text(ngx_conf_t *cf, ngx_str_t *value)
 {
-    u_char  *p, *last;
+    ngx_http_webhook_match_comma(cf, value);
 
-    last = text->data + text->len;
-
-    for (p = text->data; p + 1 < last; p++) {
-
-        if (p[0] == '\\' && p[1] == '?') {
-            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                               "URI \"%V\" is matched without the query, use "
-                               "\"when=\" with $args or $arg_...", text);
-            return;
-        }
-
-        if (p[0] == '\\') {
-            p++;
-
-        } else if (p + 2 < last && p[0] == '%' && p[1] >= '2' && p[1] <= '7'
-                   && ngx_hextoi(p + 1, 2) != NGX_ERROR)
-        {
-            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                               "URI \"%V\" is matched decoded: write the "
-                               "character instead of \"%*s\"",
-                               text, (size_t) 3, p);
-            return;
-        }
+    if (value->len
+        && (value->data[0] == '!' || value->data[0] == '*'
+            || value->data[0] == '/'
+            || value->data[value->len - 1] == '*'))
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"%V\" in \"states\" is text as it stands, only "
+                           "\"~regex\" is more", value);
     }
 }
 

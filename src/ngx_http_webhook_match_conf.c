@@ -130,6 +130,12 @@ ngx_http_webhook_match_value(ngx_conf_t *cf, ngx_str_t *value,
                                "there is \"!*\"");
         }
 
+        if (match->negative && text.len == 1 && text.data[0] == '=') {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"!=\" is what is not \"=\", \"!\" stands "
+                               "right before a value");
+        }
+
         match->text = text;
         return NGX_OK;
     }
@@ -138,7 +144,8 @@ ngx_http_webhook_match_value(ngx_conf_t *cf, ngx_str_t *value,
     text.len--;
 
     if (text.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "empty regex in \"%V\"",
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "empty regex in \"%V\", no space stands behind it",
                            value);
         return NGX_ERROR;
     }

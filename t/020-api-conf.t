@@ -201,11 +201,25 @@ check("states UPDATED a; # <<", 'unknown event "UPDATED" in "states" ' .
 	'directive, it must be LAUNCHED, STARTED or FINISHED');
 check("states finished a; # <<", 'unknown event "finished" in "states"');
 check("states FINISHED ~; # <<", 'empty regex in "~"');
+check("state /s; states FINISHED ~ ^done; # <<",
+	'empty regex in "~", no space stands behind it');
+check("state /a ~ ^x; # <<", 'empty regex in "~", no space');
+check("require /a ~ ^x; # <<", 'empty regex in "~", no space');
+check("route GET ~ ^/x { # <<\n}", 'empty regex in "~", no space');
 check("states FINISHED '~('; # <<", 'in "("');
 check("present LAUNCHED /a; # <<", 'unknown event "LAUNCHED" in "present" ' .
 	'directive, it must be STARTED or FINISHED');
 check("present FINISHED /a=true /b=~^x /c=!0; present STARTED /d=;");
 check("present FINISHED '/a=~('; # <<", 'in "("');
+
+for my $what ('/a = true', '/a =true', '/a= true', '/a true', '/a /b = c') {
+	check("present FINISHED $what; # <<",
+		'is no JSON Pointer, and a value has no space before it, as ' .
+		'"/done=true"');
+}
+
+check("present FINISHED true /a; # <<", 'invalid JSON Pointer "true": ');
+check("present FINISHED =done =failed /a '' /b;");
 check("require /a b !c '~^d' *;");
 check("require /a '~('; # <<", 'in "("');
 check("require 1/*; # <<\neach /a/*;", 'invalid JSON Pointer "/*": must not ' .
@@ -566,6 +580,8 @@ for (
 		'"!running" in "states" is text as it stands, only "~regex" is more' ],
 	[ "state /s;\nstates STARTED *; # <<\nroute GET /x { }",
 		'"*" in "states" is text as it stands' ],
+	[ "state /s;\nstates FINISHED /done; # <<\nroute GET /x { }",
+		'"/done" in "states" is text as it stands' ],
 	[ "state /s;\nstates FINISHED fail*; # <<\nroute GET /x { }",
 		'"fail*" in "states" is text as it stands' ],
 	[ "state /s;\nstates FINISHED *_FAILED; # <<\nroute GET /x { }",
@@ -591,6 +607,9 @@ for (
 	[ "present FINISHED /a=null; # <<\nroute GET /x { }", '"null" is text here, ' .
 		'what is null or not there is "!*"' ],
 	[ "require /a !null; # <<\nroute GET /x { }", '"null" is text here' ],
+	[ "require /a != b; # <<\nroute GET /x { }", '"!=" is what is not "=", ' .
+		'"!" stands right before a value' ],
+	[ "require /a !=b ! = ==; route GET /x { }" ],
 	[ "present FINISHED /a=!b /c!/d=e /[f=g]/h; route GET /x { }" ],
 	[ "state /s; states FINISHED a,b ~x, ~a* ~a|b 'a | b' a|;\n"
 		. "require /a * !* ~b, !~b|c | || |a;\n"

@@ -644,7 +644,7 @@ match /project/id ~(; # <<
 
 == webhook match - empty regex
 match /project/id ~; # <<
--- empty regex in "~"
+-- empty regex in "~", no space stands behind it
 
 == webhook match - good ones
 match /project/id 4889 !5 ~^x !~y * !*;
@@ -654,6 +654,10 @@ match "" "";
 == webhook match - commas
 match /execution/status done, failed; # <<
 -- [warn] "done," is compared with its comma, spaces alone separate values
+
+== webhook match - a sign
+match /execution/status != CANCELED; # <<
+-- [warn] "!=" is what is not "=", "!" stands right before a value
 
 == webhook match - alternatives
 match /execution/status "done|failed"; # <<
