@@ -17,6 +17,7 @@
 
 #if (NGX_HTTP_WEBHOOK_SQLITE)
 
+static ngx_int_t ngx_http_webhook_store_above(ngx_conf_t *cf, ngx_str_t *dir);
 static ngx_int_t ngx_http_webhook_store_parameter(ngx_conf_t *cf,
     ngx_http_webhook_store_t *store, ngx_str_t *value);
 static ngx_int_t ngx_http_webhook_store_name(ngx_conf_t *cf, ngx_str_t *name,
@@ -75,7 +76,13 @@ ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "has too long a directory";
     }
 
-    if (ngx_file_info(dir.data, &fi) != NGX_FILE_ERROR) {
+    if (ngx_file_info(dir.data, &fi) == NGX_FILE_ERROR) {
+
+        if (ngx_http_webhook_store_above(cf, &dir) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
+    } else {
 
         if (!ngx_is_dir(&fi)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -126,6 +133,52 @@ ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mcf->store = store;
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * The directory is made once all is read, and if that fails nginx does not say
+ * by which line.  It makes those of other directives, in their order.
+ */
+
+static ngx_int_t
+ngx_http_webhook_store_above(ngx_conf_t *cf, ngx_str_t *dir)
+{
+    size_t        len;
+    u_char       *above;
+    ngx_uint_t    i;
+    ngx_path_t  **path;
+
+    len = dir->len;
+
+    while (dir->data[len - 1] != '/') {
+        len--;
+    }
+
+    above = ngx_pnalloc(cf->pool, len + 1);
+    if (above == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_cpystrn(above, dir->data, len + 1);
+
+    path = cf->cycle->paths.elts;
+
+    for (i = 0; i < cf->cycle->paths.nelts; i++) {
+        if (path[i]->name.len == len - 1
+            && ngx_strncmp(path[i]->name.data, above, len - 1) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    if (access((char *) above, W_OK|X_OK) == -1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "directory \"%V\" cannot be made", dir);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

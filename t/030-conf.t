@@ -1263,6 +1263,24 @@ webhook_store ""; # <<
 webhook_store %%TESTDIR%%/w.conf; # <<
 -- "%%TESTDIR%%/w.conf" is not a directory
 
+== http store - no directory above it
+# other
+webhook_store %%TESTDIR%%/none/store; # <<
+-- directory "%%TESTDIR%%/none/store" cannot be made (2: No such file or directory)
+
+== http store - a file above it
+webhook_store %%TESTDIR%%/w.conf/store; # <<
+-- directory "%%TESTDIR%%/w.conf/store" cannot be made (20: Not a directory)
+
+== http store - one made by nginx above it
+proxy_cache_path %%TESTDIR%%/made/ keys_zone=made:1m;
+webhook_store %%TESTDIR%%/made/store;
+-- ok
+
+== http store - there already
+webhook_store %%TESTDIR%%;
+-- ok
+
 == server observe - unknown API
 webhook_observe none; # <<
 -- unknown webhook_api "none"
