@@ -390,6 +390,7 @@ ngx_http_webhook_api_finish(ngx_conf_t *cf, ngx_http_webhook_api_ctx_t *ctx)
     }
 
     ngx_http_webhook_api_warn(cf, ctx->api);
+    ngx_http_webhook_watch_warn(cf, ctx->api);
     ngx_http_webhook_enrich_warn(cf, ctx->api, &ctx->outer);
 
     return NGX_CONF_OK;

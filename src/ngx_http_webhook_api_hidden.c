@@ -90,6 +90,74 @@ ngx_http_webhook_api_warn_hidden(ngx_conf_t *cf,
 }
 
 
+ngx_uint_t
+ngx_http_webhook_api_could(ngx_http_webhook_api_route_t *rp, ngx_str_t *uri,
+    ngx_uint_t open)
+{
+    size_t   i, len;
+    u_char  *p, *last;
+
+    for (i = 0; i < uri->len; i++) {
+
+        if (uri->data[i] == '%'
+            || (uri->data[i] == '/' && i + 1 < uri->len
+                && (uri->data[i + 1] == '/' || uri->data[i + 1] == '.')))
+        {
+            /* it is matched decoded */
+
+            return 1;
+        }
+    }
+
+    if (rp->type != NGX_HTTP_WEBHOOK_URI_REGEX) {
+
+        if ((uri->len < rp->uri.len && !open)
+            || (uri->len > rp->uri.len
+                && rp->type == NGX_HTTP_WEBHOOK_URI_EXACT))
+        {
+            return 0;
+        }
+
+        len = ngx_min(uri->len, rp->uri.len);
+
+        return ngx_memcmp(uri->data, rp->uri.data, len) == 0;
+    }
+
+#if (NGX_PCRE)
+
+    if (!open) {
+        return ngx_regex_exec(rp->regex->regex, uri, NULL, 0)
+               != NGX_REGEX_NO_MATCHED;
+    }
+
+#endif
+
+    p = rp->uri.data;
+    last = p + rp->uri.len;
+
+    if (rp->caseless || *p++ != '^'
+        || ngx_http_webhook_api_alternatives(p, last))
+    {
+        return 1;
+    }
+
+    for (i = 0; i < uri->len; i++, p++) {
+
+        if (p == last || ngx_strchr(NGX_HTTP_WEBHOOK_REGEX_SPECIAL, *p)
+            || (p + 1 < last && ngx_strchr("?*{", p[1])))
+        {
+            return 1;
+        }
+
+        if (*p != uri->data[i]) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 /* an earlier route that takes all that the n-th could take, or NULL */
 
 static ngx_http_webhook_route_t *

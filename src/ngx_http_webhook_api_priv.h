@@ -434,6 +434,15 @@ void ngx_http_webhook_api_warn_text(ngx_conf_t *cf, ngx_str_t *value);
 
 void ngx_http_webhook_api_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api);
 
+#if (NGX_PCRE)
+
+/* Whether the text is a variable, and the route's regex captures that. */
+
+ngx_uint_t ngx_http_webhook_api_captures(ngx_conf_t *cf,
+    ngx_http_webhook_api_route_t *rp, ngx_str_t *text);
+
+#endif
+
 /* Whether all "values" lead above the document. */
 
 ngx_uint_t ngx_http_webhook_api_nowhere(ngx_http_webhook_api_scope_t *scope,
@@ -450,6 +459,14 @@ void ngx_http_webhook_api_warn_regex(ngx_conf_t *cf, ngx_str_t *text);
 
 void ngx_http_webhook_api_warn_hidden(ngx_conf_t *cf,
     ngx_http_webhook_route_t *route, ngx_uint_t n);
+
+/*
+ * Whether the route may take a path as it is written in a URI, "open": one
+ * that begins so.
+ */
+
+ngx_uint_t ngx_http_webhook_api_could(ngx_http_webhook_api_route_t *rp,
+    ngx_str_t *uri, ngx_uint_t open);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_API_PRIV_H_INCLUDED_ */

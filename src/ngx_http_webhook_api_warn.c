@@ -27,8 +27,6 @@ static void ngx_http_webhook_api_warn_values(ngx_conf_t *cf,
 #if (NGX_PCRE)
 static void ngx_http_webhook_api_warn_captures(ngx_conf_t *cf,
     ngx_http_webhook_api_t *api, ngx_uint_t n);
-static ngx_uint_t ngx_http_webhook_api_captures(ngx_conf_t *cf,
-    ngx_http_webhook_api_route_t *rp, ngx_str_t *text);
 #endif
 static void ngx_http_webhook_api_warn_require(ngx_conf_t *cf,
     ngx_http_webhook_api_route_t *rp);
@@ -485,9 +483,7 @@ ngx_http_webhook_api_warn_captures(ngx_conf_t *cf,
 }
 
 
-/* whether the text is a variable, and the route's regex captures that */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_webhook_api_captures(ngx_conf_t *cf, ngx_http_webhook_api_route_t *rp,
     ngx_str_t *text)
 {

@@ -113,6 +113,10 @@ ngx_int_t ngx_http_webhook_watch_route(ngx_conf_t *cf,
     ngx_http_webhook_api_t *api, ngx_http_webhook_route_t *route,
     ngx_http_webhook_api_scope_t *outer);
 
+/* What no route takes, or is the same for all executions. */
+
+void ngx_http_webhook_watch_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api);
+
 /* When all is read: numbers the servers. */
 
 ngx_int_t ngx_http_webhook_watch_init(ngx_conf_t *cf);

@@ -29,6 +29,10 @@ static ngx_int_t ngx_http_webhook_watch_captures(ngx_conf_t *cf,
     ngx_array_t *parts, ngx_uint_t own);
 static ngx_uint_t ngx_http_webhook_watch_given(
     ngx_http_webhook_api_route_t *rp, ngx_array_t *parts, ngx_str_t *name);
+static void ngx_http_webhook_watch_warn_line(ngx_conf_t *cf,
+    ngx_http_webhook_api_t *api, ngx_http_webhook_watch_t *watch);
+static ngx_uint_t ngx_http_webhook_watch_same(ngx_conf_t *cf,
+    ngx_http_webhook_route_t *route, ngx_http_webhook_watch_t *watch);
 static void ngx_http_webhook_watch_server(ngx_http_core_main_conf_t *cmcf,
     ngx_http_webhook_watch_server_t *watched);
 
@@ -468,6 +472,132 @@ ngx_http_webhook_watch_given(ngx_http_webhook_api_route_t *rp,
     }
 
     return 1;
+}
+
+
+void
+ngx_http_webhook_watch_warn(ngx_conf_t *cf, ngx_http_webhook_api_t *api)
+{
+    ngx_uint_t                 i, k;
+    ngx_http_webhook_route_t  *route;
+
+    route = api->routes.elts;
+
+    for (i = 0; i < api->routes.nelts; i++) {
+
+        if (route[i].watch == NULL) {
+            continue;
+        }
+
+        /* an outer line is that of several */
+
+        for (k = 0; k < i; k++) {
+            if (route[k].watch && route[k].watch->uri == route[i].watch->uri) {
+                break;
+            }
+        }
+
+        if (k == i) {
+            ngx_http_webhook_watch_warn_line(cf, api, route[i].watch);
+        }
+    }
+}
+
+
+static void
+ngx_http_webhook_watch_warn_line(ngx_conf_t *cf, ngx_http_webhook_api_t *api,
+    ngx_http_webhook_watch_t *watch)
+{
+    u_char                         *query;
+    uint32_t                        method;
+    ngx_str_t                       path;
+    ngx_uint_t                      i, open;
+    ngx_http_webhook_route_t       *route;
+    ngx_http_webhook_api_route_t   *rp;
+    ngx_http_webhook_watch_part_t  *part;
+
+    part = watch->uri->elts;
+    path = part->literal;
+    open = (watch->uri->nelts > 1);
+
+    query = ngx_strlchr(path.data, path.data + path.len, '?');
+
+    if (query) {
+        path.len = query - path.data;
+        open = 0;
+    }
+
+    method = ngx_http_webhook_api_method(&watch->method_name);
+    route = api->routes.elts;
+
+    for (i = 0; i < api->routes.nelts; i++) {
+
+        rp = route[i].priv;
+
+        if (route[i].second || route[i].ignore
+            || !(rp->methods & method)
+            || !ngx_http_webhook_api_could(rp, &path, open))
+        {
+            continue;
+        }
+
+        if (rp->when == NULL && !open
+            && ngx_http_webhook_watch_same(cf, &route[i], watch))
+        {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"watch\" in %s:%ui asks for the same execution, "
+                          "whichever it is for, as \"id\" of \"route\" \"%V\" "
+                          "in %s:%ui is in the URI",
+                          watch->file, watch->line, &rp->name, rp->file,
+                          rp->line);
+        }
+
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"watch\" in %s:%ui has no effect, as no \"route\" of "
+                  "webhook_api \"%V\" takes its requests",
+                  watch->file, watch->line, &api->name);
+}
+
+
+/* the request never differs, and the id is nothing but a part of its path */
+
+static ngx_uint_t
+ngx_http_webhook_watch_same(ngx_conf_t *cf, ngx_http_webhook_route_t *route,
+    ngx_http_webhook_watch_t *watch)
+{
+#if (NGX_PCRE)
+
+    ngx_uint_t                     i;
+    ngx_http_webhook_api_route_t  *rp;
+    ngx_http_webhook_api_value_t  *value;
+
+    if (watch->uri->nelts > 1 || (watch->body && watch->body->nelts > 1)
+        || route->also)
+    {
+        return 0;
+    }
+
+    rp = route->priv;
+    value = rp->scope.id->elts;
+
+    for (i = 0; i < rp->scope.id->nelts; i++) {
+        if (value[i].text == NULL
+            || !ngx_http_webhook_api_captures(cf, rp, &value[i].name))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+
+#else
+
+    return 0;
+
+#endif
 }
 
 

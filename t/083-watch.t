@@ -478,6 +478,53 @@ my ($ok, $said) = $t->test_config('webhook_api x { id /id; watch /a/$job;
 ok($ok, 'an outer line is for routes that have what it needs')
 	or diag($said);
 
+# what no route takes, and what is the same for all
+
+for (
+	[ '/b/$job', 1 ], [ '/jobs', 1 ], [ '/jobs/x', 0 ], [ '/jobs/$job', 0 ],
+	[ '/job/$job', 1 ], [ '/jobs$job', 0 ], [ '/j$job/x', 0 ],
+	[ 'POST /jobs/$job', 1 ], [ 'POST /query', 0 ], [ 'POST /query?a=$job', 0 ],
+	[ 'POST /query/', 1 ], [ 'POST /que$job', 0 ], [ 'POST /que?a=$job', 1 ],
+	[ 'PUT /x/$job', 1 ], [ '/old/$job', 1 ], [ '/states/$job', 0 ],
+	[ '/states/x1', 0 ], [ '/states/x', 1 ], [ '/stated/$job', 1 ],
+	[ '/list', 0 ], [ '/%6aobs/x', 0 ], [ '//jobs/x', 0 ], [ '/./jobs', 0 ],
+	[ '/q/one/$job', 0 ], [ '/q/one/5', 'same' ],
+	[ '/q$job', 0 ],
+	[ '/two/5', 0 ], [ 'POST /q/one/5', 1 ], [ 'PUT /q/one/5 body=$job', 0 ],
+	[ 'PUT /q/one/5 body=x', 'same' ], [ '/q/maybe/5', 0 ], [ '/any/5', 0 ],
+)
+{
+	my ($watch, $wrong) = @$_;
+
+	($ok, $said) = $t->test_config("webhook_api x { id /id;
+		route POST ~^/run/(?<job>.+)\$ { launch; watch $watch; } # <<
+		route GET /jobs/* { } route POST /query { } route * /old/* { ignore; }
+		route GET ~^/states/[^/]+\\d\$ { } route GET /list { each /*; }
+		route GET ~^/q/maybe/(?<job>.+)\$ when=\$arg_x { id \$job; }
+		route GET,PUT ~^/q/(?:one|maybe)/(?<job>.+)\$ { id \$job; }
+		route GET ~^/two/(?<job>.+)\$ { id \$job; } also { }
+		route GET ~^/any/(?<job>.+)\$ { id \$job /id; } }");
+
+	ok($ok, "watch $watch") or diag($said);
+
+	my $is = !$wrong ? qr/^(?!.*\[warn\])/s
+		: $wrong eq 'same' ? qr/asks for the same execution/
+		: qr/has no effect, as no "route" of webhook_api "x" takes its requests/;
+
+	like($said, qr/$is/, "watch $watch - " . ($wrong ? 'warned of' : 'right'));
+}
+
+for my $regex ('~^/no|/or/', '~*^/JOBS/', '~jobs', '"~^/jobs{0}"', '~^/jx?ob') {
+	($ok, $said) = $t->test_config("webhook_api x { id /id; watch /job/\$job;
+		route GET $regex { } route POST ~^/run/(?<job>.+)\$ { launch; } }");
+	unlike($said, qr/\[warn\]/, "$regex may take it");
+}
+
+like($said = ($t->test_config("webhook_api x { id /id;\n\nwatch /y;\n"
+	. 'route POST /x { launch; } route POST /z { launch; } }'))[1],
+	qr/\[warn\] .* "watch" in \S+:\d+ has no effect/, 'where');
+is(() = $said =~ /\[warn\]/g, 1, 'once');
+
 # a value is text
 
 for (['$token', 1], ['Bearer ${token}', 1], ['Bearer a$token', 0],
