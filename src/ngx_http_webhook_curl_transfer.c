@@ -18,6 +18,7 @@
 static ngx_int_t ngx_http_webhook_curl_request(
     ngx_http_webhook_curl_handle_t *h);
 static ngx_uint_t ngx_http_webhook_curl_own_header(ngx_table_elt_t *header);
+static ngx_uint_t ngx_http_webhook_curl_local(ngx_str_t *host);
 static ngx_int_t ngx_http_webhook_curl_resolve(
     ngx_http_webhook_curl_handle_t *h, ngx_http_request_t *sr);
 static void ngx_http_webhook_curl_resolve_handler(ngx_resolver_ctx_t *ctx);
@@ -294,6 +295,27 @@ ngx_http_webhook_curl_own_header(ngx_table_elt_t *header)
 }
 
 
+/* "localhost", "ci.localhost": of these libcurl asks nobody (RFC 6761) */
+
+static ngx_uint_t
+ngx_http_webhook_curl_local(ngx_str_t *host)
+{
+    size_t   len;
+    u_char  *p;
+
+    len = sizeof("localhost") - 1;
+
+    if (host->len < len) {
+        return 0;
+    }
+
+    p = host->data + host->len - len;
+
+    return ngx_strncasecmp(p, (u_char *) "localhost", len) == 0
+           && (p == host->data || p[-1] == '.');
+}
+
+
 /* NGX_AGAIN: the handler goes on; NGX_ERROR: the result may say why. */
 
 static ngx_int_t
@@ -303,7 +325,7 @@ ngx_http_webhook_curl_resolve(ngx_http_webhook_curl_handle_t *h,
     ngx_resolver_ctx_t        *ctx;
     ngx_http_core_loc_conf_t  *clcf;
 
-    if (h->set->host.len == 0) {
+    if (h->set->host.len == 0 || ngx_http_webhook_curl_local(&h->set->host)) {
         return NGX_OK;
     }
 

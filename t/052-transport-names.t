@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The built-in transport with nginx's own resolver: it alone is asked, what it
-# says is tried, and a name server that says nothing holds up nobody.
+# The built-in transport with nginx's own resolver: it alone is asked, but for
+# localhost, what it says is tried, and a name server that says nothing holds up nobody.
 
 ###############################################################################
 
@@ -34,6 +34,8 @@ my %cases = (
 	refused => [ 'refused.test', '', undef, 'dns' ],
 	silent => [ 'silent.test', 'timeout 400ms;', undef, 'timeout' ],
 	number => [ '127.0.0.1', '', 204 ],
+	local => [ 'localhost', '', 204 ],
+	locals => [ 'ci.localhost', '', 204 ],
 	moving => [ 'moving.test', 'retry' . ' 1200ms' x 8 . ';', 204 ],
 );
 
@@ -89,6 +91,9 @@ for my $name (sort keys %cases) {
 }
 
 is(ended('moving')->{attempts}[0]{error}, 'connect', 'moving - old address');
+
+is((grep { $_->{name} =~ /localhost/ } $dns->events('question')), 0,
+	'localhost is this machine, and nobody is asked');
 
 my $total = ended('silent')->{attempts}[0]{phases}{total};
 
