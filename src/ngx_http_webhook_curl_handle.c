@@ -316,6 +316,18 @@ ngx_http_webhook_curl_prepare(ngx_http_webhook_curl_handle_t *h)
                                          : CURL_HTTP_VERSION_1_1;
 
     /*
+     * Of HTTP/2 libcurl 7.88 wants all headers in one buffer, and takes them
+     * for broken, or waits for more, where they are not.
+     */
+
+    if (version == CURL_HTTP_VERSION_2TLS
+        && curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+                            (long) NGX_HTTP_WEBHOOK_CURL_HEADERS))
+    {
+        return NGX_ERROR;
+    }
+
+    /*
      * Without QUICK_EXIT, to remove a handle is to wait for the resolver;
      * empty PROXY and NOPROXY shut the environment out.
      */

@@ -40,6 +40,15 @@ my $via = read_file(repo('conf/webhook/via.conf'));
 $via =~ s/^(proxy_ssl_trusted_certificate\s+)\S+;/$1$good->{ca};/m;
 $t->file('via.conf', $via);
 
+# KB of headers
+
+my @headers = (10, 20, 36, 50, 62, 96, 120);
+
+for my $n (@headers) {
+	$peers{h2}->set("/h2-headers-$n" => { status => 204,
+		headers => { map { ("X-$_" => 'v' x 990) } 1 .. $n } });
+}
+
 # name => [ peer, settings, code, error, message ]
 
 my $ca = "ssl_trusted_certificate $good->{ca};";
@@ -66,6 +75,7 @@ my %cases = (
 	'via-name' => [ 'other', 'via @other;', undef, 'connect',
 		qr/TLS handshake failed/ ],
 	'h2-reset' => [ 'h2', "$ca http2 on;", undef, qr/^(protocol|reset)$/ ],
+	map { ("h2-headers-$_" => [ 'h2', "$ca http2 on;", 204 ]) } @headers,
 );
 
 # nginx itself knows no names that are addresses
