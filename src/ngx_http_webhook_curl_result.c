@@ -596,6 +596,18 @@ ngx_http_webhook_curl_proxy(ngx_http_webhook_curl_handle_t *h, CURLcode code)
                                   "the proxy's name could not be resolved");
         return 1;
 
+    case CURLE_RECV_ERROR:
+
+        /* a line that is too long for libcurl */
+
+        if (ngx_strstr(h->message, "CONNECT response too large") == NULL) {
+            return 0;
+        }
+
+        ngx_http_webhook_curl_error(h->d, NGX_HTTP_WEBHOOK_ERR_PROXY,
+                              "the proxy's answer to CONNECT is too long");
+        return 1;
+
     case CURLE_ABORTED_BY_CALLBACK:
         if (h->connecting <= NGX_HTTP_WEBHOOK_CURL_ANSWER) {
             return 0;

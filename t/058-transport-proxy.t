@@ -41,6 +41,9 @@ my $page = $t->receiver('page', rules => { '*' => { status => 407,
 my $talks = $t->receiver('talks');
 $talks->set('*' => { raw => "HTTP/1.1 200 OK\r\n" . "X-A: b\r\n" x 20_000,
 	then => 'hang' });
+my $raves = $t->receiver('raves');
+$raves->set('*' => { raw => "HTTP/1.1 200 OK\r\nX-A: " . 'b' x 200_000,
+	then => 'hang' });
 my $leaves = $t->receiver('leaves', fallback => { drop => 'close' });
 my $no_http = $t->receiver('no_http', fallback => {
 	raw => "SSH-2.0-OpenSSH_9\r\n", then => 'close' });
@@ -102,6 +105,8 @@ my %cases = (
 	page => [ $https, "proxy %%URL_page%%; $ca", undef, 'proxy',
 		qr/^the proxy answered CONNECT with 407/ ],
 	talks => [ $https, "proxy %%URL_talks%%; $ca", undef, 'proxy',
+		qr/^the proxy's answer to CONNECT is too long/ ],
+	raves => [ $https, "proxy %%URL_raves%%; $ca", undef, 'proxy',
 		qr/^the proxy's answer to CONNECT is too long/ ],
 	leaves => [ $https, "proxy %%URL_leaves%%; $ca", undef, 'proxy',
 		qr/^the proxy has not answered CONNECT/ ],
