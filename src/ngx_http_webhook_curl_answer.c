@@ -146,13 +146,18 @@ ngx_http_webhook_curl_is(u_char *p, u_char *colon, char *name, size_t len)
  * the body is there, or at once if its length is unknown.
  *
  * Beside an identity, which was an encoding once, libcurl takes no length, and
- * would wait for the connection's end.
+ * would wait for the connection's end; so it would after 101.
  */
 
 static ngx_uint_t
 ngx_http_webhook_curl_early(ngx_http_webhook_curl_handle_t *h)
 {
     curl_off_t  sent;
+
+    if (h->answered && h->status == NGX_HTTP_SWITCHING_PROTOCOLS) {
+        h->enough = 1;
+        return 1;
+    }
 
     if (!h->answered || h->size == 0) {
         return 0;

@@ -85,6 +85,9 @@ my %cases = (
 	'identity-end' => [ { raw => "HTTP/1.1 200 OK\r\n"
 		. "Transfer-Encoding: identity\r\n\r\nabc", then => 'close' },
 		'', { code => 200, body => 'abc' } ],
+	switching => [ { raw => "HTTP/1.1 101 Switching Protocols\r\n"
+		. "Connection: Upgrade\r\nUpgrade: x\r\n\r\n", then => 'hang' },
+		'timeout 3s;', { code => 101, body => '' } ],
 	old => [ { raw => "HTTP/1.0 200 OK\r\n\r\nabc", then => 'close' }, '',
 		{ code => 200, body => 'abc' } ],
 	garbage => [ { raw_b64 => encode_base64("\0\1\2 garbage\r\n\r\n", ''),
