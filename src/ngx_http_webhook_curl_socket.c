@@ -52,6 +52,7 @@ static ngx_int_t ngx_http_webhook_curl_want(ngx_connection_t *c,
     ngx_uint_t wanted);
 static void ngx_http_webhook_curl_event_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_webhook_curl_talk(ngx_connection_t *c);
+static void ngx_http_webhook_curl_shutdown(ngx_connection_t *c);
 static void ngx_http_webhook_curl_writable(ngx_connection_t *c,
     ngx_http_webhook_curl_socket_t *s);
 
@@ -488,9 +489,13 @@ ngx_http_webhook_curl_event_handler(ngx_event_t *ev)
         }
 
         /*
-         * nginx wants its connection back, or shuts down:  libcurl keeps the
-         * socket.
+         * nginx wants its connection back:  libcurl keeps the socket.  If this
+         * worker ends, which may take long, nobody needs it any more.
          */
+
+        if (ngx_exiting) {
+            ngx_http_webhook_curl_shutdown(c);
+        }
 
         ngx_http_webhook_curl_unwatch(c);
         ngx_http_webhook_curl_release(c->fd);
@@ -559,12 +564,21 @@ ngx_http_webhook_curl_talk(ngx_connection_t *c)
         }
     }
 
+    ngx_http_webhook_curl_shutdown(c);
+
+    return NGX_OK;
+}
+
+
+/* libcurl finds it closed, and closes it in turn */
+
+static void
+ngx_http_webhook_curl_shutdown(ngx_connection_t *c)
+{
     if (ngx_shutdown_socket(c->fd, SHUT_RDWR) == -1) {
         ngx_log_debug1(NGX_LOG_DEBUG_EVENT, c->log, ngx_socket_errno,
                        "webhook curl shutdown fd:%d failed", c->fd);
     }
-
-    return NGX_OK;
 }
 
 

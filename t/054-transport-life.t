@@ -234,14 +234,22 @@ for my $name (qw/ held held-via /) {
 	is($d->{response}{body}, 'ok', "$name - the answer");
 }
 
-# what is in flight ends before the old worker does
+# what is in flight ends before the old worker does; what is idle does not wait
 
-$r->set('/late' => { status => 204, delay => 1500 });
+$r->set('/late' => { status => 204, hold => 1 });
 
 see('late', 1);
 $r->wait_requests(1, undef, '/late');
 
+cmp_ok($r->stats->{open}, '>', 1, 'reload - others are idle');
+cmp_ok($tls->stats->{open}, '>', 0, 'reload - and by TLS');
+
 ok($t->reload(), 'reload');
+
+my $closed = wait_for { $r->stats->{open} == 1 && $tls->stats->{open} == 0 };
+ok($closed, 'reload - these are closed');
+
+$r->release();
 is(ended('late', 1)->{status}, 'delivered', 'reload - delivered');
 is(@{ ended('late', 1)->{attempts} }, 1, 'reload - at the first attempt');
 ok((wait_for { !kill 0, $pid } 20), 'reload - the old worker ends');
