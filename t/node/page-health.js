@@ -280,6 +280,7 @@ run(async (browser) => {
 
     await forced.locator('#list .row').first().click();
     await forced.waitForSelector('.tries .bar i:visible', wait);
+    await forced.waitForSelector('.strip i.n', wait);
     say('forced', await forced.evaluate(() => ['.strip i.y', '.strip i.n',
         '.legend i', '.bar i:not([hidden])'].filter((s) => getComputedStyle(
         document.querySelector(s)).backgroundColor === getComputedStyle(
