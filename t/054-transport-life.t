@@ -236,10 +236,16 @@ for my $name (qw/ held held-via /) {
 
 # what is in flight ends before the old worker does; what is idle does not wait
 
-$r->set('/late' => { status => 204, hold => 1 });
+$r->set('/late' => { status => 204, hold => 1 },
+	'/kept' => { status => 204, hold => 1 });
 
+see('kept', $_) for 5, 6;
+$r->wait_requests(6, undef, '/kept');
 see('late', 1);
 $r->wait_requests(1, undef, '/late');
+
+$r->release(2);
+ended('kept', $_) for 5, 6;
 
 cmp_ok($r->stats->{open}, '>', 1, 'reload - others are idle');
 cmp_ok($tls->stats->{open}, '>', 0, 'reload - and by TLS');
