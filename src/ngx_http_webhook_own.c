@@ -23,6 +23,7 @@ static ngx_int_t ngx_http_webhook_own_shortcuts(ngx_http_request_t *r);
 static void ngx_http_webhook_own_scheme(ngx_http_request_t *r);
 static void ngx_http_webhook_own_variable(ngx_http_request_t *r,
     ngx_int_t index, char *value);
+static void ngx_http_webhook_own_quoted(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_own_start(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *sr);
 static ngx_int_t ngx_http_webhook_own_guard(ngx_http_webhook_detached_t *d,
@@ -193,6 +194,7 @@ ngx_http_webhook_own_run(ngx_http_webhook_detached_t *d, ngx_str_t *host,
 
     d->request->uri = path;
 
+    ngx_http_webhook_own_quoted(d->request);
     ngx_http_webhook_own_scheme(d->request);
 
     return NGX_OK;
@@ -240,10 +242,34 @@ ngx_http_webhook_own_variable(ngx_http_request_t *r, ngx_int_t index,
 }
 
 
+/* what tells "rewrite" to encode what it moves into a query, an id say */
+
+static void
+ngx_http_webhook_own_quoted(ngx_http_request_t *r)
+{
+    u_char  *p, *last;
+
+    last = r->unparsed_uri.data + r->unparsed_uri.len;
+
+    for (p = r->unparsed_uri.data; p < last && *p != '?'; p++) {
+
+        if (*p == '%') {
+            r->quoted_uri = 1;
+
+        } else if (*p == '+') {
+            r->plus_in_uri = 1;
+        }
+    }
+}
+
+
 static ngx_int_t
 ngx_http_webhook_own_start(ngx_http_webhook_detached_t *d,
     ngx_http_request_t *sr)
 {
+    sr->quoted_uri = d->request->quoted_uri;
+    sr->plus_in_uri = d->request->plus_in_uri;
+
     ngx_http_handler(sr);
 
     return NGX_OK;

@@ -39,6 +39,7 @@ webhook_api jobs {
         enrich  goal.name /$where/${goal.id} ttl=0;
     }
 
+    route GET /args/* { }
     route GET ~^/\w+/(?<job>\w+)$ { }
 }
 
@@ -150,6 +151,11 @@ server {
     location /scheme/ {
         proxy_set_header  X-Page $scheme,$https;
         proxy_pass        %%URL_api%%;
+    }
+
+    location /args/ {
+        rewrite     ^/args/([^?]+)$ /asked?id=$1 break;
+        proxy_pass  %%URL_api%%;
     }
 
     location /gone/ {
@@ -337,6 +343,19 @@ is(names("t$_", 3), 'LAUNCHED STARTED FINISHED', "server $_") for 0 .. 1;
 is(asked('/scheme/t0'), 'http,', 'without TLS');
 is(asked('/scheme/t1'), 'https,on', 'with TLS');
 is(asked('/scheme/gt'), 'http, https,on', 'enrich');
+
+# what "rewrite" moves into a query is one argument there, as of a client
+
+my $id = "7&a=b HTTP/1.1\r\nX-Page: no\r\n\r\n";
+my $as = '7%26a=b%20HTTP/1.1%0D%0AX-Page:%20no%0D%0A%0D%0A';
+
+$api->set('/asked' => job($id, 'done'));
+launch('args', $id, goal => 'g&a=b');
+is(names($id, 3), 'LAUNCHED STARTED FINISHED', 'a rewrite');
+$t->get('/args/' . $as =~ s!/!%2F!r);
+is(join(' ', map { $_->query() } $api->requests('/asked')),
+	"id=g%26a=b id=$as id=$as", 'what is asked, and by a client');
+is(asked('/asked'), '- - -', 'and no header');
 
 # a page does not steer
 
