@@ -38,6 +38,7 @@ typedef struct {
     time_t                           ended;    /* ... of no answer */
     time_t                           unread;   /* the same, of no route */
     time_t                           crowded;  /* the same, of no room */
+    time_t                           refused;  /* the same, of an id */
     time_t                           denied;   /* the same, of 401 */
     time_t                           barred;   /* the same, of what is never
                                                   asked for */
@@ -82,6 +83,7 @@ ngx_http_webhook_watch_begin(ngx_http_request_t *r,
     ngx_http_core_srv_conf_t         *cscf;
     ngx_http_webhook_main_conf_t     *mcf;
     ngx_http_webhook_watch_server_t  *server;
+    ngx_http_webhook_watch_worker_t  *worker;
 
     job->index = 0;
     job->token = 0;
@@ -137,17 +139,23 @@ ngx_http_webhook_watch_begin(ngx_http_request_t *r,
 
     /* not to the connection's log: it adds the request line, with its query */
 
+    worker = &ngx_http_webhook_watch_worker;
+
     if (rc == NGX_DECLINED) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "webhook watch: an execution is not watched: its id, or "
-                      "a capture, cannot stand in the URI in %s:%ui",
-                      watch->file, watch->line);
+
+        if (!ngx_http_webhook_watch_often(&worker->refused)) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "webhook watch: an execution is not watched: its "
+                          "id, or a capture, cannot stand in the URI in "
+                          "%s:%ui", watch->file, watch->line);
+        }
+
         return;
     }
 
     job->token = 0;
 
-    if (ngx_http_webhook_watch_often(&ngx_http_webhook_watch_worker.crowded)) {
+    if (ngx_http_webhook_watch_often(&worker->crowded)) {
         return;
     }
 
