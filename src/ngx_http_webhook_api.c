@@ -29,6 +29,7 @@ static ngx_int_t ngx_http_webhook_api_members(
     ngx_http_webhook_observation_t *observation);
 static ngx_int_t ngx_http_webhook_api_member(
     ngx_http_webhook_api_reading_t *reading, json_t *element,
+    ngx_http_webhook_observation_t *observation,
     ngx_http_webhook_api_member_t *member, json_t **result);
 static json_t *ngx_http_webhook_api_list(json_t *element,
     ngx_http_webhook_api_pointer_t *pointer);
@@ -460,7 +461,8 @@ ngx_http_webhook_api_members(ngx_http_webhook_api_reading_t *reading,
         json_decref(*result);
         *result = NULL;
 
-        if (ngx_http_webhook_api_member(reading, element, &member[i], result)
+        if (ngx_http_webhook_api_member(reading, element, observation,
+                                        &member[i], result)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -473,7 +475,8 @@ ngx_http_webhook_api_members(ngx_http_webhook_api_reading_t *reading,
 
 static ngx_int_t
 ngx_http_webhook_api_member(ngx_http_webhook_api_reading_t *reading,
-    json_t *element, ngx_http_webhook_api_member_t *member, json_t **result)
+    json_t *element, ngx_http_webhook_observation_t *observation,
+    ngx_http_webhook_api_member_t *member, json_t **result)
 {
     json_t                        *json;
     ngx_str_t                      text;
@@ -516,10 +519,12 @@ ngx_http_webhook_api_member(ngx_http_webhook_api_reading_t *reading,
                 continue;
             }
 
-            if (member->name.len == 0
-                && ngx_http_webhook_api_shared(&value[i]))
-            {
-                reading->above |= 1 << member->member;
+            if (ngx_http_webhook_api_shared(&value[i])) {
+                observation->shared = 1;
+
+                if (member->name.len == 0) {
+                    reading->above |= 1 << member->member;
+                }
             }
 
             *result = json_incref(json);

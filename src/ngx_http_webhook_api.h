@@ -43,6 +43,7 @@ typedef struct {
     unsigned      has_run:1;
     unsigned      unknown:1;       /* a status text that no list names */
     unsigned      told:1;          /* an event was made of it */
+    unsigned      shared:1;        /* a member has what is the same for many */
     ngx_str_t     status;          /* the first status text, cut, in the pool;
                                       for people */
     uint32_t      updated_set;

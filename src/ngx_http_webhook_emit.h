@@ -20,6 +20,11 @@
 #include "ngx_http_webhook_event.h"
 
 
+/* most time to write payloads with what is the same for many, ns */
+
+#define NGX_HTTP_WEBHOOK_EMIT_SHARED  100000000
+
+
 /* where and when executions were seen: the same for all of one response */
 
 typedef struct {
@@ -35,6 +40,8 @@ typedef struct {
                                                   monotonic */
     uint64_t                       now;        /* ms, monotonic */
     uint64_t                       wall;       /* now, ms since 1970 */
+    uint64_t                       wrote;      /* payloads with what is the
+                                                  same for many, for ns */
 } ngx_http_webhook_source_t;
 
 

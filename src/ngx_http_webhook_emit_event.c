@@ -32,6 +32,9 @@ static ngx_http_webhook_emit_set_t *ngx_http_webhook_emit_set(
 static ngx_http_webhook_new_event_t *ngx_http_webhook_emit_new_event(
     ngx_http_webhook_emit_t *em, ngx_http_webhook_event_t *event,
     json_t *payload);
+static void ngx_http_webhook_emit_write(ngx_http_webhook_emit_t *em,
+    ngx_http_webhook_text_t *text, json_t *payload);
+static uint64_t ngx_http_webhook_emit_now(void);
 static ngx_int_t ngx_http_webhook_emit_headers(ngx_http_webhook_emit_t *em,
     ngx_http_webhook_hook_t *hook, ngx_str_t *headers);
 
@@ -284,7 +287,7 @@ ngx_http_webhook_emit_new_event(ngx_http_webhook_emit_t *em,
 
     ngx_memzero(text, sizeof(ngx_http_webhook_text_t));
 
-    ngx_http_webhook_json_write(text, payload, &em->source->main->redact);
+    ngx_http_webhook_emit_write(em, text, payload);
 
     if (text->failed) {
         return NULL;
@@ -294,6 +297,41 @@ ngx_http_webhook_emit_new_event(ngx_http_webhook_emit_t *em,
     new->payload.len = text->len;
 
     return new;
+}
+
+
+static void
+ngx_http_webhook_emit_write(ngx_http_webhook_emit_t *em,
+    ngx_http_webhook_text_t *text, json_t *payload)
+{
+    uint64_t      start;
+    ngx_array_t  *redact;
+
+    redact = &em->source->main->redact;
+
+    if (!em->observation->shared) {
+        ngx_http_webhook_json_write(text, payload, redact);
+        return;
+    }
+
+    start = ngx_http_webhook_emit_now();
+
+    ngx_http_webhook_json_write(text, payload, redact);
+
+    em->source->wrote += ngx_http_webhook_emit_now() - start;
+}
+
+
+/* nginx's own clock stands still meanwhile */
+
+static uint64_t
+ngx_http_webhook_emit_now(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 

@@ -442,6 +442,13 @@ ngx_http_webhook_observe_route(ngx_http_webhook_observe_ctx_t *ctx,
 
     for (i = 0; i < list.nelts; i++) {
 
+        /* it may be written a thousand times; the next answer goes on */
+
+        if (source.wrote > NGX_HTTP_WEBHOOK_EMIT_SHARED) {
+            observed->failed++;
+            continue;
+        }
+
         events = ctx->events;
 
         rc = ngx_http_webhook_emit(&source, &observation[i], &ctx->events,
