@@ -49,6 +49,11 @@ static void ngx_http_webhook_enrich_end(ngx_http_webhook_enriching_t *e);
 
 static ngx_uint_t  ngx_http_webhook_enrich_events;
 
+/* to write payloads with one answer, ns, and when that was */
+
+static uint64_t    ngx_http_webhook_enrich_wrote;
+static ngx_msec_t  ngx_http_webhook_enrich_turn;
+
 
 ngx_http_webhook_enriching_t *
 ngx_http_webhook_enrich(ngx_http_webhook_source_t *source,
@@ -162,6 +167,7 @@ ngx_http_webhook_enrich_create(ngx_pool_t *pool,
 
     e->pool = pool;
     e->source = *source;
+    e->source.wrote = 0;
 
     e->realm.len = source->realm->len;
     e->realm.data = ngx_pstrdup(pool, source->realm);
@@ -396,6 +402,15 @@ ngx_http_webhook_enrich_answered(ngx_http_webhook_enrich_place_t *place,
 
     value = doc ? ngx_http_webhook_enrich_pick(place->line, doc) : NULL;
 
+    if (value
+        && ngx_http_webhook_enrich_turn == ngx_current_msec
+        && ngx_http_webhook_enrich_wrote > NGX_HTTP_WEBHOOK_EMIT_SHARED)
+    {
+        ngx_http_webhook_enrich_lost(&e->source, place->line,
+                                     "too large for so many events");
+        value = NULL;
+    }
+
     if (value && ngx_http_webhook_enrich_place_lacks(place, &e->observation)) {
 
         if (ngx_http_webhook_enrich_add(&e->observation, place->line, value)
@@ -446,6 +461,13 @@ ngx_http_webhook_enrich_end(ngx_http_webhook_enriching_t *e)
 
     rc = ngx_http_webhook_emit_enriched(&e->source, &e->observation, e->key,
                                         e->list, e->n, e->changed);
+
+    if (ngx_http_webhook_enrich_turn != ngx_current_msec) {
+        ngx_http_webhook_enrich_turn = ngx_current_msec;
+        ngx_http_webhook_enrich_wrote = 0;
+    }
+
+    ngx_http_webhook_enrich_wrote += e->source.wrote;
 
     if (rc != NGX_OK && e->changed) {
         why = (rc == NGX_DECLINED) ? "webhook_zone is full" : "no memory";

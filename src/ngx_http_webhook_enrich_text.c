@@ -161,5 +161,7 @@ ngx_http_webhook_enrich_add(ngx_http_webhook_observation_t *observation,
     json_decref(*member);
     *member = copy;
 
+    observation->shared = 1;
+
     return NGX_OK;
 }

@@ -183,7 +183,7 @@ ngx_http_webhook_observe_lost(ngx_http_webhook_api_t *api, ngx_uint_t counter)
     } else if (counter == NGX_HTTP_WEBHOOK_CNT_TOTAL && memory != ngx_time()) {
         memory = ngx_time();
         why = "no memory, all of \"webhook_buffer_size total\" is in use, or "
-              "what stands above \"each\" is too large for so many";
+              "what is the same for many is too large for so many";
 
     } else {
         return;

@@ -38,6 +38,7 @@ webhook_api jobs {
     route GET /one/* { }
     route GET /each/* { each /x/*; id /id ""; require /status "!~^(a|a)*$" *; }
     route GET /above/* { each /x/*; goal 2/y; }
+    route GET /asked/* { each /x/*; enrich project /project; }
 }
 
 log_format  main  '$request_uri $webhook_events';
@@ -187,6 +188,33 @@ $body{above} = filled('{"x":[' . join(',', map {
 	'1.2345678901234567e-200,', '1]}}');
 
 limited('above', 'above');
+
+# and with an answer to "enrich": the first time it is waited for, then kept
+
+$t->file('project', '{"z":[' . '1.2345678901234567e-200,' x 1500 . '1]}');
+$up->set('/project' => { file => $t->dir() . '/project',
+	headers => { 'Content-Type' => 'application/json' } });
+
+for my $time (1, 2) {
+	$body{"asked $time"} = '{"x":[' . join(',', map {
+		qq({"id":"asked $time $_","status":"running"}) } 1 .. 1000) . ']}';
+
+	my $before = cpu();
+
+	cost("asked $time", 'asked');
+
+	my $reason = $time == 1 ? 'not enriched' : 'total';
+
+	ok(wait_for { grep { $_->{path} =~ m!^/(?:asked|project)!
+		&& $_->{reason} eq $reason }
+		@{ $t->get('/status/observed')->json()->{observed} } },
+		"asked $time - said");
+
+	my $ms = cpu() - $before;
+
+	cmp_ok($ms, '<', 10 * $benign + 20, sprintf
+		'asked %s - %.1f times the time', $time, $ms / $benign);
+}
 
 cmp_ok(most(), '<', 4 * $most + 50_000, sprintf
 	'%.1f times the memory', most() / $most);
