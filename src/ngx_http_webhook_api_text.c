@@ -229,7 +229,7 @@ ngx_http_webhook_api_scalar(ngx_http_webhook_api_reading_t *reading,
 
 #if (NGX_PCRE)
 
-/* "%" that no two hexadecimal digits follow stays */
+/* "%" that no two hexadecimal digits follow stays; NUL is in no text */
 
 static ngx_int_t
 ngx_http_webhook_api_decode(ngx_http_webhook_api_reading_t *reading,
@@ -253,6 +253,10 @@ ngx_http_webhook_api_decode(ngx_http_webhook_api_reading_t *reading,
 
         ch = (*src == '%' && last - src > 2) ? ngx_hextoi(src + 1, 2)
                                              : NGX_ERROR;
+
+        if (ch == 0) {
+            return NGX_DECLINED;
+        }
 
         if (ch == NGX_ERROR) {
             *p++ = *src++;

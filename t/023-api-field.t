@@ -749,6 +749,9 @@ is(events('POST /encoded', { }, body => 'x=y&op=a%252Fb+%'),
 	'a%2Fb+% LAUNCHED', 'encoded in a body, once');
 is(events('POST /encoded', { ref => "/operations/%ff%0Aa" }),
 	"\x{fffd}\na LAUNCHED", 'no UTF-8');
+is(events('GET /operation?op=a%00b', { status => 'running' }), '',
+	'NUL, of a client');
+is(events('POST /encoded', { ref => '/operations/a%00b' }), '', 'of the API');
 is(events('GET /within/e6', { item => { status => 'running' } }),
 	'e6 STARTED', 'within an envelope');
 is(events('GET /within/e6', '<html>', answer => { status => 404 }),
