@@ -234,5 +234,5 @@ sanitize:
 
 FORCE:
 
-.PHONY: all install deb clean deps demo test fuzz storm bench lint matrix sanitize \
-    FORCE
+.PHONY: all install deb clean deps demo test fuzz storm bench lint matrix \
+    sanitize FORCE
