@@ -21,10 +21,14 @@ plan skip_all => 'no headers of a build: make' unless can_compile();
 my @programs = map { basename($_, '.c') }
 	grep { !m!/(unit|pool)\.c$! } sort glob repo('t/unit') . '/*.c';
 
-plan tests => scalar @programs;
+plan tests => @programs + 1;
 
 for my $name (@programs) {
 	subtest $name => sub { program($name) };
 }
+
+# as where a CPU has none
+
+subtest 'json without SSE2' => sub { program('json', '-U__SSE2__') };
 
 ###############################################################################

@@ -25,6 +25,7 @@ static void wildcards(void);
 static void deletion(void);
 static void redaction(void);
 static void strings(void);
+static void plain(void);
 static void texts(void);
 
 
@@ -77,6 +78,7 @@ main(void)
     deletion();
     redaction();
     strings();
+    plain();
     texts();
 
     return 0;
@@ -946,6 +948,41 @@ strings(void)
         json_decref(value);
         ngx_http_webhook_text_free(&out);
     }
+}
+
+
+/* each byte at each place, with one behind it that is not plain either */
+
+static void
+plain(void)
+{
+    u_char      *data;
+    ngx_uint_t   c, n, i, bad;
+
+    bad = 0;
+
+    for (n = 1; n <= 50; n++) {
+        data = malloc(n);
+
+        for (i = 0; i < n; i++) {
+
+            for (c = 0; c < 256; c++) {
+                memset(data, 'a', n);
+
+                data[n - 1] = '"';
+                data[i] = c;
+
+                bad += (ngx_http_webhook_text_plain(data, data + n)
+                        != data + (c < 0x20 || c >= 0x80 || c == '"'
+                                   || c == '\\' ? i
+                                   : i == n - 1 ? n : n - 1));
+            }
+        }
+
+        free(data);
+    }
+
+    check(bad == 0, "plain text ends where it does");
 }
 
 

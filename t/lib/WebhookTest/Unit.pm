@@ -50,7 +50,7 @@ sub can_compile {
 }
 
 # Compiles a program of t/unit, given by the name of its first file and those
-# of others, and runs it.  The first file's comment says what it is linked
+# of others, or options of the compiler, and runs it.  The first file's comment says what it is linked
 # with:
 #
 #	 * rooms: json_read json_escape json_pointer json_text
@@ -72,7 +72,7 @@ sub program {
 		'-fno-omit-frame-pointer', "-DUNIT_DIR=\"" . repo('t') . '"',
 		(map { "-I$_" } repo('src'), repo('t/unit'), @includes),
 		$source, repo('t/unit/unit.c'), repo('t/unit/pool.c'),
-		(map { repo("t/unit/$_.c") } @more),
+		(map { /^-/ ? $_ : repo("t/unit/$_.c") } @more),
 		(map { repo("src/ngx_http_webhook_$_.c") } split ' ', $rooms),
 		(map { "-l$_" } split ' ', $libs || ''),
 		'-ljansson', '-lcrypto', '-lpcre2-8', '-lm');
