@@ -25,6 +25,10 @@
 #define NGX_HTTP_WEBHOOK_EMIT_SHARED  100000000
 
 
+typedef struct ngx_http_webhook_enrich_caller_s
+    ngx_http_webhook_enrich_caller_t;
+
+
 /* where and when executions were seen: the same for all of one response */
 
 typedef struct {
@@ -42,6 +46,9 @@ typedef struct {
     uint64_t                       wall;       /* now, ms since 1970 */
     uint64_t                       wrote;      /* payloads with what is the
                                                   same for many, for ns */
+    ngx_http_webhook_enrich_caller_t  *caller; /* whom "enrich" asks as, the
+                                                  request's; NULL: not yet
+                                                  known */
 } ngx_http_webhook_source_t;
 
 

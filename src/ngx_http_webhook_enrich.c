@@ -165,6 +165,13 @@ ngx_http_webhook_enrich_create(ngx_pool_t *pool,
         return NULL;
     }
 
+    if (ngx_http_webhook_enrich_caller(source) != NGX_OK
+        || ngx_http_webhook_enrich_hold(source->caller, pool) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    e->caller = source->caller;
     e->pool = pool;
     e->source = *source;
     e->source.wrote = 0;
@@ -178,7 +185,6 @@ ngx_http_webhook_enrich_create(ngx_pool_t *pool,
 
     if (e->realm.data == NULL
         || e->id.data == NULL
-        || ngx_http_webhook_enrich_caller(source, pool, &e->caller) != NGX_OK
         || ngx_http_webhook_enrich_places(e, observation) != NGX_OK)
     {
         return NULL;

@@ -48,16 +48,23 @@ typedef struct {
 } ngx_http_webhook_enrich_line_t;
 
 
-/* who asks: the caller, as far as the API may know him */
+/*
+ * who asks: the caller, as far as the API may know him; kept as long as the
+ * request, an event or a question needs him
+ */
 
-typedef struct {
+struct ngx_http_webhook_enrich_caller_s {
+    ngx_pool_t                   *pool;
+    ngx_uint_t                    holds;
+    u_char                        who[NGX_HTTP_WEBHOOK_CACHE_KEY];
+                                               /* a hash of what follows */
     ngx_http_conf_ctx_t          *server;
     ngx_str_t                     host;
     ngx_array_t                   headers;     /* ngx_keyval_t; secret */
     struct sockaddr              *sockaddr;
     socklen_t                     socklen;
     ngx_str_t                     addr_text;
-} ngx_http_webhook_enrich_caller_t;
+};
 
 
 /* a URI that is asked for; known to enrich.c and enrich_ask.c */
@@ -72,7 +79,7 @@ typedef struct {
     ngx_http_webhook_api_t       *api;
     ngx_http_webhook_main_conf_t *main;
     ngx_http_webhook_enrich_line_t    *line;   /* the first one to ask */
-    ngx_http_webhook_enrich_caller_t   caller;
+    ngx_http_webhook_enrich_caller_t  *caller;
     ngx_http_webhook_detached_t  *detached;    /* NULL: not yet begun */
     ngx_msec_t                    deadline;
 
@@ -162,13 +169,23 @@ ngx_int_t ngx_http_webhook_enrich_send(ngx_http_webhook_enrich_ask_t *ask,
 
 void ngx_http_webhook_enrich_free(void *ask);
 
+/* Finds the caller of an observed request or a watch.  NGX_ERROR: no memory. */
+
+ngx_int_t ngx_http_webhook_enrich_caller(ngx_http_webhook_source_t *source);
+
+/* Keeps him as long as that pool.  NGX_ERROR: no memory. */
+
+ngx_int_t ngx_http_webhook_enrich_hold(
+    ngx_http_webhook_enrich_caller_t *caller, ngx_pool_t *pool);
+
+
 /*
- * The caller, from an observed request or a watch, copied to "pool".
- * NGX_ERROR: no memory.
+ * enrich_fetch.c: A hash of all that the API sees of him.  NGX_ERROR: no
+ * memory.
  */
 
-ngx_int_t ngx_http_webhook_enrich_caller(ngx_http_webhook_source_t *source,
-    ngx_pool_t *pool, ngx_http_webhook_enrich_caller_t *caller);
+ngx_int_t ngx_http_webhook_enrich_who(
+    ngx_http_webhook_enrich_caller_t *caller);
 
 
 /* enrich.c */

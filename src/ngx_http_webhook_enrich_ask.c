@@ -15,7 +15,11 @@
 #include "ngx_http_webhook_enrich.h"
 
 
-static ngx_int_t ngx_http_webhook_enrich_caller_header(ngx_pool_t *pool,
+static void ngx_http_webhook_enrich_release(void *data);
+static ngx_int_t ngx_http_webhook_enrich_caller_copy(
+    ngx_http_webhook_source_t *source,
+    ngx_http_webhook_enrich_caller_t *caller);
+static ngx_int_t ngx_http_webhook_enrich_caller_header(
     ngx_http_webhook_enrich_caller_t *caller, ngx_str_t *key,
     ngx_str_t *value);
 static ngx_uint_t ngx_http_webhook_enrich_passes(
@@ -29,11 +33,79 @@ static ngx_int_t ngx_http_webhook_enrich_room(
 
 
 ngx_int_t
-ngx_http_webhook_enrich_caller(ngx_http_webhook_source_t *source,
-    ngx_pool_t *pool, ngx_http_webhook_enrich_caller_t *caller)
+ngx_http_webhook_enrich_caller(ngx_http_webhook_source_t *source)
+{
+    ngx_pool_t                        *pool;
+    ngx_http_webhook_enrich_caller_t  *caller;
+
+    if (source->caller) {
+        return NGX_OK;
+    }
+
+    pool = ngx_create_pool(2048, ngx_cycle->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    caller = ngx_pcalloc(pool, sizeof(ngx_http_webhook_enrich_caller_t));
+
+    if (caller) {
+        caller->pool = pool;
+
+        if (ngx_http_webhook_enrich_caller_copy(source, caller) == NGX_OK
+            && ngx_http_webhook_enrich_who(caller) == NGX_OK
+            && ngx_http_webhook_enrich_hold(caller, source->request->pool)
+               == NGX_OK)
+        {
+            source->caller = caller;
+            return NGX_OK;
+        }
+    }
+
+    ngx_destroy_pool(pool);
+
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_webhook_enrich_hold(ngx_http_webhook_enrich_caller_t *caller,
+    ngx_pool_t *pool)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_webhook_enrich_release;
+    cln->data = caller;
+
+    caller->holds++;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_enrich_release(void *data)
+{
+    ngx_http_webhook_enrich_caller_t *caller = data;
+
+    if (--caller->holds == 0) {
+        ngx_destroy_pool(caller->pool);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_webhook_enrich_caller_copy(ngx_http_webhook_source_t *source,
+    ngx_http_webhook_enrich_caller_t *caller)
 {
     ngx_uint_t                 i;
     ngx_str_t                  host;
+    ngx_pool_t                *pool;
     ngx_keyval_t              *kv;
     ngx_list_part_t           *part;
     ngx_table_elt_t           *h;
@@ -41,6 +113,7 @@ ngx_http_webhook_enrich_caller(ngx_http_webhook_source_t *source,
     ngx_http_request_t        *r;
     ngx_http_core_srv_conf_t  *cscf;
 
+    pool = caller->pool;
     r = source->request;
     c = r->connection;
 
@@ -80,8 +153,7 @@ ngx_http_webhook_enrich_caller(ngx_http_webhook_source_t *source,
             if (ngx_http_webhook_own_is(&kv[i].key, "Host")) {
                 host = kv[i].value;
 
-            } else if (ngx_http_webhook_enrich_caller_header(pool, caller,
-                                                             &kv[i].key,
+            } else if (ngx_http_webhook_enrich_caller_header(caller, &kv[i].key,
                                                              &kv[i].value)
                        != NGX_OK)
             {
@@ -98,8 +170,7 @@ ngx_http_webhook_enrich_caller(ngx_http_webhook_source_t *source,
 
                 if (h[i].hash
                     && ngx_http_webhook_enrich_passes(source->route, &h[i].key)
-                    && ngx_http_webhook_enrich_caller_header(pool, caller,
-                                                             &h[i].key,
+                    && ngx_http_webhook_enrich_caller_header(caller, &h[i].key,
                                                              &h[i].value)
                        != NGX_OK)
                 {
@@ -117,10 +188,13 @@ ngx_http_webhook_enrich_caller(ngx_http_webhook_source_t *source,
 
 
 static ngx_int_t
-ngx_http_webhook_enrich_caller_header(ngx_pool_t *pool,
+ngx_http_webhook_enrich_caller_header(
     ngx_http_webhook_enrich_caller_t *caller, ngx_str_t *key, ngx_str_t *value)
 {
+    ngx_pool_t    *pool;
     ngx_keyval_t  *kv;
+
+    pool = caller->pool;
 
     kv = ngx_array_push(&caller->headers);
     if (kv == NULL) {
@@ -177,7 +251,7 @@ ngx_http_webhook_enrich_send(ngx_http_webhook_enrich_ask_t *ask,
     ngx_http_webhook_detached_t   *d;
     ngx_http_webhook_main_conf_t  *mcf;
 
-    d = ngx_http_webhook_detached_create(ask->caller.server);
+    d = ngx_http_webhook_detached_create(ask->caller->server);
     if (d == NULL) {
         return NGX_ERROR;
     }
@@ -199,9 +273,9 @@ ngx_http_webhook_enrich_send(ngx_http_webhook_enrich_ask_t *ask,
 
     c = d->request->connection;
 
-    c->sockaddr = ask->caller.sockaddr;
-    c->socklen = ask->caller.socklen;
-    c->addr_text = ask->caller.addr_text;
+    c->sockaddr = ask->caller->sockaddr;
+    c->socklen = ask->caller->socklen;
+    c->addr_text = ask->caller->addr_text;
 
     /* limits are for clients */
 
@@ -211,7 +285,7 @@ ngx_http_webhook_enrich_send(ngx_http_webhook_enrich_ask_t *ask,
     cln = ngx_pool_cleanup_add(d->pool, 0);
 
     if (cln == NULL
-        || ngx_http_webhook_own_headers(d, &ask->caller.headers, 0) != NGX_OK)
+        || ngx_http_webhook_own_headers(d, &ask->caller->headers, 0) != NGX_OK)
     {
         ngx_http_webhook_detached_discard(d);
         return NGX_ERROR;
@@ -219,7 +293,7 @@ ngx_http_webhook_enrich_send(ngx_http_webhook_enrich_ask_t *ask,
 
     ngx_str_null(&none);
 
-    if (ngx_http_webhook_own_run(d, &ask->caller.host, &ask->uri, &none,
+    if (ngx_http_webhook_own_run(d, &ask->caller->host, &ask->uri, &none,
                                  timeout)
         != NGX_OK)
     {

@@ -46,6 +46,10 @@ typedef struct {
 } ngx_http_webhook_enrich_worker_t;
 
 
+static void ngx_http_webhook_enrich_piece(ngx_http_webhook_text_t *text,
+    ngx_str_t *piece);
+static ngx_int_t ngx_http_webhook_enrich_hash(ngx_http_webhook_text_t *text,
+    u_char *key);
 static ngx_http_webhook_enrich_ask_t *ngx_http_webhook_enrich_ask(
     ngx_http_webhook_enriching_t *e, ngx_http_webhook_enrich_line_t *line,
     ngx_str_t *uri, u_char *key);
@@ -93,68 +97,99 @@ ngx_http_webhook_enrich_init_process(ngx_cycle_t *cycle)
 }
 
 
-/* of all that the API sees of the caller */
+ngx_int_t
+ngx_http_webhook_enrich_who(ngx_http_webhook_enrich_caller_t *caller)
+{
+    ngx_str_t                 server;
+    ngx_uint_t                i;
+    ngx_keyval_t             *kv;
+    ngx_http_webhook_text_t   text;
+
+    ngx_memzero(&text, sizeof(ngx_http_webhook_text_t));
+
+    server.data = (u_char *) &caller->server;
+    server.len = sizeof(void *);
+
+    ngx_http_webhook_enrich_piece(&text, &server);
+    ngx_http_webhook_enrich_piece(&text, &caller->host);
+    ngx_http_webhook_enrich_piece(&text, &caller->addr_text);
+
+    kv = caller->headers.elts;
+
+    for (i = 0; i < caller->headers.nelts; i++) {
+        ngx_http_webhook_enrich_piece(&text, &kv[i].key);
+        ngx_http_webhook_enrich_piece(&text, &kv[i].value);
+    }
+
+    return ngx_http_webhook_enrich_hash(&text, caller->who);
+}
+
 
 ngx_int_t
 ngx_http_webhook_enrich_key(ngx_http_webhook_enriching_t *e, ngx_str_t *uri,
     u_char *key)
 {
+    ngx_str_t                who;
+    ngx_http_webhook_text_t  text;
+
+    ngx_memzero(&text, sizeof(ngx_http_webhook_text_t));
+
+    who.data = e->caller->who;
+    who.len = NGX_HTTP_WEBHOOK_CACHE_KEY;
+
+    ngx_http_webhook_enrich_piece(&text, &who);
+    ngx_http_webhook_enrich_piece(&text, &e->source.api->name);
+    ngx_http_webhook_enrich_piece(&text, e->source.realm);
+    ngx_http_webhook_enrich_piece(&text, uri);
+
+    return ngx_http_webhook_enrich_hash(&text, key);
+}
+
+
+/* its length tells where it ends */
+
+static void
+ngx_http_webhook_enrich_piece(ngx_http_webhook_text_t *text, ngx_str_t *piece)
+{
+    ngx_http_webhook_text_append(text, &piece->len, sizeof(size_t));
+    ngx_http_webhook_text_append(text, piece->data, piece->len);
+}
+
+
+/* the text, in which there may be credentials, is wiped */
+
+static ngx_int_t
+ngx_http_webhook_enrich_hash(ngx_http_webhook_text_t *text, u_char *key)
+{
     u_char                            *p;
     unsigned                           len;
-    ngx_uint_t                         i, k, n;
-    ngx_str_t                          pieces[6], *piece;
-    ngx_keyval_t                      *kv;
-    ngx_http_webhook_text_t            text;
     ngx_http_webhook_enrich_worker_t  *worker;
 
     worker = &ngx_http_webhook_enrich_worker;
 
-    if (!worker->seeded) {
-
-        if (RAND_bytes(worker->secret, NGX_HTTP_WEBHOOK_CACHE_KEY) != 1) {
-            ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
-                          "RAND_bytes() failed");
-            return NGX_ERROR;
-        }
-
-        worker->seeded = 1;
-    }
-
-    pieces[0] = e->source.api->name;
-    pieces[1] = *e->source.realm;
-    pieces[2].data = (u_char *) &e->caller.server;
-    pieces[2].len = sizeof(void *);
-    pieces[3] = e->caller.host;
-    pieces[4] = e->caller.addr_text;
-    pieces[5] = *uri;
-
-    ngx_memzero(&text, sizeof(ngx_http_webhook_text_t));
-
-    kv = e->caller.headers.elts;
-    n = 6 + 2 * e->caller.headers.nelts;
-
-    for (i = 0; i < n; i++) {
-        k = (i - 6) / 2;
-
-        piece = (i < 6) ? &pieces[i]
-                        : (i % 2) ? &kv[k].value : &kv[k].key;
-
-        ngx_http_webhook_text_append(&text, &piece->len, sizeof(size_t));
-        ngx_http_webhook_text_append(&text, piece->data, piece->len);
-    }
-
     p = NULL;
 
-    if (!text.failed) {
-        p = HMAC(EVP_sha256(), worker->secret,
-                 NGX_HTTP_WEBHOOK_CACHE_KEY, text.data, text.len, key, &len);
+    if (!worker->seeded) {
+
+        if (RAND_bytes(worker->secret, NGX_HTTP_WEBHOOK_CACHE_KEY) == 1) {
+            worker->seeded = 1;
+
+        } else {
+            ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                          "RAND_bytes() failed");
+        }
     }
 
-    if (text.data) {
-        ngx_memzero(text.data, text.len);
+    if (worker->seeded && !text->failed) {
+        p = HMAC(EVP_sha256(), worker->secret, NGX_HTTP_WEBHOOK_CACHE_KEY,
+                 text->data, text->len, key, &len);
     }
 
-    ngx_http_webhook_text_free(&text);
+    if (text->data) {
+        ngx_memzero(text->data, text->len);
+    }
+
+    ngx_http_webhook_text_free(text);
 
     return p ? NGX_OK : NGX_ERROR;
 }
@@ -234,9 +269,7 @@ static ngx_http_webhook_enrich_ask_t *
 ngx_http_webhook_enrich_ask(ngx_http_webhook_enriching_t *e,
     ngx_http_webhook_enrich_line_t *line, ngx_str_t *uri, u_char *key)
 {
-    ngx_uint_t                      i;
     ngx_pool_t                     *pool;
-    ngx_keyval_t                   *kv, *from;
     ngx_http_webhook_enrich_ask_t  *ask;
 
     pool = ngx_create_pool(2048, ngx_cycle->log);
@@ -262,42 +295,12 @@ ngx_http_webhook_enrich_ask(ngx_http_webhook_enriching_t *e,
     ask->uri.len = uri->len;
     ask->uri.data = ngx_pstrdup(pool, uri);
 
-    ask->caller.server = e->caller.server;
-    ask->caller.socklen = e->caller.socklen;
-    ask->caller.sockaddr = ngx_palloc(pool, e->caller.socklen);
-    ask->caller.addr_text.len = e->caller.addr_text.len;
-    ask->caller.addr_text.data = ngx_pstrdup(pool, &e->caller.addr_text);
-    ask->caller.host.len = e->caller.host.len;
-    ask->caller.host.data = ngx_pstrdup(pool, &e->caller.host);
+    ask->caller = e->caller;
 
     if (ask->uri.data == NULL
-        || ask->caller.sockaddr == NULL
-        || ask->caller.addr_text.data == NULL
-        || ask->caller.host.data == NULL
-        || ngx_array_init(&ask->caller.headers, pool,
-                          e->caller.headers.nelts + 1, sizeof(ngx_keyval_t))
-           != NGX_OK)
+        || ngx_http_webhook_enrich_hold(ask->caller, pool) != NGX_OK)
     {
         goto failed;
-    }
-
-    ngx_memcpy(ask->caller.sockaddr, e->caller.sockaddr, e->caller.socklen);
-
-    from = e->caller.headers.elts;
-
-    for (i = 0; i < e->caller.headers.nelts; i++) {
-        kv = ngx_array_push(&ask->caller.headers);
-        if (kv == NULL) {
-            goto failed;
-        }
-
-        *kv = from[i];
-        kv->key.data = ngx_pstrdup(pool, &from[i].key);
-        kv->value.data = ngx_pstrdup(pool, &from[i].value);
-
-        if (kv->key.data == NULL || kv->value.data == NULL) {
-            goto failed;
-        }
     }
 
     ngx_queue_init(&ask->places);

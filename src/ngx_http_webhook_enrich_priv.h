@@ -41,7 +41,7 @@ struct ngx_http_webhook_enriching_s {
     u_char                            key[16];
     ngx_http_webhook_event_t          list[NGX_HTTP_WEBHOOK_EVENTS_MAX];
     ngx_uint_t                        n;
-    ngx_http_webhook_enrich_caller_t  caller;
+    ngx_http_webhook_enrich_caller_t *caller;
     ngx_http_webhook_enrich_place_t  *places;
     ngx_uint_t                        nplaces;
     ngx_uint_t                        waits;   /* places with an ask */

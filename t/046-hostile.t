@@ -39,6 +39,14 @@ webhook_api jobs {
     route GET /each/* { each /x/*; id /id ""; require /status "!~^(a|a)*$" *; }
     route GET /above/* { each /x/*; goal 2/y; }
     route GET /asked/* { each /x/*; enrich project /project; }
+
+    route GET /lines/* {
+        each    /x/*;
+        enrich  goal.name     /goal;
+        enrich  goal.url      /goal;
+        enrich  project.name  /goal;
+        enrich  project.url   /goal;
+    }
 }
 
 log_format  main  '$request_uri $webhook_events';
@@ -46,6 +54,8 @@ access_log  %%TESTDIR%%/access.log main;
 
 server {
     listen 127.0.0.1:%%PORT_0%%;
+
+    large_client_header_buffers  4 32k;
 
     location / {
         proxy_pass       %%URL_up%%;
@@ -143,7 +153,7 @@ sub most {
 }
 
 sub cost {
-	my ($name, $path) = @_;
+	my ($name, $path, %o) = @_;
 
 	my $uri = "/$path/" . ++$n;
 
@@ -152,7 +162,7 @@ sub cost {
 		headers => { 'Content-Type' => 'application/json' } });
 
 	my $before = cpu();
-	my $got = $t->see('GET', $uri)->body;
+	my $got = $t->see('GET', $uri, %o)->body;
 
 	is(length $got, length $body{$name}, "$name, $path - whole")
 		and ok($got eq $body{$name}, "$name, $path - as it was");
@@ -218,6 +228,26 @@ for my $time (1, 2) {
 
 cmp_ok(most(), '<', 4 * $most + 50_000, sprintf
 	'%.1f times the memory', most() / $most);
+
+# who asks is the same for all of one answer, however much tells callers apart
+
+$up->set('/goal' => { json => {} });
+
+my %caller;
+
+for my $cookies ('short', 'long', 'short', 'long') {
+	my $name = "cookies $cookies " . ++$caller{$cookies};
+
+	$body{$name} = '{"x":[' . join(',', map {
+		qq({"id":"$name $_","status":"running"}) } 1 .. 1000) . ']}';
+
+	$caller{"$cookies ms"} = cost($name, 'lines', headers =>
+		[ Cookie => 'a=' . 'b' x ($cookies eq 'long' ? 28000 : 10) ]);
+}
+
+cmp_ok($caller{'long ms'}, '<', 3 * $caller{'short ms'} + 20, sprintf
+	'lines, long cookies - %.1f times the time',
+	$caller{'long ms'} / $caller{'short ms'});
 
 note(sprintf '%.1f ms, %d KB for a harmless one', $benign, $most);
 
