@@ -94,7 +94,7 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t                        rank;
-    ngx_http_webhook_api_pointer_t    pointer;
+    ngx_array_t                      *pointer; /* ..._api_value_t, one */
     ngx_array_t                      *values;  /* as in require */
 } ngx_http_webhook_api_present_t;
 
@@ -361,10 +361,11 @@ ngx_int_t ngx_http_webhook_api_conf_inherit(ngx_conf_t *cf,
 ngx_array_t *ngx_http_webhook_api_conf_values(ngx_conf_t *cf, ngx_uint_t n,
     ngx_uint_t wildcards, ngx_uint_t *ntexts);
 
-/* Its n-th argument, a pointer that may be relative. */
+/* A pointer that may be relative, and whether it begins as one does. */
 
-ngx_int_t ngx_http_webhook_api_conf_placed(ngx_conf_t *cf, ngx_uint_t n,
+ngx_int_t ngx_http_webhook_api_conf_placed(ngx_conf_t *cf, ngx_str_t *text,
     ngx_uint_t *ntexts, ngx_http_webhook_api_value_t *value);
+ngx_uint_t ngx_http_webhook_api_is_pointer(ngx_str_t *text);
 
 /* Whether it is a text, whatever it is made of, and never a JSON value. */
 

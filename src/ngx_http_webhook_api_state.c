@@ -45,6 +45,9 @@ typedef struct {
 static ngx_uint_t ngx_http_webhook_api_require_one(
     ngx_http_webhook_api_reading_t *reading, json_t *element,
     ngx_http_webhook_api_require_t *require);
+static ngx_uint_t ngx_http_webhook_api_hold(
+    ngx_http_webhook_api_reading_t *reading, json_t *element,
+    ngx_http_webhook_api_value_t *value, ngx_array_t *values);
 static ngx_uint_t ngx_http_webhook_api_holds(json_t *json,
     ngx_array_t *values);
 static void ngx_http_webhook_api_tally(json_t *element,
@@ -59,7 +62,7 @@ static ngx_int_t ngx_http_webhook_api_tally_state(void *data, json_t *element,
 static void ngx_http_webhook_api_state_text(
     ngx_http_webhook_api_tally_t *tally, ngx_str_t *text);
 static ngx_uint_t ngx_http_webhook_api_present(
-    ngx_http_webhook_api_scope_t *scope, json_t *element);
+    ngx_http_webhook_api_reading_t *reading, json_t *element);
 static ngx_uint_t ngx_http_webhook_api_rank(
     ngx_http_webhook_api_tally_t *tally, ngx_uint_t unknown);
 
@@ -94,8 +97,6 @@ static ngx_uint_t
 ngx_http_webhook_api_require_one(ngx_http_webhook_api_reading_t *reading,
     json_t *element, ngx_http_webhook_api_require_t *require)
 {
-    json_t                          *json;
-    ngx_str_t                        text;
     ngx_uint_t                       i, negative;
     ngx_http_webhook_api_tally_t     tally;
     ngx_http_webhook_api_value_t    *value;
@@ -108,16 +109,8 @@ ngx_http_webhook_api_require_one(ngx_http_webhook_api_reading_t *reading,
     value = &require->value;
 
     if (value->pointer.pointer.wildcards == 0) {
-
-        if (ngx_http_webhook_api_value(reading, element, value, &text, &json)
-            == NGX_OK
-            && value->named)
-        {
-            return require->values == NULL
-                   || ngx_http_webhook_payload_match(require->values, &text);
-        }
-
-        return ngx_http_webhook_api_holds(json, require->values);
+        return ngx_http_webhook_api_hold(reading, element, value,
+                                         require->values);
     }
 
     ngx_memzero(&tally, sizeof(ngx_http_webhook_api_tally_t));
@@ -140,6 +133,26 @@ ngx_http_webhook_api_require_one(ngx_http_webhook_api_reading_t *reading,
     }
 
     return negative ? tally.hold == tally.n : tally.hold != 0;
+}
+
+
+/* without a "*" */
+
+static ngx_uint_t
+ngx_http_webhook_api_hold(ngx_http_webhook_api_reading_t *reading,
+    json_t *element, ngx_http_webhook_api_value_t *value, ngx_array_t *values)
+{
+    json_t     *json;
+    ngx_str_t   text;
+
+    if (ngx_http_webhook_api_value(reading, element, value, &text, &json)
+        == NGX_OK
+        && value->named)
+    {
+        return values == NULL || ngx_http_webhook_payload_match(values, &text);
+    }
+
+    return ngx_http_webhook_api_holds(json, values);
 }
 
 
@@ -320,7 +333,7 @@ ngx_http_webhook_api_state(ngx_http_webhook_api_reading_t *reading,
 
     rp = reading->route->priv;
 
-    present = ngx_http_webhook_api_present(reading->scope, element);
+    present = ngx_http_webhook_api_present(reading, element);
 
     ngx_memzero(&tally, sizeof(ngx_http_webhook_api_tally_t));
 
@@ -387,38 +400,41 @@ ngx_http_webhook_api_state(ngx_http_webhook_api_reading_t *reading,
 
 
 static ngx_uint_t
-ngx_http_webhook_api_present(ngx_http_webhook_api_scope_t *scope,
+ngx_http_webhook_api_present(ngx_http_webhook_api_reading_t *reading,
     json_t *element)
 {
-    json_t                          *json;
     ngx_uint_t                       i, rank;
+    ngx_array_t                     *lines;
     ngx_http_webhook_api_tally_t     tally;
+    ngx_http_webhook_api_value_t    *value;
     ngx_http_webhook_api_present_t  *present;
 
     rank = NGX_HTTP_WEBHOOK_NONE;
+    lines = reading->scope->present;
 
-    if (scope->present == NULL || element == NULL) {
+    if (lines == NULL || element == NULL) {
         return rank;
     }
 
-    present = scope->present->elts;
+    present = lines->elts;
 
-    for (i = 0; i < scope->present->nelts; i++) {
+    for (i = 0; i < lines->nelts; i++) {
+
+        value = present[i].pointer->elts;
 
         ngx_memzero(&tally, sizeof(ngx_http_webhook_api_tally_t));
 
         tally.values = present[i].values;
 
-        if (present[i].pointer.pointer.wildcards) {
-            ngx_http_webhook_api_tally(element, &present[i].pointer,
+        if (value->pointer.pointer.wildcards) {
+            ngx_http_webhook_api_tally(element, &value->pointer,
                                        ngx_http_webhook_api_tally_hold,
                                        &tally);
 
         } else {
-            json = ngx_http_webhook_pointer_get(element,
-                                                &present[i].pointer.pointer);
             tally.n = 1;
-            tally.hold = ngx_http_webhook_api_holds(json, tally.values);
+            tally.hold = ngx_http_webhook_api_hold(reading, element, value,
+                                                   present[i].values);
         }
 
         if (tally.hold == 0) {

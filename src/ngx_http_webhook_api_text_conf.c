@@ -84,25 +84,29 @@ ngx_http_webhook_api_conf_values(ngx_conf_t *cf, ngx_uint_t n,
 
 
 ngx_int_t
-ngx_http_webhook_api_conf_placed(ngx_conf_t *cf, ngx_uint_t n,
+ngx_http_webhook_api_conf_placed(ngx_conf_t *cf, ngx_str_t *text,
     ngx_uint_t *ntexts, ngx_http_webhook_api_value_t *value)
 {
-    ngx_str_t  *arg;
-
-    arg = cf->args->elts;
-    arg += n;
-
     ngx_memzero(value, sizeof(ngx_http_webhook_api_value_t));
 
-    value->name = *arg;
+    value->name = *text;
 
-    if (ngx_http_webhook_api_relative(arg->data, arg->data + arg->len)) {
-        return ngx_http_webhook_api_placed_conf(cf, arg, ntexts, value);
+    if (ngx_http_webhook_api_relative(text->data, text->data + text->len)) {
+        return ngx_http_webhook_api_placed_conf(cf, text, ntexts, value);
     }
 
-    return ngx_http_webhook_api_conf_pointer(cf, arg,
+    return ngx_http_webhook_api_conf_pointer(cf, text,
                                              NGX_HTTP_WEBHOOK_WILDCARDS,
                                              &value->pointer);
+}
+
+
+ngx_uint_t
+ngx_http_webhook_api_is_pointer(ngx_str_t *text)
+{
+    return (text->len && text->data[0] == '/')
+           || ngx_http_webhook_api_relative(text->data,
+                                            text->data + text->len);
 }
 
 

@@ -165,7 +165,8 @@ ngx_http_webhook_api_conf_require(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_webhook_api_conf_placed(cf, 1, &ctx->ntexts, &require->value)
+    if (ngx_http_webhook_api_conf_placed(cf, &value[1], &ctx->ntexts,
+                                         &require->value)
         != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -345,10 +346,13 @@ ngx_http_webhook_api_conf_present(ngx_conf_t *cf, ngx_command_t *cmd,
     u_char                          *p;
     ngx_str_t                       *value, text, equal;
     ngx_uint_t                       i, rank;
-    ngx_http_webhook_api_present_t  *present;
+    ngx_http_webhook_api_ctx_t      *ctx;
+    ngx_http_webhook_api_value_t    *pointer;
     ngx_http_webhook_api_scope_t    *scope;
+    ngx_http_webhook_api_present_t  *present;
 
-    scope = ((ngx_http_webhook_api_ctx_t *) cf->handler_conf)->scope;
+    ctx = (ngx_http_webhook_api_ctx_t *) cf->handler_conf;
+    scope = ctx->scope;
 
     if (ngx_http_webhook_api_event(cf, NGX_HTTP_WEBHOOK_STARTED, &rank)
         != NGX_OK)
@@ -368,8 +372,9 @@ ngx_http_webhook_api_conf_present(ngx_conf_t *cf, ngx_command_t *cmd,
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (i > 2 && value[i].len && value[i].data[0] != '/'
-            && value[i - 1].len && value[i - 1].data[0] == '/')
+        if (i > 2 && value[i].len
+            && !ngx_http_webhook_api_is_pointer(&value[i])
+            && ngx_http_webhook_api_is_pointer(&value[i - 1]))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"%V\" is no JSON Pointer, and a value has no "
@@ -385,6 +390,12 @@ ngx_http_webhook_api_conf_present(ngx_conf_t *cf, ngx_command_t *cmd,
 
         present->rank = rank;
         present->values = NULL;
+
+        present->pointer = ngx_array_create(cf->pool, 1,
+                                        sizeof(ngx_http_webhook_api_value_t));
+        if (present->pointer == NULL) {
+            return NGX_CONF_ERROR;
+        }
 
         text = value[i];
 
@@ -403,9 +414,9 @@ ngx_http_webhook_api_conf_present(ngx_conf_t *cf, ngx_command_t *cmd,
             }
         }
 
-        if (ngx_http_webhook_api_conf_pointer(cf, &text,
-                                              NGX_HTTP_WEBHOOK_WILDCARDS,
-                                              &present->pointer)
+        pointer = ngx_array_push(present->pointer);
+
+        if (ngx_http_webhook_api_conf_placed(cf, &text, &ctx->ntexts, pointer)
             != NGX_OK)
         {
             return NGX_CONF_ERROR;

@@ -527,14 +527,19 @@ ngx_http_webhook_api_captures(ngx_conf_t *cf, ngx_http_webhook_api_route_t *rp,
 static ngx_uint_t
 ngx_http_webhook_api_lines(ngx_http_webhook_api_scope_t *scope)
 {
-    return 4 + (scope->members ? scope->members->nelts : 0);
+    return 4 + (scope->members ? scope->members->nelts : 0)
+           + (scope->present ? scope->present->nelts : 0);
 }
 
 
 static ngx_array_t *
 ngx_http_webhook_api_line(ngx_http_webhook_api_scope_t *scope, ngx_uint_t n)
 {
-    ngx_http_webhook_api_member_t  *member;
+    ngx_uint_t                       members;
+    ngx_http_webhook_api_member_t   *member;
+    ngx_http_webhook_api_present_t  *present;
+
+    members = scope->members ? scope->members->nelts : 0;
 
     switch (n) {
 
@@ -551,8 +556,14 @@ ngx_http_webhook_api_line(ngx_http_webhook_api_scope_t *scope, ngx_uint_t n)
         return scope->run;
 
     default:
-        member = scope->members->elts;
-        return member[n - 4].values;
+
+        if (n - 4 < members) {
+            member = scope->members->elts;
+            return member[n - 4].values;
+        }
+
+        present = scope->present->elts;
+        return present[n - 4 - members].pointer;
     }
 }
 

@@ -212,7 +212,9 @@ check("present LAUNCHED /a; # <<", 'unknown event "LAUNCHED" in "present" ' .
 check("present FINISHED /a=true /b=~^x /c=!0; present STARTED /d=;");
 check("present FINISHED '/a=~('; # <<", 'in "("');
 
-for my $what ('/a = true', '/a =true', '/a= true', '/a true', '/a /b = c') {
+for my $what ('/a = true', '/a =true', '/a= true', '/a true', '/a /b = c',
+	'1/a = true', '1/a true')
+{
 	check("present FINISHED $what; # <<",
 		'is no JSON Pointer, and a value has no space before it, as ' .
 		'"/done=true"');
@@ -226,6 +228,10 @@ check("require 1/*; # <<\neach /a/*;", 'invalid JSON Pointer "/*": must not ' .
 	'have a "*" segment here');
 check("require 1#a; # <<\neach /a/*;", 'nothing may follow "#" in "1#a"');
 check("require 10/a; # <<", 'invalid JSON Pointer "10/a": ');
+check("present FINISHED /a 1/b=c 2/d; present STARTED 0#=~^x 1/e=!f;\n" .
+	"each /a/*;");
+check("present FINISHED 1/*/a=b; # <<\neach /a/*;", 'invalid JSON Pointer ' .
+	'"/*/a": must not have a "*" segment here');
 
 # routes
 
@@ -555,6 +561,9 @@ for (
 	[ "require 1/a;\nroute GET /y { each /*; }\nroute GET /x { } # <<",
 		'"1/a" can name nothing, as the document has no name' ],
 	[ "route GET /x { each /a/*; require 2#; } # <<", '"2#" can name nothing' ],
+	[ "present FINISHED /b 1/a=c;\nroute GET /x { } # <<\nroute GET /y { }",
+		'"1/a" can name nothing' ],
+	[ "present FINISHED 1/a;\nroute GET /x { }\nroute GET /y { each /*; }" ],
 	[ "require 2/ok true;\neach /a/*;\nroute GET /x { require 1# a; }\n"
 		. "route GET /y { each /b/c; require 0/d; require 0# c; }" ],
 	[ "goal.id 1/a;\nroute GET /x { }\nroute GET /y { goal.name /x; " .

@@ -251,6 +251,15 @@ webhook_api field {
         omit     /status;
     }
 
+    # the answer as a whole says that all in it is over
+
+    route GET /whole-done {
+        each     /jobs/*;
+        present  STARTED  /begun;
+        present  FINISHED 2/done=true 2/[of=jobs]/end 0#=~^over;
+        omit     /status;
+    }
+
     route GET /by-stage {
         each        /stages/[name=b]/jobs/*;
         id          "${2#}.${0#}";
@@ -520,6 +529,19 @@ is($new[0]{goal}{name}, 'n', 'a member of it');
 		'env1 STARTED env2 STARTED', 'envelope - all that is required');
 	is(events('GET /envelope', { %good, data => [ { id => 'env4', status =>
 		'running' } ] }), 'env4 STARTED', 'envelope - an index is a name');
+}
+
+{
+	my @jobs = map { { id => $_, begun => 1 } } qw/ wd1 wd2 /;
+
+	is(events('GET /whole-done', { done => \0, jobs => \@jobs }),
+		'wd1 STARTED wd2 STARTED', 'above - not yet');
+	is(events('GET /whole-done', { done => \1, jobs => \@jobs }),
+		'wd1 FINISHED wd2 FINISHED', 'above - all');
+	is(events('GET /whole-done', { jobs => { a => { id => 'wd3', begun => 1 }
+		} }), 'wd3 STARTED', 'above - lacking');
+	is(events('GET /whole-done', { jobs => { over => { id => 'wd3' } } }),
+		'wd3 FINISHED', 'above - by name');
 }
 
 is(events('GET /by-stage', '{"stages":[{"name":"a","jobs":[{}]},{"name":"b",'

@@ -42,7 +42,7 @@ webhook_api jobs {
 
     route POST ~^/goals/(?<job_goal>\d+)/run$ { launch; }
     route GET /jobs/ignored { ignore; }
-    route GET /jobs/many { each /jobs/*; }
+    route GET /jobs/many { each /jobs/*; present FINISHED 2/done=true; }
     route GET /jobs/strict { require /kind job; omit /kind; }
     route GET /jobs/some {
         each /jobs/*;
@@ -297,6 +297,9 @@ is_deeply(dry('uri=/jobs/some', '{"ok":false,"jobs":[{"id":1,"kind":"job",'
 is(dry('uri=/jobs/some', '{"state":[{"of":"jobs","is":"broken"}],"jobs":['
 	. '{"id":1,"kind":"job","tag":"x"},{"id":2,"kind":"job","tag":"x"}]}')
 	->{reason}, 'require', 'require - above, of both');
+is(join(' ', map { $_->{rank} } @{ dry('uri=/jobs/many', '{"done":true,"jobs":'
+	. '[{"id":1},{"id":2}]}')->{observations} }), 'FINISHED FINISHED',
+	'present - above');
 is(@{ dry('uri=/jobs/some', '{"jobs":[' . join(',', ('{}') x 1100) . ']}')
 	->{refused} }, 20, 'require - shown');
 

@@ -226,6 +226,7 @@ rules(ngx_http_webhook_api_scope_t *scope, ngx_str_t line)
     ngx_str_t                        s, part[5];
     ngx_uint_t                       i;
     ngx_http_webhook_api_state_t    *state;
+    ngx_http_webhook_api_value_t    *value;
     ngx_http_webhook_api_require_t  *require;
     ngx_http_webhook_api_present_t  *present;
 
@@ -292,7 +293,11 @@ rules(ngx_http_webhook_api_scope_t *scope, ngx_str_t line)
         memset(present, 0, sizeof(ngx_http_webhook_api_present_t));
         present->rank = NGX_HTTP_WEBHOOK_FINISHED;
 
-        if (!compile(&present->pointer, &part[3], 2)) {
+        present->pointer = array(sizeof(ngx_http_webhook_api_value_t));
+        value = ngx_array_push(present->pointer);
+        memset(value, 0, sizeof(ngx_http_webhook_api_value_t));
+
+        if (!compile(&value->pointer, &part[3], 2)) {
             scope->present = NULL;
         }
     }
