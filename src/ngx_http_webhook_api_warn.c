@@ -184,11 +184,20 @@ ngx_http_webhook_api_warn_pointer(ngx_conf_t *cf, ngx_str_t *text)
 }
 
 
-/* "/a>=1", "/a!=b", "/a==b" */
+/* "/a>=1", "/a!=b", "/a==b", "/a = b" */
 
 void
 ngx_http_webhook_api_warn_equal(ngx_conf_t *cf, ngx_str_t *text, u_char *p)
 {
+    if ((p > text->data && p[-1] == ' ')
+        || (p + 1 < text->data + text->len && p[1] == ' '))
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "the space beside \"=\" in \"%V\" is part of the "
+                           "name or the value, as it is not in "
+                           "\"/done=true\"", text);
+    }
+
     if (p > text->data
         && (p[-1] == '<' || p[-1] == '>' || p[-1] == '!'
             || (p + 1 < text->data + text->len && p[1] == '=')))

@@ -613,6 +613,13 @@ for (
 		'"!" before it the contrary' ],
 	[ "present FINISHED /a!=b; # <<\nroute GET /x { }", '"/a!=b" is compared' ],
 	[ "present FINISHED /a==b; # <<\nroute GET /x { }", '"/a==b" is compared' ],
+	[ "present FINISHED '/done = true'; # <<\nroute GET /x { }", 'the space ' .
+		'beside "=" in "/done = true" is part of the name or the value, as ' .
+		'it is not in "/done=true"' ],
+	[ "present FINISHED '/a =~^b'; # <<\nroute GET /x { }", 'the space beside ' .
+		'"=" in "/a =~^b"' ],
+	[ "present FINISHED '/a= b'; # <<\nroute GET /x { }", 'the space beside' ],
+	[ "present FINISHED '/a b=c d' '/[e = f]/g' '/e='; route GET /x { }" ],
 	[ "present FINISHED /a=null; # <<\nroute GET /x { }", '"null" is text here, ' .
 		'what is null or not there is "!*"' ],
 	[ "require /a !null; # <<\nroute GET /x { }", '"null" is text here' ],
