@@ -374,12 +374,14 @@ ngx_http_webhook_observe_events_of(ngx_http_webhook_observe_ctx_t *ctx,
     *still = read && again && !observed.changed && !observed.failed
              && !observed.refused;
 
-    if (observed.failed || reason == NGX_HTTP_WEBHOOK_READ_NO_MEMORY) {
-        return NGX_HTTP_WEBHOOK_CNT_TOTAL;
-    }
+    /* what could not be stored took its time from what was left then */
 
     if (observed.refused) {
         return NGX_HTTP_WEBHOOK_CNT_REFUSED;
+    }
+
+    if (observed.failed || reason == NGX_HTTP_WEBHOOK_READ_NO_MEMORY) {
+        return NGX_HTTP_WEBHOOK_CNT_TOTAL;
     }
 
     if (ctx->events) {

@@ -37,6 +37,7 @@ webhook_api test {
     states      FINISHED done;
 
     route POST /launch/* { launch; }
+    route GET /sent/above { each /x/*; goal 2/y; }
     route GET /* { }
 }
 
@@ -60,6 +61,8 @@ server {
         webhook ci { url %%URL_ci%%/; retry off; events EXECUTION; }
         proxy_pass %%URL_up%%;
     }
+
+    location /status/ { webhook_observe off; webhook_status; }
 }
 
 EOF
@@ -239,6 +242,17 @@ is(events("/sent/$refused?t0ken"), 0, 'refused again') for 1 .. 3;
 
 ok(scalar(() = $t->error_log() =~ /has lost its events: $_/), "said: $_")
 	for 'no memory', 'webhook_zone is full';
+
+# that it is, whatever is left when the time to write so much is over
+
+$up->set('/sent/above' => { body => '{"x":[' . join(',', map {
+	qq({"id":"above $_","status":"running"}) } 1 .. 400) . '],"y":{"z":['
+	. '1.2345678901234567e-200,' x 1600 . '1]}}' });
+$t->get('/sent/above');
+is(events('/sent/above'), 0, 'refused, all of many');
+
+is($t->get('/status/observed?limit=1')->json()->{observed}[0]{reason},
+	'refused', 'and called that');
 
 unlike($t->error_log(), qr/has lost its events.*(?:t0ken|request:)/,
 	'and nothing of the request');
