@@ -130,7 +130,7 @@ ngx_http_webhook_api_ends(ngx_http_webhook_api_scope_t *scope)
 }
 
 
-/* "/a,/b", "/a[0]", a segment "**" */
+/* "/a,/b", "'/a /b'", "/a[0]", a segment "**", "/a/" */
 
 void
 ngx_http_webhook_api_warn_pointer(ngx_conf_t *cf, ngx_str_t *text)
@@ -149,6 +149,13 @@ ngx_http_webhook_api_warn_pointer(ngx_conf_t *cf, ngx_str_t *text)
             ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                                "all of \"%V\" is one JSON Pointer, spaces "
                                "alone separate several", text);
+            return;
+        }
+
+        if (*p == ' ' && p + 1 < last && p[1] == '/') {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "all of \"%V\" is one JSON Pointer, as the "
+                               "quotes make it", text);
             return;
         }
 
@@ -180,6 +187,12 @@ ngx_http_webhook_api_warn_pointer(ngx_conf_t *cf, ngx_str_t *text)
 
             open = NULL;
         }
+    }
+
+    if (text->len && last[-1] == '/') {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"%V\" ends with a name that is empty, the whole "
+                           "document is \"\"", text);
     }
 }
 

@@ -613,6 +613,13 @@ for (
 		'"!" before it the contrary' ],
 	[ "present FINISHED /a!=b; # <<\nroute GET /x { }", '"/a!=b" is compared' ],
 	[ "present FINISHED /a==b; # <<\nroute GET /x { }", '"/a==b" is compared' ],
+	[ "goal.id /a /b/; # <<\nroute GET /x { }", '"/b/" ends with a name that ' .
+		'is empty, the whole document is ""' ],
+	[ "state /; # <<\nstates FINISHED a;\nroute GET /x { }", '"/" ends with ' .
+		'a name that is empty' ],
+	[ "goal.id '/a /b'; # <<\nroute GET /x { }", 'all of "/a /b" is one JSON ' .
+		'Pointer, as the quotes make it' ],
+	[ "goal.id '/a b' /d//e '/c d/e'; route GET /x { }" ],
 	[ "present FINISHED '/done = true'; # <<\nroute GET /x { }", 'the space ' .
 		'beside "=" in "/done = true" is part of the name or the value, as ' .
 		'it is not in "/done=true"' ],
