@@ -271,11 +271,24 @@ ngx_http_webhook_db_close(ngx_http_webhook_db_t *db)
 void
 ngx_http_webhook_db_failed(ngx_http_webhook_db_t *db, ngx_int_t rc)
 {
+    int      err;
     u_char  *p;
 
-    p = ngx_snprintf(db->error, sizeof(db->error) - 1, "%s (%i)",
+    /* of calls that failed SQLite says no more than that they did */
+
+    err = 0;
+
+    if (db->handle
+        && ((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN)
+        && rc != SQLITE_IOERR_SHORT_READ && rc != SQLITE_IOERR_NOMEM)
+    {
+        err = sqlite3_system_errno(db->handle);
+    }
+
+    p = ngx_snprintf(db->error, sizeof(db->error) - 1, "%s (%i)%s%s",
                      db->handle ? sqlite3_errmsg(db->handle)
-                                : sqlite3_errstr(rc), rc);
+                                : sqlite3_errstr(rc), rc,
+                     err ? ": " : "", err ? strerror(err) : "");
     *p = '\0';
 
     rc &= 0xff;

@@ -8,6 +8,7 @@
 use warnings;
 use strict;
 
+use Errno qw/ EDQUOT /;
 use Test::More;
 
 use WebhookTest;
@@ -326,6 +327,30 @@ subtest 'a full disk' => sub {
 
 	$s->{t}->stop();
 	unmount();
+	$s->done();
+};
+
+###############################################################################
+
+subtest 'a quota that is used up' => sub {
+	WebhookTest::Faults::available()
+		or plan skip_all => 'neither under a sanitizer nor linked in';
+
+	my $s = WebhookTest::Store->new();
+	my $f = WebhookTest::Faults->new($s->{t});
+
+	$s->{t}->run();
+	$s->status('a', 'queued', launch => 1);
+	ok($s->rows(1, 'ended > 0'), 'works');
+
+	$f->arm(pid => $s->holder(), kinds => SYSCALL, nth => 1, every => 1,
+		only => 'pwrite64', errno => EDQUOT);
+
+	goes_on($s, 'quota', 5, sub {
+		like(store_of($s)->{error}, qr/quota exceeded/i, 'why');
+		$f->disarm();
+	});
+
 	$s->done();
 };
 

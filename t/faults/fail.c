@@ -58,6 +58,7 @@ struct control {
     char       only[32];         /* the name of those that count, or "" */
     uint32_t   hold;             /* while it is set, what fails waits */
     uint32_t   held;             /* how many do */
+    uint32_t   number;           /* of system calls; 0: what is usual */
 };
 
 
@@ -509,7 +510,7 @@ name parameters                                                               \
     }                                                                         \
                                                                               \
     if ((condition) && fails(SYSCALL, #name)) {                               \
-        errno = err;                                                          \
+        errno = control->number ? (int) control->number : err;                \
         return (type) -1;                                                     \
     }                                                                         \
                                                                               \

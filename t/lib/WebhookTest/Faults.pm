@@ -4,7 +4,8 @@ package WebhookTest::Faults;
 #
 #	my $f = WebhookTest::Faults->new($t);	# before $t->run()
 #	$f->arm(pid => PID, kinds => ALLOC | SYSCALL | BLOCK, nth => N,
-#		every => K, all => 0, only => 'fsync', hold => 1);
+#		every => K, all => 0, only => 'fsync', hold => 1,
+#		errno => N);
 #	$f->counted, failed, what, live		# since arm()
 #	$f->where				# the stack of the last one
 #	$f->held, release			# with hold: they wait, and then fail,
@@ -25,7 +26,7 @@ our @EXPORT = qw/ ALLOC SYSCALL BLOCK /;
 use constant { ALLOC => 1, SYSCALL => 2, BLOCK => 4 };
 
 use constant HOLD => 88 + 64 * 8 + 32;
-use constant SIZE => HOLD + 8;
+use constant SIZE => HOLD + 12;
 
 ###############################################################################
 
@@ -85,6 +86,7 @@ sub arm {
 		0, 0, $o{all} || 0, 0);
 	$self->put(88 + 64 * 8, pack 'a32', $o{only} || '');
 	$self->put(HOLD, pack 'L', $o{hold} || 0);
+	$self->put(HOLD + 8, pack 'L', $o{errno} || 0);
 	$self->put(0, pack 'L', $o{kinds});
 }
 
