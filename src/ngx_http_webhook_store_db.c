@@ -321,7 +321,7 @@ ngx_http_webhook_db_failed(ngx_http_webhook_db_t *db, ngx_int_t rc)
 }
 
 
-/* there is a new one: what belongs to that which was removed goes, too */
+/* a new one is begun: what belongs to that which was removed goes, too */
 
 static void
 ngx_http_webhook_db_begun(ngx_http_webhook_db_t *db)
@@ -356,7 +356,7 @@ ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db)
 {
     u_char      *p, from[NGX_MAX_PATH], to[NGX_MAX_PATH];
     time_t       now;
-    ngx_uint_t   i, gone;
+    ngx_uint_t   i;
 
     static const char  *tails[] = { "", "-wal", "-shm" };
 
@@ -373,8 +373,6 @@ ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db)
 
     } while (access((char *) db->aside, F_OK) == 0);
 
-    gone = 0;
-
     for (i = 0; i < 3; i++) {
         p = ngx_snprintf(from, NGX_MAX_PATH - 1, "%V%s", &db->conf->name,
                          tails[i]);
@@ -383,21 +381,14 @@ ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db)
         p = ngx_snprintf(to, NGX_MAX_PATH - 1, "%s%s", db->aside, tails[i]);
         *p = '\0';
 
-        if (gone) {
-            (void) ngx_delete_file(from);
+        if (ngx_rename_file(from, to) == NGX_FILE_ERROR && i == 0) {
 
-        } else if (ngx_rename_file(from, to) == NGX_FILE_ERROR && i == 0) {
-
-            if (ngx_errno != NGX_ENOENT) {
-                return;
+            if (ngx_errno == NGX_ENOENT) {
+                ngx_http_webhook_db_begun(db);
             }
 
-            gone = 1;
+            return;
         }
-    }
-
-    if (gone) {
-        db->aside[0] = '\0';
     }
 
     db->file = 0;
