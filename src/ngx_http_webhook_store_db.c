@@ -27,8 +27,14 @@
 
 static ngx_int_t ngx_http_webhook_db_try(ngx_http_webhook_db_t *db);
 static ngx_int_t ngx_http_webhook_db_moved(ngx_http_webhook_db_t *db);
+static ngx_int_t ngx_http_webhook_db_logged(ngx_http_webhook_db_t *db);
+static uint64_t ngx_http_webhook_db_log(ngx_http_webhook_db_t *db);
 static void ngx_http_webhook_db_begun(ngx_http_webhook_db_t *db);
+static void ngx_http_webhook_db_rest(ngx_http_webhook_db_t *db);
 static void ngx_http_webhook_db_aside(ngx_http_webhook_db_t *db);
+
+
+static const char  *ngx_http_webhook_db_tails[] = { "-wal", "-shm" };
 
 
 void
@@ -48,10 +54,13 @@ ngx_http_webhook_db_open(ngx_http_webhook_db_t *db)
         rc = ngx_http_webhook_db_moved(db);
 
         if (rc == NGX_OK) {
-            return NGX_OK;
-        }
+            rc = ngx_http_webhook_db_logged(db);
 
-        if (rc == NGX_DECLINED) {
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+
+        } else if (rc == NGX_DECLINED) {
             db->moved = 1;
             ngx_http_webhook_db_aside(db);
 
@@ -102,6 +111,68 @@ ngx_http_webhook_db_moved(ngx_http_webhook_db_t *db)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * NGX_DECLINED: somebody has removed its log or the index of that, which SQLite
+ * does not notice; all is in the file, and new ones are to be begun
+ */
+
+static ngx_int_t
+ngx_http_webhook_db_logged(ngx_http_webhook_db_t *db)
+{
+    int  rc;
+
+    if (db->log == ngx_http_webhook_db_log(db)) {
+        return NGX_OK;
+    }
+
+    rc = sqlite3_wal_checkpoint_v2(db->handle, NULL,
+                                   SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+    if (rc != SQLITE_OK) {
+        ngx_http_webhook_db_failed(db, rc);
+        return NGX_ERROR;
+    }
+
+    ngx_http_webhook_db_close(db);
+    ngx_http_webhook_db_rest(db);
+
+    db->cut = 1;
+
+    return NGX_DECLINED;
+}
+
+
+/* a number for both; the same as before, if that cannot be told */
+
+static uint64_t
+ngx_http_webhook_db_log(ngx_http_webhook_db_t *db)
+{
+    u_char           *p, name[NGX_MAX_PATH];
+    uint64_t          n;
+    ngx_uint_t        i;
+    ngx_file_info_t   fi;
+
+    n = 0;
+
+    for (i = 0; i < 2; i++) {
+        p = ngx_snprintf(name, NGX_MAX_PATH - 1, "%V%s", &db->conf->name,
+                         ngx_http_webhook_db_tails[i]);
+        *p = '\0';
+
+        n *= 31;
+
+        if (ngx_file_info(name, &fi) != NGX_FILE_ERROR) {
+            n += ngx_http_webhook_store_file(&fi);
+
+        } else if (ngx_errno != NGX_ENOENT) {
+            return db->log;
+        }
+    }
+
+    return n;
 }
 
 
@@ -199,6 +270,8 @@ ngx_http_webhook_db_try(ngx_http_webhook_db_t *db)
     if (ngx_file_info(conf->name.data, &fi) != NGX_FILE_ERROR) {
         db->file = ngx_http_webhook_store_file(&fi);
     }
+
+    db->log = ngx_http_webhook_db_log(db);
 
     /* who had it before may have been killed */
 
@@ -326,23 +399,28 @@ ngx_http_webhook_db_failed(ngx_http_webhook_db_t *db, ngx_int_t rc)
 static void
 ngx_http_webhook_db_begun(ngx_http_webhook_db_t *db)
 {
-    u_char      *p, name[NGX_MAX_PATH];
-    ngx_uint_t   i;
-
-    static const char  *tails[] = { "-wal", "-shm" };
-
-    for (i = 0; i < 2; i++) {
-        p = ngx_snprintf(name, NGX_MAX_PATH - 1, "%V%s", &db->conf->name,
-                         tails[i]);
-        *p = '\0';
-
-        (void) ngx_delete_file(name);
-    }
+    ngx_http_webhook_db_rest(db);
 
     db->file = 0;
     db->other = 0;
     db->aside[0] = '\0';
     db->damaged++;
+}
+
+
+static void
+ngx_http_webhook_db_rest(ngx_http_webhook_db_t *db)
+{
+    u_char      *p, name[NGX_MAX_PATH];
+    ngx_uint_t   i;
+
+    for (i = 0; i < 2; i++) {
+        p = ngx_snprintf(name, NGX_MAX_PATH - 1, "%V%s", &db->conf->name,
+                         ngx_http_webhook_db_tails[i]);
+        *p = '\0';
+
+        (void) ngx_delete_file(name);
+    }
 }
 
 

@@ -350,6 +350,15 @@ ngx_http_webhook_store_result(ngx_http_webhook_storer_t *st)
 {
     st->busy = 0;
 
+    if (st->db.cut) {
+        st->db.cut = 0;
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "webhook_store \"%V\": its \"-wal\" or \"-shm\" was "
+                      "removed while it was in use; nothing is lost, and new "
+                      "ones are begun", &st->conf->name);
+    }
+
     if (ngx_http_webhook_store_outdated(st)) {
 
         /* all that it had is to be written to another file, if there is one */

@@ -320,6 +320,9 @@ struct ngx_http_webhook_db_s {
     ngx_array_t                 *redact;     /* names of "webhook_redact" */
     uint64_t                     file;       /* a number for the one that was
                                                 opened last */
+    uint64_t                     log;        /* a number for its log */
+    ngx_uint_t                   cut;        /* that was removed, which is not
+                                                said yet */
     ngx_uint_t                   damaged;    /* one was set aside, or gone */
     ngx_uint_t                   suspect;    /* it seemed damaged, and has not
                                                 worked since */

@@ -235,6 +235,58 @@ subtest 'a file that is taken away' => sub {
 
 ###############################################################################
 
+# SQLite would write on into what has no name, and a crash lose it
+
+subtest 'a log that is taken away' => sub {
+	my $s = WebhookTest::Store->new();
+	my ($t, $r) = @$s{qw/ t r /};
+	my $file = "$s->{dir}/webhooks.db";
+
+	$t->run();
+	$s->did('hooks/ci/pause');
+	$s->status('waiting', 'queued', launch => 1);
+	ok($s->on_disk(waiting => 1), 'waits');
+	is($t->grep_log(qr/was removed/), 0, 'not said for nothing');
+
+	my $n = 1;
+
+	for my $what (qw/ wal shm both another /) {
+		$t->mark_log();
+
+		if ($what eq 'another') {
+			system("cp $file-wal $file.copy");
+			rename "$file.copy", "$file-wal";
+
+		} else {
+			unlink $what eq 'both' ? ("$file-wal", "$file-shm")
+				: "$file-$what";
+		}
+
+		$s->status($what, 'queued', launch => 1);
+
+		ok($t->wait_log(qr/\[error\].*its "-wal" or "-shm" was removed/),
+			"$what - said");
+		ok($s->on_disk(waiting => ++$n), "$what - on disk");
+
+		$s->status("$what-on", 'queued', launch => 1);
+		ok($s->on_disk(waiting => ++$n), "$what - and on");
+		is($t->grep_log(qr/"-shm" was removed/), 1, "$what - said once");
+		is($t->grep_log(qr/ fails: /), 0, "$what - nothing fails");
+	}
+
+	$t->crash();
+	is($s->sql('PRAGMA integrity_check'), 'ok', 'whole');
+	$t->run();
+
+	$s->did('hooks/ci/resume');
+	ok($r->wait_requests($n), 'all are sent after a crash');
+	is($s->doubles($r->requests()), '', 'each once');
+
+	$s->done();
+};
+
+###############################################################################
+
 # it is not taken for removed, and goes on when it is back: what was sent
 # meanwhile is known there
 
