@@ -27,10 +27,17 @@ static int ngx_http_webhook_vfs_write(sqlite3_file *file, const void *p,
     int size, sqlite3_int64 offset);
 
 
-static sqlite3_vfs                ngx_http_webhook_vfs;
-static sqlite3_vfs               *ngx_http_webhook_vfs_real;
-static sqlite3_io_methods         ngx_http_webhook_vfs_methods;
-static const sqlite3_io_methods  *ngx_http_webhook_vfs_real_methods;
+/* SQLite has others for the file than for its log, which needs no locks */
+
+typedef struct {
+    const sqlite3_io_methods  *real;
+    sqlite3_io_methods         ours;
+} ngx_http_webhook_vfs_methods_t;
+
+
+static sqlite3_vfs                     ngx_http_webhook_vfs;
+static sqlite3_vfs                    *ngx_http_webhook_vfs_real;
+static ngx_http_webhook_vfs_methods_t  ngx_http_webhook_vfs_methods[2];
 
 
 /*
@@ -80,26 +87,27 @@ static int
 ngx_http_webhook_vfs_open(sqlite3_vfs *vfs, const char *name,
     sqlite3_file *file, int flags, int *got)
 {
-    int  rc;
+    int                              rc;
+    ngx_http_webhook_vfs_methods_t  *methods;
 
     rc = ngx_http_webhook_vfs_real->xOpen(vfs, name, file, flags, got);
 
-    if (rc != SQLITE_OK
-        || !(flags & (SQLITE_OPEN_MAIN_DB|SQLITE_OPEN_WAL))
-        || (ngx_http_webhook_vfs_real_methods
-            && ngx_http_webhook_vfs_real_methods != file->pMethods))
-    {
+    if (rc != SQLITE_OK || !(flags & (SQLITE_OPEN_MAIN_DB|SQLITE_OPEN_WAL))) {
         return rc;
     }
 
-    if (ngx_http_webhook_vfs_real_methods == NULL) {
-        ngx_http_webhook_vfs_real_methods = file->pMethods;
+    methods = &ngx_http_webhook_vfs_methods[(flags & SQLITE_OPEN_WAL) != 0];
 
-        ngx_http_webhook_vfs_methods = *file->pMethods;
-        ngx_http_webhook_vfs_methods.xWrite = ngx_http_webhook_vfs_write;
+    if (methods->real == NULL) {
+        methods->real = file->pMethods;
+
+        methods->ours = *file->pMethods;
+        methods->ours.xWrite = ngx_http_webhook_vfs_write;
     }
 
-    file->pMethods = &ngx_http_webhook_vfs_methods;
+    if (methods->real == file->pMethods) {
+        file->pMethods = &methods->ours;
+    }
 
     return SQLITE_OK;
 }
@@ -109,13 +117,21 @@ static int
 ngx_http_webhook_vfs_write(sqlite3_file *file, const void *p, int size,
     sqlite3_int64 offset)
 {
+    ngx_http_webhook_vfs_methods_t  *methods;
+
     static ngx_uint_t  writes;
 
     if (++writes % NGX_HTTP_WEBHOOK_VFS_WRITES == 0) {
         ngx_sched_yield();
     }
 
-    return ngx_http_webhook_vfs_real_methods->xWrite(file, p, size, offset);
+    methods = ngx_http_webhook_vfs_methods;
+
+    if (file->pMethods != &methods->ours) {
+        methods++;
+    }
+
+    return methods->real->xWrite(file, p, size, offset);
 }
 
 

@@ -11,6 +11,7 @@ use strict;
 use Test::More;
 
 use WebhookTest;
+use WebhookTest::Faults;
 use WebhookTest::Store;
 
 ###############################################################################
@@ -169,6 +170,30 @@ subtest 'twins' => sub {
 	$s->status('last', 'queued', launch => 1);
 	is($r->wait_requests(6), 6, 'each once');
 	is($s->doubles($r->requests()), '', 'no UUID twice');
+
+	$s->done();
+};
+
+# the writing thread offers its core within a commit, too, and in the log
+
+subtest 'the core is offered' => sub {
+	WebhookTest::Faults::available()
+		or plan skip_all => 'neither under a sanitizer nor linked in';
+
+	my $s = WebhookTest::Store->new();
+	my $f = WebhookTest::Faults->new($s->{t});
+
+	$s->{t}->run();
+	$s->did('hooks/ci/pause');
+	$s->status('a', 'queued', launch => 1);
+	ok($s->on_disk(waiting => 1), 'works');
+	ok(wait_for { -z "$s->{dir}/webhooks.db-wal" }, 'its log is empty');
+
+	$f->arm(pid => $s->holder(), kinds => SYSCALL, only => 'sched_yield');
+	$s->status('b', 'queued', launch => 1, size => 200000);
+	ok($s->on_disk(waiting => 2), 'some fifty pages');
+
+	cmp_ok($f->counted(), '>=', 5, 'offered now and then');
 
 	$s->done();
 };
