@@ -21,6 +21,7 @@
 #define NGX_HTTP_WEBHOOK_STORE_WIPE    1000        /* ms, at least */
 #define NGX_HTTP_WEBHOOK_STORE_STALE   5000        /* ms, at most */
 #define NGX_HTTP_WEBHOOK_STORE_COUNT   1000        /* ms, at least */
+#define NGX_HTTP_WEBHOOK_STORE_AGAIN   60000       /* ms, until it is said */
 #define NGX_HTTP_WEBHOOK_STORE_LAST    100         /* batches at the exit */
 
 
@@ -471,11 +472,15 @@ ngx_http_webhook_store_load_zone(ngx_http_webhook_storer_t *st)
 }
 
 
-/* said once a second; for a second all waits for the disk */
+/*
+ * For a second all waits for the disk.  It is said once a second until it was
+ * said that nothing does any more, and then once a minute, if it is the same.
+ */
 
 void
 ngx_http_webhook_store_failure(ngx_http_webhook_storer_t *st, u_char *error)
 {
+    ngx_msec_t               wait;
     ngx_http_webhook_shm_t  *sh;
 
     sh = st->zone->sh;
@@ -490,10 +495,17 @@ ngx_http_webhook_store_failure(ngx_http_webhook_storer_t *st, u_char *error)
         st->fails = 1;
         st->failed = st->busy ? st->started : ngx_current_msec;
         st->logged = ngx_current_msec - 1000;
+        st->told = 0;
     }
 
-    if (ngx_current_msec - st->logged >= 1000) {
+    wait = (st->told
+            && ngx_strncmp(sh->store_error, error, sizeof(sh->store_error) - 1)
+               == 0)
+           ? NGX_HTTP_WEBHOOK_STORE_AGAIN : 1000;
+
+    if (ngx_current_msec - st->logged >= wait) {
         st->logged = ngx_current_msec;
+        st->told = sh->failing;
 
         ngx_cpystrn(sh->store_error, error, sizeof(sh->store_error));
 

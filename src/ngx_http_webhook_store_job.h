@@ -76,6 +76,7 @@ typedef struct {
     unsigned                       holder:1;   /* the lock is ours */
     unsigned                       busy:1;     /* a job is under way */
     unsigned                       fails:1;
+    unsigned                       told:1;     /* that all goes out unstored */
     unsigned                       written:1;  /* since it was counted */
     unsigned                       turn:1;     /* to write, not to read */
     unsigned                       exiting:1;
