@@ -20,6 +20,8 @@
 
 
 #define NGX_HTTP_WEBHOOK_LEASE  1000           /* ms between renewals */
+#define NGX_HTTP_WEBHOOK_TAKE   25             /* ms, while old workers own */
+#define NGX_HTTP_WEBHOOK_TAKES  40
 
 
 typedef struct {
@@ -44,6 +46,7 @@ static ngx_http_webhook_wake_handlers_t  *ngx_http_webhook_wake_handlers;
 static u_char                            *ngx_http_webhook_wake_hooks;
 static ngx_uint_t                         ngx_http_webhook_wake_nhooks;
 static ngx_event_t                        ngx_http_webhook_wake_timer;
+static ngx_uint_t                         ngx_http_webhook_wake_takes;
 static ngx_uint_t                         ngx_http_webhook_wake_exit;
 
 
@@ -145,6 +148,8 @@ ngx_http_webhook_wake_begin(ngx_cycle_t *cycle)
     ev->log = cycle->log;
     ev->data = &ngx_http_webhook_wake_timer;
     ev->cancelable = 1;
+
+    ngx_http_webhook_wake_takes = NGX_HTTP_WEBHOOK_TAKES;
 
     ngx_http_webhook_wake_lease(ev);
 
@@ -300,6 +305,7 @@ static void
 ngx_http_webhook_wake_lease(ngx_event_t *ev)
 {
     ngx_int_t                  rc;
+    ngx_msec_t                 wait;
     ngx_uint_t                 i, n, prefer, fresh;
     ngx_http_webhook_hook_t  **hooks;
     ngx_http_webhook_owner_t   owner;
@@ -310,6 +316,7 @@ ngx_http_webhook_wake_lease(ngx_event_t *ev)
     }
 
     n = 0;
+    wait = NGX_HTTP_WEBHOOK_LEASE;
     hooks = ngx_http_webhook_wake_conf->hooks.elts;
 
     for (i = 0; i < ngx_http_webhook_wake_conf->hooks.nelts; i++) {
@@ -327,12 +334,24 @@ ngx_http_webhook_wake_lease(ngx_event_t *ev)
         if (rc == NGX_OK) {
             n += hooks[i]->active;
             ngx_http_webhook_wake_handlers->ready(i);
+
+        } else if (rc == NGX_DECLINED && prefer && owner.pid
+                   && owner.generation != ngx_http_webhook_wake_fds.generation
+                   && ngx_http_webhook_wake_takes)
+        {
+            /* workers that a reload replaces are told to go a moment later */
+
+            wait = NGX_HTTP_WEBHOOK_TAKE;
         }
     }
 
     ngx_http_webhook_wake_nhooks = n;
 
-    ngx_add_timer(ev, NGX_HTTP_WEBHOOK_LEASE);
+    if (wait == NGX_HTTP_WEBHOOK_TAKE) {
+        ngx_http_webhook_wake_takes--;
+    }
+
+    ngx_add_timer(ev, wait);
 }
 
 

@@ -12,6 +12,7 @@ use strict;
 
 use List::Util qw/ uniq /;
 use Test::More;
+use Time::HiRes qw/ time /;
 
 use WebhookTest;
 
@@ -243,6 +244,22 @@ is(removed(), 0, 'returned - nothing waits for what is not there');
 is(join(' ', sort split / /, ids($r->requests('/gone'))),
 	'PING g1 g2 g3 g4 g5', 'returned - each once, and no ping');
 is($r->requests('/new'), 1, 'returned - no ping of others');
+
+# what is seen right after a reload is sent then, not with the next renewal
+
+my @waits;
+
+for my $round (1 .. 5) {
+	ok($t->reload(), 'at once - reload');
+
+	my $began = time;
+	see('spread', "at-once$round");
+	ok($r->wait_request(sub { ids($_[0]) eq "at-once$round" }),
+		'at once - sent');
+	push @waits, time - $began;
+}
+
+cmp_ok((sort { $a <=> $b } @waits)[2], '<', 0.5, 'at once - it does not wait');
 
 # a zone of another size, while something waits
 
