@@ -177,7 +177,7 @@ sub emptied {
 	return measure($s, 'plain', $api, 0, 2000) unless $name;
 
 	act($s, 'pause', "${name}1");
-	fill($s, "/$name/600/launch", 600, 60000 * seconds());
+	fill($s, "/$name/600/launch", 600, 120000 * seconds());
 	act($s, 'resume', "${name}1");
 
 	my $r = measure($s, 'plain', $api, 0, 2000);
