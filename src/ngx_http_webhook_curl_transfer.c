@@ -161,6 +161,7 @@ ngx_http_webhook_curl_request(ngx_http_webhook_curl_handle_t *h)
 {
     u_char                   *p;
     size_t                    len;
+    ngx_str_t                 value;
     ngx_buf_t                *b;
     ngx_uint_t                i, n;
     ngx_list_part_t          *part;
@@ -220,6 +221,13 @@ ngx_http_webhook_curl_request(ngx_http_webhook_curl_handle_t *h)
             continue;
         }
 
+        value = header[i].value;
+
+        while (value.len && (value.data[0] == ' ' || value.data[0] == '\t')) {
+            value.data++;
+            value.len--;
+        }
+
         node->data = (char *) p;
         *next = node;
         next = &node->next;
@@ -227,7 +235,7 @@ ngx_http_webhook_curl_request(ngx_http_webhook_curl_handle_t *h)
 
         p = ngx_cpymem(p, header[i].key.data, header[i].key.len);
 
-        if (header[i].value.len == 0) {
+        if (value.len == 0) {
 
             /* libcurl's way to write an empty one */
 
@@ -238,7 +246,7 @@ ngx_http_webhook_curl_request(ngx_http_webhook_curl_handle_t *h)
 
         *p++ = ':';
         *p++ = ' ';
-        p = ngx_cpymem(p, header[i].value.data, header[i].value.len);
+        p = ngx_cpymem(p, value.data, value.len);
         *p++ = '\0';
     }
 

@@ -36,6 +36,10 @@ webhook_defaults {
     signature virtuoso;
 }
 
+map $uri $blank {
+    default " ";
+}
+
 server {
     listen 127.0.0.1:%%PORT_0%%;
     server_name localhost;
@@ -78,12 +82,30 @@ server {
             url "%%URL_r%%/both?a=b%20c";
             header X-Trace "trace $http_x_trace";
             header X-Constant constant;
+            header X-Empty $http_x_none;
+            header X-Blank $blank;
+            header X-Colon "a: b;";
+            header Accept text/plain;
+            header X-Led "${blank}led";
+            header X-Semicolon "a;";
+            header Webhook-Own own;
+            header Authorization "Bearer t";
+            header x-last 9;
         }
 
         webhook via {
             url "%%URL_r%%/both?a=b%20c";
             header X-Trace "trace $http_x_trace";
             header X-Constant constant;
+            header X-Empty $http_x_none;
+            header X-Blank $blank;
+            header X-Colon "a: b;";
+            header Accept text/plain;
+            header X-Led "${blank}led";
+            header X-Semicolon "a;";
+            header Webhook-Own own;
+            header Authorization "Bearer t";
+            header x-last 9;
             via @r;
         }
 
@@ -177,6 +199,10 @@ is($one->target, '/both?a=b%20c', 'transports - as in url');
 is($one->header('X-Trace'), 'trace abc', 'transports - variable');
 
 is_deeply(headers($one), headers($two), 'transports - headers');
+is(join(' ', map { defined ? "<$_>" : '-' } map { scalar $one->header($_) }
+	qw/ X-Colon Accept X-Led X-Semicolon Webhook-Own Authorization X-Last /),
+	'<a: b;> <text/plain> <led> <a;> <own> <Bearer t> <9>',
+	'transports - headers of all kinds');
 isnt($one->header('X-Webhook-Delivery'), $two->header('X-Webhook-Delivery'),
 	'transports - a delivery each');
 
