@@ -164,14 +164,19 @@ subtest 'a damaged file' => sub {
 	$s->status('c', 'queued', launch => 1);
 	ok($s->on_disk(waiting => 1), 'waits');
 
+	# whoever opens it next sees it, and not who writes it now
+
+	my $holder = $s->holder();
+
+	kill 'STOP', $holder;
+	wait_for { $t->stopped($holder) };
+
 	open my $f, '+<', "$s->{dir}/webhooks.db" or die;
 	print $f "\xff" x 65536;
 	close $f;
 	unlink "$s->{dir}/webhooks.db-wal";
 
-	# whoever opens it next sees it
-
-	$t->kill_worker($s->holder(), 'KILL');
+	$t->kill_worker($holder, 'KILL');
 
 	$s->status('d', 'queued', launch => 1);
 
