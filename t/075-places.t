@@ -78,8 +78,7 @@ server {
     location /both {
         webhook_inherit off;
 
-        webhook built_in {
-            url "%%URL_r%%/both?a=b%20c";
+        webhook_defaults {
             header X-Trace "trace $http_x_trace";
             header X-Constant constant;
             header X-Empty $http_x_none;
@@ -93,21 +92,8 @@ server {
             header x-last 9;
         }
 
-        webhook via {
-            url "%%URL_r%%/both?a=b%20c";
-            header X-Trace "trace $http_x_trace";
-            header X-Constant constant;
-            header X-Empty $http_x_none;
-            header X-Blank $blank;
-            header X-Colon "a: b;";
-            header Accept text/plain;
-            header X-Led "${blank}led";
-            header X-Semicolon "a;";
-            header Webhook-Own own;
-            header Authorization "Bearer t";
-            header x-last 9;
-            via @r;
-        }
+        webhook built_in { url "%%URL_r%%/both?a=b%20c"; }
+        webhook via { url "%%URL_r%%/both?a=b%20c"; via @r; }
 
         proxy_pass %%URL_up%%;
     }
